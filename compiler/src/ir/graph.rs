@@ -1,0 +1,207 @@
+//! The graph itself: append-only, hash-consed, on a petgraph digraph.
+
+use super::types::{Attr, DType, Literal, Type};
+use crate::ops::{self, OpDef};
+use mlc_grammar::span::Span;
+use petgraph::graph::{DiGraph, NodeIndex};
+use petgraph::visit::EdgeRef;
+use std::collections::HashMap;
+use std::hash::{Hash, Hasher};
+
+/// A node of a [`Graph`]. Ids grow in creation order; an operand's id is smaller than its user's.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct Value(pub u32);
+
+impl Value {
+    fn index(self) -> NodeIndex {
+        NodeIndex::new(self.0 as usize)
+    }
+}
+
+/// A primitive operation applied to operands (which are the node's incoming edges).
+#[derive(Clone, Debug)]
+pub struct Node {
+    pub def: &'static OpDef,
+    pub attr: Attr,
+    pub ty: Type,
+    /// The source the node came from; the earliest, when equal nodes were merged.
+    pub span: Span,
+    /// Where false, the node's value is not used, and no derivative may pass through it.
+    pub guard: Option<Value>,
+}
+
+/// What makes a node unique. Operations are compared by name, which the table keeps unique.
+#[derive(Clone, PartialEq, Eq)]
+struct Key {
+    op: &'static str,
+    attr: Attr,
+    operands: Vec<Value>,
+    guard: Option<Value>,
+}
+
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.op.hash(state);
+        match &self.attr {
+            // A table is compared in full but hashed by a sample, so that adding one stays cheap.
+            Attr::Table(bits, ty) => {
+                ty.hash(state);
+                bits.iter().take(16).for_each(|b| b.hash(state));
+            }
+            attr => attr.hash(state),
+        }
+        self.operands.hash(state);
+        self.guard.hash(state);
+    }
+}
+
+/// A named input of a graph.
+#[derive(Clone, Debug)]
+pub struct Input {
+    pub name: String,
+    pub value: Value,
+}
+
+/// Typed SSA over tensors. See the module's invariants.
+#[derive(Clone, Default)]
+pub struct Graph {
+    // An edge runs from operand to user and carries the operand's position.
+    digraph: DiGraph<Node, u32>,
+    unique: HashMap<Key, Value>,
+    /// In the order a compiled function takes them.
+    pub inputs: Vec<Input>,
+    /// In the order a compiled function gives them.
+    pub outputs: Vec<(String, Value)>,
+    /// Where nodes added from here on come from.
+    pub span: Span,
+    /// The condition under which nodes added from here on are used.
+    pub guard: Option<Value>,
+}
+
+impl Graph {
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    pub fn len(&self) -> usize {
+        self.digraph.node_count()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    pub fn node(&self, v: Value) -> &Node {
+        &self.digraph[v.index()]
+    }
+
+    pub fn ty(&self, v: Value) -> &Type {
+        &self.node(v).ty
+    }
+
+    /// All nodes, oldest first: a topological order.
+    pub fn values(&self) -> impl DoubleEndedIterator<Item = Value> + use<> {
+        (0..self.len() as u32).map(Value)
+    }
+
+    /// Operands in order.
+    pub fn operands(&self, v: Value) -> Vec<Value> {
+        let mut edges: Vec<(u32, Value)> = self
+            .digraph
+            .edges_directed(v.index(), petgraph::Incoming)
+            .map(|e| (*e.weight(), Value(e.source().index() as u32)))
+            .collect();
+        edges.sort_unstable_by_key(|e| e.0);
+        edges.into_iter().map(|e| e.1).collect()
+    }
+
+    /// Nodes that have `v` as an operand, with repetition when it is so twice. Guards do not count.
+    pub fn users(&self, v: Value) -> Vec<Value> {
+        self.digraph.neighbors(v.index()).map(|n| Value(n.index() as u32)).collect()
+    }
+
+    /// The petgraph digraph, for algorithms and DOT output.
+    pub fn digraph(&self) -> &DiGraph<Node, u32> {
+        &self.digraph
+    }
+
+    /// Is `v` made by the operation `def`?
+    pub fn is(&self, v: Value, def: &'static OpDef) -> bool {
+        self.node(v).def.name == def.name
+    }
+
+    /// The literal in every element of `v`, if it is a `fill`.
+    pub fn literal(&self, v: Value) -> Option<Literal> {
+        match &self.node(v).attr {
+            Attr::Fill(lit, _) => Some(*lit),
+            _ => None,
+        }
+    }
+
+    /// Adds a node, or finds the equal one there is. The operands' types must fit the operation's shape rule.
+    ///
+    /// # Errors
+    /// What the shape rule says of the operands, in words for a user.
+    pub fn try_add(
+        &mut self,
+        def: &'static OpDef,
+        attr: Attr,
+        operands: &[Value],
+    ) -> Result<Value, String> {
+        let guard = if ops::is_leaf(def) { None } else { self.guard };
+        let key = Key { op: def.name, attr, operands: operands.to_vec(), guard };
+        if let Some(&v) = self.unique.get(&key) {
+            return Ok(v);
+        }
+        let types: Vec<&Type> = operands.iter().map(|&o| self.ty(o)).collect();
+        let ty = (def.shape)(&key.attr, &types)?;
+        let node = Node { def, attr: key.attr.clone(), ty, span: self.span, guard };
+        let index = self.digraph.add_node(node);
+        let v = Value(index.index() as u32);
+        for (port, o) in operands.iter().enumerate() {
+            self.digraph.add_edge(o.index(), index, port as u32);
+        }
+        self.unique.insert(key, v);
+        Ok(v)
+    }
+
+    /// [`Self::try_add`] where the caller has made sure that the shapes fit.
+    pub fn add(&mut self, def: &'static OpDef, attr: Attr, operands: &[Value]) -> Value {
+        match self.try_add(def, attr, operands) {
+            Ok(v) => v,
+            Err(why) => panic!("internal error: `{}` built with wrong shapes: {why}", def.name),
+        }
+    }
+
+    /// Appends a named input.
+    pub fn input(&mut self, name: impl Into<String>, ty: Type) -> Value {
+        let position = self.inputs.len() as u32;
+        let value = self.add(&ops::INPUT, Attr::Input(position, ty), &[]);
+        self.inputs.push(Input { name: name.into(), value });
+        value
+    }
+
+    /// One literal in every element of a tensor of type `ty`.
+    pub fn fill(&mut self, literal: Literal, ty: Type) -> Value {
+        self.add(&ops::FILL, Attr::Fill(literal, ty), &[])
+    }
+
+    /// A real, int or bool constant of the element type and shape of `like`.
+    pub fn constant_like(&mut self, x: f64, like: Value) -> Value {
+        let ty = self.ty(like).clone();
+        let literal = match ty.dtype {
+            DType::F32 | DType::F64 => Literal::Real(x),
+            DType::I32 => Literal::Int(x as i64),
+            DType::Bool => Literal::Bool(x != 0.0),
+        };
+        self.fill(literal, ty)
+    }
+
+    /// Runs `f` with the guard set to `guard`, for derivative rules that build on behalf of a guarded node.
+    pub fn with_guard<R>(&mut self, guard: Option<Value>, f: impl FnOnce(&mut Self) -> R) -> R {
+        let old = std::mem::replace(&mut self.guard, guard);
+        let result = f(self);
+        self.guard = old;
+        result
+    }
+}

@@ -1,0 +1,220 @@
+//! The table of primitive operations: one row each, every cell decided.
+//!
+//! A row says all that the compiler knows of an operation. Passes match on the cells' closed enums, never on operations.
+
+use crate::ir::{Attr, Graph, Type, Value};
+
+/// One primitive operation.
+#[derive(Debug)]
+pub struct OpDef {
+    pub name: &'static str,
+    pub doc: &'static str,
+    pub arity: Arity,
+    /// The result's type for the attribute and operand types, or what is wrong with them, in words for a user.
+    pub shape: fn(&Attr, &[&Type]) -> Result<Type, String>,
+    pub kernel: Kernel,
+    pub ad: Ad,
+    pub batch: Batch,
+    /// Operand types and attributes on which the generic tests run the operation.
+    pub cases: fn() -> Vec<Case>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Arity {
+    Exactly(usize),
+    AtLeast(usize),
+}
+
+/// One input to the generic tests.
+#[derive(Clone, Debug)]
+pub struct Case {
+    pub attr: Attr,
+    pub operands: Vec<(Type, Domain)>,
+}
+
+/// Where random test values are drawn from, chosen so that no point is a kink or a pole.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Domain {
+    /// Uniform in the open interval.
+    Between(f64, f64),
+    /// Integers `0..n`, or booleans for `n = 2`.
+    Below(usize),
+    /// Pairwise distinct reals, so that a maximum is unique.
+    Distinct,
+}
+
+/// Derivatives. Rules build primitives, so derivatives have derivatives.
+#[derive(Clone, Copy, Debug)]
+pub enum Ad {
+    /// Element-wise: the partial derivative by each operand, `None` where it is zero everywhere.
+    /// Arguments: graph, operands, result.
+    Pointwise(fn(&mut Graph, &[Value], Value) -> Vec<Option<Value>>),
+    /// Linear in the operands listed, for fixed others. The transpose takes (graph, the node, operands, cotangent) and
+    /// gives each operand's cotangent, `None` for those not listed. The forward derivative is the operation itself
+    /// on tangents.
+    Linear { wrt: Wrt, transpose: Transpose },
+    /// Linear in each of two operands for a fixed other. Arguments as above; gives the operand's cotangent.
+    Bilinear {
+        left: fn(&mut Graph, Value, &[Value], Value) -> Value,
+        right: fn(&mut Graph, Value, &[Value], Value) -> Value,
+    },
+    /// Locally constant, or not a function of reals: nothing flows.
+    Zero,
+    /// Everything else. `jvp`: (graph, node, operands, tangents) to tangent. `vjp`: as a transpose.
+    Custom {
+        jvp: fn(&mut Graph, Value, &[Value], &[Option<Value>]) -> Option<Value>,
+        vjp: Transpose,
+    },
+    /// Has no derivative; the sentence is for the user.
+    Refused(&'static str),
+}
+
+/// (graph, node, operands, cotangent of the node) to the cotangents of the operands.
+pub type Transpose = fn(&mut Graph, Value, &[Value], Value) -> Vec<Option<Value>>;
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Wrt {
+    All,
+    Only(&'static [usize]),
+}
+
+/// An operand of an operation that is being batched: with or without the new leading axis.
+#[derive(Clone, Copy, Debug)]
+pub struct Lane {
+    pub value: Value,
+    pub batched: bool,
+}
+
+/// How an operation runs over a new leading axis.
+#[derive(Clone, Copy, Debug)]
+pub enum Batch {
+    /// Element-wise: operands without the axis repeat along it.
+    Pointwise,
+    /// All operands are given the axis; the attribute's axes move up by one (`n`: the extent of the new axis).
+    Shift(fn(&Attr, usize) -> Attr),
+    /// (graph, the unbatched node, lanes, n) to the batched result, new axis first.
+    Custom(fn(&mut Graph, Value, &[Lane], usize) -> Value),
+}
+
+/// What the operation computes, as data that the interpreter and the code generator each read on their own.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kernel {
+    /// A value that comes from outside: `input`, `lane`, `site`. Lanes and sites are gone before code generation.
+    Leaf,
+    /// `fill`: a literal everywhere.
+    Fill,
+    /// `table`: a dense constant.
+    Table,
+    /// `iota`: the index along one axis.
+    Iota,
+    /// The same scalar function for each element; all operands have the result's shape.
+    Map(Scalar),
+    /// Combines the elements along `Attr::Axes`.
+    Reduce(Monoid),
+    /// Each result element is one operand element: see [`View`].
+    View(View),
+    /// `concat` along `Attr::Axis`.
+    Concat,
+    /// `pad` with zeros.
+    Pad,
+    /// Sum of products, see [`crate::ir::Contract`].
+    Contract,
+    /// Random 32-bit words; operands: seed (int[2]) and step (int).
+    Draw,
+    /// Operand 0 at the indices in operand 1 (an int vector) along an axis: the axis is replaced by the index's axis.
+    /// An index outside clamps to the nearest valid one.
+    Gather,
+    /// Zeros, with the rows of operand 0 added at the indices in operand 1 along an axis. Indices clamp.
+    ScatterAdd,
+    /// Running sum along `Attr::Axis`, inclusive.
+    CumSum,
+    /// Index of the first maximum along `Attr::Axis`.
+    ArgMax,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Monoid {
+    Sum,
+    Prod,
+    /// NaN wins.
+    Max,
+    /// NaN wins.
+    Min,
+    Any,
+    All,
+}
+
+/// Index maps. All but `Reshape` are affine in the index.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum View {
+    Reshape,
+    Transpose,
+    Broadcast,
+    Slice,
+    Flip,
+}
+
+/// Scalar functions. `max` and `min`: NaN if either is NaN; equal operands give the first.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Scalar {
+    /// The operand itself: `stop`, `bind`, `opaque` (they differ only in their derivative).
+    Identity,
+    /// Zero, whatever the operand: the value of `tangent`.
+    Zero,
+    Add,
+    Sub,
+    Mul,
+    Div,
+    /// Ints: rounded toward minus infinity; by zero gives 0.
+    IntDiv,
+    /// Ints: sign of the divisor; by zero gives 0. Reals: `x - y * floor(x / y)`.
+    Mod,
+    Pow,
+    Max,
+    Min,
+    Neg,
+    Abs,
+    /// -1, 0, 1; NaN stays.
+    Sign,
+    Sqrt,
+    Exp,
+    Log,
+    Log1p,
+    Expm1,
+    Sin,
+    Cos,
+    Tanh,
+    /// 1 / (1 + exp(-x))
+    Sigmoid,
+    /// log(1 + exp(x))
+    Softplus,
+    Erf,
+    Erfinv,
+    Lgamma,
+    Digamma,
+    Trigamma,
+    Floor,
+    Ceil,
+    /// Half to even.
+    Round,
+    IsFinite,
+    Lt,
+    Le,
+    Eq,
+    Ne,
+    And,
+    Or,
+    Not,
+    /// (condition, then, else)
+    Select,
+    /// To the result's element type; a real to an int truncates and saturates, NaN gives 0; to bool: nonzero.
+    Cast,
+    /// 32 random bits (an int) to a real in the open unit interval:
+    /// f32: ((bits >>> 9) + 0.5) * 2^-23; f64: (bits as unsigned + 0.5) * 2^-32.
+    BitsToUnit,
+}
+
+/// Does the operation take nothing from other nodes, so that no guard applies?
+pub fn is_leaf(def: &OpDef) -> bool {
+    matches!(def.kernel, Kernel::Leaf | Kernel::Fill | Kernel::Table | Kernel::Iota)
+}
