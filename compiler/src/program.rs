@@ -1,0 +1,194 @@
+//! What lowering gives and the runtime runs: graphs whose inputs and outputs are bound to named places.
+//!
+//! The compiler knows no files and keeps no tensors. A [`Slot`] names a tensor that the runtime keeps; a [`Program`] is a
+//! graph with a [`Source`] for each input and a [`Sink`] for each output.
+
+use crate::ir::{Graph, Type};
+use mlc_grammar::span::Span;
+
+/// A tensor that lives outside the programs.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct SlotId(pub u32);
+
+/// What a slot holds.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Slot {
+    /// `encode.layer[0].w`, `vae.encode.layer[0].w.adam.m`, `digits`: unique in the pipeline.
+    pub name: String,
+    pub ty: Type,
+    pub kind: SlotKind,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum SlotKind {
+    /// Read by the host: the number [`Host::load`] gave.
+    Data(u32),
+    /// Computed once from data by an initialising program.
+    Global,
+    /// A trained parameter. Its first value comes from an initialising program.
+    Param,
+    /// What lasts from step to step: user state, or an optimizer's (then of one stage only).
+    State,
+}
+
+/// Where a program's input comes from.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Source {
+    /// `int[2]`: the run's seed, low and high half.
+    Seed,
+    /// `int`: steps done in this stage before this one.
+    Step,
+    /// `int[b]`: the rows of the source that make up this batch.
+    Rows,
+    /// A slot's present value, in the stage's own version.
+    Slot(SlotId),
+    /// A slot's value as another stage left it (index into [`Session::stages`](crate::lower::Session)).
+    StageSlot(usize, SlotId),
+    /// All values logged under a name by a finished stage, one row each (shape `[entries, ..]`).
+    StageLog(usize, String),
+}
+
+/// Where a program's output goes.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Sink {
+    /// The slot's next value. Programs read all slots before they write any.
+    Slot(SlotId),
+    /// A logged or asserted or drawn value, by name.
+    Value(String),
+}
+
+/// A graph and what it is connected to; `sources` and `sinks` are parallel to the graph's inputs and outputs.
+#[derive(Clone)]
+pub struct Program {
+    pub name: String,
+    pub graph: Graph,
+    pub sources: Vec<Source>,
+    pub sinks: Vec<Sink>,
+}
+
+/// What a training loop counts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Unit {
+    Steps,
+    Epochs,
+    Rows,
+}
+
+/// How batches are made of a source's rows.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Batching {
+    pub rows: usize,
+    pub size: usize,
+    pub shuffle: bool,
+    /// Leave out the last batch of an epoch when it is smaller; otherwise `TrainPlan::remainder` runs it.
+    pub drop_last: bool,
+}
+
+/// One step of a training loop as the driver runs it.
+#[derive(Clone)]
+pub struct TrainPlan {
+    /// Absent: every step sees the same inputs, and an epoch is a step.
+    pub batching: Option<Batching>,
+    pub count: usize,
+    pub unit: Unit,
+    /// Its `Sink::Value`s are logged at each step (the objective as `objective` if nothing else is).
+    pub step: Program,
+    /// The step for the smaller last batch.
+    pub remainder: Option<Program>,
+    pub every: Vec<Every>,
+}
+
+/// Something done after each `count` units of training.
+#[derive(Clone)]
+pub struct Every {
+    pub count: usize,
+    pub unit: Unit,
+    /// `Sink::Value`s are logged; slots may be set.
+    pub program: Program,
+    /// Write a checkpoint as well.
+    pub checkpoint: bool,
+}
+
+#[derive(Clone)]
+pub enum StageProgram {
+    Train(TrainPlan),
+    /// Values are logged once.
+    Compute(Program),
+    Report(Vec<ReportItem>),
+}
+
+/// One thing in a report.
+#[derive(Clone)]
+pub struct ReportItem {
+    /// `image`, `plot`, `table`, `text`
+    pub kind: String,
+    pub title: String,
+    /// The values shown, named: an image is `[h, w]` or `[n, h, w]`; a plot is a vector per name (or `x` and others); a table is a
+    /// vector or scalar per name.
+    pub program: Program,
+    /// For `image`: how many pictures stand in a row.
+    pub columns: usize,
+    /// For `text`.
+    pub text: String,
+}
+
+/// One `assert` of a test.
+#[derive(Clone, Debug)]
+pub struct Assertion {
+    pub span: Span,
+    /// The program's boolean output.
+    pub output: usize,
+    /// The expression as written, and outputs worth showing when it fails: (text, output).
+    pub text: String,
+    pub shown: Vec<(String, usize)>,
+}
+
+#[derive(Clone)]
+pub struct TestProgram {
+    pub name: String,
+    pub program: Program,
+    pub assertions: Vec<Assertion>,
+    /// Stages (by index) whose results the program reads; they must have run.
+    pub needs: Vec<usize>,
+}
+
+/// A stage before it is lowered.
+#[derive(Clone, PartialEq, Debug)]
+pub struct StageInfo {
+    pub name: String,
+    pub span: Span,
+    /// `train`, `report`, `compute`
+    pub kind: &'static str,
+    /// Stages whose parameter versions this one starts from.
+    pub after: Vec<usize>,
+    /// Stages whose results it reads; includes `after`.
+    pub needs: Vec<usize>,
+}
+
+/// What the compiler asks of the world.
+pub trait Host {
+    /// Reads a data file. `reader` is `idx` or `csv`. Gives the columns (name, number, type); an `idx` file gives one, unnamed.
+    ///
+    /// # Errors
+    /// What went wrong, for the user, with a hint.
+    fn load(&mut self, reader: &str, path: &str, double: bool) -> Result<Vec<Column>, HostError>;
+
+    /// The text of a module file that `use` names (path relative to the pipeline, without `.ml`), if there is one.
+    fn module(&mut self, path: &[String]) -> Option<(String, String)>;
+}
+
+#[derive(Clone, PartialEq, Debug)]
+pub struct Column {
+    pub name: String,
+    pub data: u32,
+    pub ty: Type,
+}
+
+#[derive(Clone, PartialEq, Debug)]
+pub struct HostError {
+    /// What is wrong, lower case, with file, line and column where they apply.
+    pub message: String,
+    pub hint: String,
+    /// Something outside the pipeline (a file that is not there): exit code 3. Otherwise the content is wrong: 1.
+    pub environment: bool,
+}
