@@ -1,1 +1,7 @@
 //! x
+pub mod checkpoint;
+pub mod data;
+pub mod metrics;
+pub mod rundir;
+pub mod shuffle;
+pub mod tensor;
