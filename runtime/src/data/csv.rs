@@ -14,12 +14,10 @@ use std::path::Path;
 
 use csv::{ByteRecord, Reader, ReaderBuilder, Trim};
 
+use super::csv_lines::line_of_record;
 use super::error::{DataError, shorten};
 use super::source::Source;
 use crate::tensor::{DType, HostTensor};
-
-#[path = "csv_lines.rs"]
-mod lines;
 
 /// The type that columns of real numbers get.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -158,7 +156,7 @@ struct Place<'a> {
 
 impl Place<'_> {
     fn line(&self) -> u64 {
-        lines::line_of_record(self.path, self.byte)
+        line_of_record(self.path, self.byte)
     }
 }
 

@@ -7,7 +7,7 @@
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 
-use super::Source;
+use super::source::Source;
 
 /// The line, from 1, of the record that is read from offset `byte` on: the ends of lines before its
 /// first character are skipped. If the file cannot be read again the count stops early.

@@ -5,6 +5,7 @@
 //! Does not: download, cache, shuffle, split or normalise; pipelines say that.
 
 mod csv;
+mod csv_lines;
 mod error;
 mod idx;
 mod source;
