@@ -89,8 +89,8 @@ fn draw(svg: &mut String, x_label: &str, y_label: &str, series: &[Series]) -> Dr
         .axis_style(AXIS.stroke_width(2))
         .bold_line_style(GRID.stroke_width(2))
         .light_line_style(TRANSPARENT)
-        .label_style((FONT, 25))
-        .axis_desc_style((FONT, 28))
+        .label_style((FONT, 29))
+        .axis_desc_style((FONT, 31))
         .draw()?;
     for (series_idx, one) in series.iter().enumerate() {
         let color = PALETTE[series_idx % PALETTE.len()];
