@@ -1,0 +1,249 @@
+//! Checkpoints: named tensors and string metadata in one safetensors file.
+//!
+//! Keeps: the same contents give the same bytes; a reader sees the old file or the new one, never a
+//! part of one, whenever the machine stops; a damaged file is an error, never a panic.
+//! Does not: know what the tensors mean.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use safetensors::{Dtype, SafeTensors};
+use serde_json::{Map, Value, json};
+
+use crate::tensor::{AlignedBytes, DType, HostTensor};
+
+/// The key that holds the metadata in the header, and so cannot name a tensor.
+const METADATA_KEY: &str = "__metadata__";
+
+/// The size of the length that a file starts with.
+const LENGTH_SIZE: usize = 8;
+
+/// Why a checkpoint could not be written or read.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckpointError {
+    /// The system refused to write the file.
+    #[error("cannot write checkpoint `{}`: {source}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The system refused to read the file.
+    #[error("cannot read checkpoint `{}`: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A tensor has the name that the format keeps for itself.
+    #[error("a tensor cannot be named `{METADATA_KEY}` in a checkpoint")]
+    ReservedName,
+    /// The file is not a whole safetensors file.
+    #[error("`{}` is not a whole checkpoint: {reason}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The file is sound, but holds elements that have no place here.
+    #[error("checkpoint `{}` holds `{name}` as {dtype}, which is not supported", path.display())]
+    UnsupportedDType {
+        /// The file.
+        path: PathBuf,
+        /// The name of the tensor.
+        name: String,
+        /// Its type, in the words of the format.
+        dtype: String,
+    },
+}
+
+/// What a checkpoint holds.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Checkpoint {
+    /// The tensors by name.
+    pub tensors: BTreeMap<String, HostTensor>,
+    /// Strings by name: versions, hashes, positions.
+    pub metadata: BTreeMap<String, String>,
+}
+
+impl Checkpoint {
+    /// Writes the checkpoint, replacing an earlier one of that name in one step.
+    pub fn write(&self, path: &Path) -> Result<(), CheckpointError> {
+        let bytes = self.to_bytes()?;
+        write_atomically(path, &bytes).map_err(|source| CheckpointError::Write {
+            path: path.to_path_buf(),
+            source,
+        })
+    }
+
+    /// Reads a checkpoint back.
+    pub fn read(path: &Path) -> Result<Self, CheckpointError> {
+        let bytes = fs::read(path).map_err(|source| CheckpointError::Read {
+            path: path.to_path_buf(),
+            source,
+        })?;
+        let damaged = |reason| CheckpointError::Damaged {
+            path: path.to_path_buf(),
+            reason,
+        };
+        check_offsets(&bytes).map_err(damaged)?;
+        let view = SafeTensors::deserialize(&bytes).map_err(|error| damaged(error.to_string()))?;
+        let mut checkpoint = Checkpoint::default();
+        let (_, header) =
+            SafeTensors::read_metadata(&bytes).map_err(|error| damaged(error.to_string()))?;
+        checkpoint
+            .metadata
+            .extend(header.metadata().clone().unwrap_or_default());
+        for (name, tensor) in view.iter() {
+            let unsupported = || CheckpointError::UnsupportedDType {
+                path: path.to_path_buf(),
+                name: name.to_string(),
+                dtype: tensor.dtype().to_string(),
+            };
+            let dtype = from_stored(tensor.dtype()).ok_or_else(unsupported)?;
+            if dtype == DType::Bool && tensor.data().iter().any(|&byte| byte > 1) {
+                return Err(damaged(format!(
+                    "`{name}` holds bytes that are not booleans"
+                )));
+            }
+            let mut buffer = AlignedBytes::copy_of(tensor.data());
+            swap_if_big_endian(dtype, buffer.as_mut_slice());
+            let host = HostTensor::from_bytes(dtype, tensor.shape().to_vec(), buffer)
+                .ok_or_else(|| damaged(format!("`{name}` does not fill its shape")))?;
+            checkpoint.tensors.insert(name.to_string(), host);
+        }
+        Ok(checkpoint)
+    }
+
+    // Note [Own writer]
+    // The format is a length, a JSON header and the data. The header is written here because the
+    // library keeps metadata in a hash map, whose order, and so the bytes of the file, would differ
+    // from run to run. Reading goes through the library, so that the two check one another.
+    fn to_bytes(&self) -> Result<Vec<u8>, CheckpointError> {
+        // Wide elements first, so that each tensor is aligned to its element; then by name.
+        let mut tensors: Vec<_> = self.tensors.iter().collect();
+        tensors.sort_by_key(|(_, tensor)| std::cmp::Reverse(tensor.dtype().size()));
+
+        let mut header = Map::new();
+        if !self.metadata.is_empty() {
+            header.insert(METADATA_KEY.to_string(), json!(self.metadata));
+        }
+        let mut end = 0;
+        for (name, tensor) in &tensors {
+            let start = end;
+            end += tensor.bytes().len();
+            let entry = json!({
+                "dtype": to_stored(tensor.dtype()).to_string(),
+                "shape": tensor.shape(),
+                "data_offsets": [start, end],
+            });
+            if *name == METADATA_KEY {
+                return Err(CheckpointError::ReservedName);
+            }
+            header.insert(name.to_string(), entry);
+        }
+        let mut header = Value::Object(header).to_string().into_bytes();
+        header.resize(header.len().next_multiple_of(LENGTH_SIZE), b' ');
+
+        let mut bytes = Vec::with_capacity(LENGTH_SIZE + header.len() + end);
+        bytes.extend((header.len() as u64).to_le_bytes());
+        bytes.extend(&header);
+        for (_, tensor) in &tensors {
+            let start = bytes.len();
+            bytes.extend(tensor.bytes());
+            swap_if_big_endian(tensor.dtype(), &mut bytes[start..]);
+        }
+        Ok(bytes)
+    }
+}
+
+/// Refuses offsets beyond the end of the file. The library adds to them before it compares them, and
+/// offsets close to the largest integer would overflow there.
+fn check_offsets(bytes: &[u8]) -> Result<(), String> {
+    let (length, rest) = bytes.split_first_chunk().ok_or("the file is cut short")?;
+    let n_header = usize::try_from(u64::from_le_bytes(*length)).unwrap_or(usize::MAX);
+    let header = rest.get(..n_header).ok_or("the file is cut short")?;
+    let header: Map<String, Value> =
+        serde_json::from_slice(header).map_err(|error| format!("its header: {error}"))?;
+    let n_data = (rest.len() - n_header) as u64;
+    for (name, entry) in header.iter().filter(|(name, _)| *name != METADATA_KEY) {
+        let offsets = entry.get("data_offsets").and_then(Value::as_array);
+        let within = offsets.is_some_and(|offsets| {
+            offsets
+                .iter()
+                .all(|o| o.as_u64().is_some_and(|o| o <= n_data))
+        });
+        if !within {
+            return Err(format!("the data of `{name}` is not in the file"));
+        }
+    }
+    Ok(())
+}
+
+fn to_stored(dtype: DType) -> Dtype {
+    match dtype {
+        DType::F32 => Dtype::F32,
+        DType::F64 => Dtype::F64,
+        DType::I32 => Dtype::I32,
+        DType::Bool => Dtype::BOOL,
+    }
+}
+
+fn from_stored(dtype: Dtype) -> Option<DType> {
+    match dtype {
+        Dtype::F32 => Some(DType::F32),
+        Dtype::F64 => Some(DType::F64),
+        Dtype::I32 => Some(DType::I32),
+        Dtype::BOOL => Some(DType::Bool),
+        _ => None,
+    }
+}
+
+/// The file is little-endian on every machine.
+fn swap_if_big_endian(dtype: DType, bytes: &mut [u8]) {
+    if cfg!(target_endian = "big") {
+        bytes
+            .chunks_exact_mut(dtype.size())
+            .for_each(<[u8]>::reverse);
+    }
+}
+
+/// Writes a file so that, whenever the machine stops, the path holds what it held before or all of
+/// `bytes`: a file beside it is written and flushed to the disk, then takes its name.
+pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let name = path.file_name().ok_or(io::ErrorKind::InvalidFilename)?;
+    let folder = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let mut temporary_name = std::ffi::OsString::from(".");
+    temporary_name.push(name);
+    temporary_name.push(format!(".{}.tmp", std::process::id()));
+    let temporary = folder.join(temporary_name);
+    let written = write_and_rename(&temporary, path, bytes);
+    if written.is_err() {
+        // The first failure is the one to report; the leftover may not even exist.
+        let _ = fs::remove_file(&temporary);
+    }
+    written?;
+    // The rename itself is on the disk once the folder is.
+    #[cfg(unix)]
+    File::open(folder)?.sync_all()?;
+    Ok(())
+}
+
+fn write_and_rename(temporary: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = File::create(temporary)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(temporary, path)
+}
+
+#[cfg(test)]
+#[path = "checkpoint_tests.rs"]
+mod tests;

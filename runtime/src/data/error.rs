@@ -1,0 +1,241 @@
+//! What can be wrong with a data file, in words for the person who wrote the pipeline.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Why a data file could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum DataError {
+    /// There is no such file.
+    #[error("there is no file `{}`", path.display())]
+    Missing {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file may not be read by this user.
+    #[error("no permission to read `{}`", path.display())]
+    Denied {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Reading failed for another reason.
+    #[error("cannot read `{}`: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A gzip stream is cut short or corrupt.
+    #[error("`{}` is not a whole gzip file: {source}", path.display())]
+    Gzip {
+        /// The file.
+        path: PathBuf,
+        /// What the decoder said.
+        source: io::Error,
+    },
+    /// The file holds nothing at all.
+    #[error("`{}` is empty", path.display())]
+    Empty {
+        /// The file.
+        path: PathBuf,
+    },
+    /// An IDX file does not start with two zero bytes.
+    #[error(
+        "`{}` is not an IDX file: it starts with {found:02x?}, not with [00, 00, kind, axes]",
+        path.display()
+    )]
+    BadMagic {
+        /// The file.
+        path: PathBuf,
+        /// The first bytes, at most four.
+        found: Vec<u8>,
+    },
+    /// An IDX file holds elements of a kind that does not exist.
+    #[error(
+        "`{}` holds elements of unknown kind 0x{kind:02x} (known: 08 u8, 09 i8, 0b i16, 0c i32, \
+         0d f32, 0e f64)",
+        path.display()
+    )]
+    UnsupportedKind {
+        /// The file.
+        path: PathBuf,
+        /// The third byte of the file.
+        kind: u8,
+    },
+    /// An IDX header asks for more elements than can be held.
+    #[error("`{}` declares shape {dims:?}, which is more than {limit} elements", path.display())]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// The declared shape.
+        dims: Vec<u32>,
+        /// The largest number of elements accepted.
+        limit: u64,
+    },
+    /// A file ends before the data its header declares.
+    #[error("`{}` is cut short: expected {expected} bytes, found {found}", path.display())]
+    Truncated {
+        /// The file.
+        path: PathBuf,
+        /// How many bytes the header asks for, itself included.
+        expected: u64,
+        /// How many bytes there are (after decompression).
+        found: u64,
+    },
+    /// A file goes on after the data its header declares.
+    #[error("`{}` goes on after the {expected} bytes that its header declares", path.display())]
+    TrailingBytes {
+        /// The file.
+        path: PathBuf,
+        /// How many bytes the header asks for, itself included.
+        expected: u64,
+    },
+    /// A CSV file has a header line and nothing else.
+    #[error("`{}` has a header line but no rows", path.display())]
+    HeaderOnly {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The name of a CSV column cannot be written in a pipeline.
+    #[error(
+        "{}:{line}: column {column} is named {name:?}, which is not an identifier (a letter or `_`, \
+         then letters, digits and `_`); the first line must hold the names of the columns",
+        path.display()
+    )]
+    BadColumnName {
+        /// The file.
+        path: PathBuf,
+        /// The line of the header, from 1.
+        line: u64,
+        /// The column, from 1.
+        column: usize,
+        /// The name, shortened.
+        name: String,
+    },
+    /// Two CSV columns have the same name.
+    #[error("{}:{line}: columns {first} and {column} are both named `{name}`", path.display())]
+    DuplicateColumn {
+        /// The file.
+        path: PathBuf,
+        /// The line of the header, from 1.
+        line: u64,
+        /// The column that had the name first, from 1.
+        first: usize,
+        /// The column that has it again, from 1.
+        column: usize,
+        /// The name.
+        name: String,
+    },
+    /// A CSV row has more or fewer fields than the header.
+    #[error("{}:{line}: expected {expected} fields, found {found}", path.display())]
+    RaggedRow {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: u64,
+        /// The number of names in the header.
+        expected: usize,
+        /// The number of fields in the row.
+        found: usize,
+    },
+    /// A CSV cell holds something else than a number.
+    #[error(
+        "{}:{line}: column {column} (`{name}`) holds {text:?}, which is not a number",
+        path.display()
+    )]
+    NotANumber {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: u64,
+        /// The column, from 1.
+        column: usize,
+        /// The name of the column.
+        name: String,
+        /// The cell, shortened.
+        text: String,
+    },
+    /// A CSV cell holds a NaN, an infinity, or a number too large for the type of the column.
+    #[error(
+        "{}:{line}: column {column} (`{name}`) holds {text:?}, which is not a finite number in {real}",
+        path.display()
+    )]
+    NotFinite {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: u64,
+        /// The column, from 1.
+        column: usize,
+        /// The name of the column.
+        name: String,
+        /// The cell, shortened.
+        text: String,
+        /// The name of the type of real columns.
+        real: &'static str,
+    },
+    /// A CSV file holds bytes that are not UTF-8 text.
+    #[error("{}:{line}: column {column} is not UTF-8 text", path.display())]
+    NotUtf8 {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: u64,
+        /// The column, from 1.
+        column: usize,
+    },
+}
+
+impl DataError {
+    /// Sorts a failure to open or read a file into the variants that a person can act on.
+    pub(super) fn from_io(path: &Path, source: io::Error) -> Self {
+        let path = path.to_path_buf();
+        match source.kind() {
+            io::ErrorKind::NotFound => DataError::Missing { path },
+            io::ErrorKind::PermissionDenied => DataError::Denied { path },
+            _ => DataError::Read { path, source },
+        }
+    }
+}
+
+/// The text of a cell, cut to a length that fits a message.
+pub(super) fn shorten(text: &str) -> String {
+    const LONGEST: usize = 40;
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}...", &text[..end]),
+        None => text.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failures_of_the_system_are_sorted() {
+        let path = Path::new("a.csv");
+        let from = |kind: io::ErrorKind| DataError::from_io(path, kind.into());
+        assert!(matches!(
+            from(io::ErrorKind::NotFound),
+            DataError::Missing { .. }
+        ));
+        assert!(matches!(
+            from(io::ErrorKind::PermissionDenied),
+            DataError::Denied { .. }
+        ));
+        let message = from(io::ErrorKind::PermissionDenied).to_string();
+        assert_eq!(message, "no permission to read `a.csv`");
+        assert!(matches!(
+            from(io::ErrorKind::TimedOut),
+            DataError::Read { .. }
+        ));
+    }
+
+    #[test]
+    fn long_text_is_cut_between_characters() {
+        assert_eq!(shorten("short"), "short");
+        let long = shorten(&"ü".repeat(100));
+        assert_eq!(long, format!("{}...", "ü".repeat(40)));
+    }
+}

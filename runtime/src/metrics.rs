@@ -1,0 +1,270 @@
+//! The numbers a run reports while it goes on: `metrics.jsonl`, one JSON object on each line.
+//!
+//! ```text
+//! {"stage":"fit","step":100,"epoch":2,"values":{"loss":0.25,"rates":[0.1,"nan"]}}
+//! ```
+//!
+//! Keeps: every line is valid JSON and is handed to the system whole, so that a reader that follows
+//! the file, or a run that is killed, never leaves half a line for a number. What JSON has no words
+//! for is a string: `"nan"`, `"inf"`, `"-inf"`.
+//! Does not: average, filter or plot.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value, json};
+
+use crate::tensor::{DType, HostTensor};
+
+/// The metrics file could not be written.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write metrics to `{}`: {source}", path.display())]
+pub struct MetricsError {
+    /// The file.
+    pub path: PathBuf,
+    /// What the system said.
+    pub source: io::Error,
+}
+
+/// The value of a metric.
+#[derive(Clone, PartialEq, Debug)]
+pub enum MetricValue {
+    /// A real number.
+    Real(f64),
+    /// An integer, written without a decimal point.
+    Integer(i64),
+    /// A truth value.
+    Bool(bool),
+    /// Values along an axis.
+    List(Vec<MetricValue>),
+}
+
+impl MetricValue {
+    fn to_json(&self) -> Value {
+        match self {
+            MetricValue::Real(x) if x.is_nan() => json!("nan"),
+            MetricValue::Real(x) if x.is_infinite() => json!(if *x > 0.0 { "inf" } else { "-inf" }),
+            MetricValue::Real(x) => json!(x),
+            MetricValue::Integer(i) => json!(i),
+            MetricValue::Bool(b) => json!(b),
+            MetricValue::List(items) => items.iter().map(MetricValue::to_json).collect(),
+        }
+    }
+}
+
+impl From<f64> for MetricValue {
+    fn from(x: f64) -> Self {
+        MetricValue::Real(x)
+    }
+}
+
+impl From<f32> for MetricValue {
+    /// Takes the shortest decimal that names the `f32`: 0.1, not 0.10000000149011612.
+    fn from(x: f32) -> Self {
+        MetricValue::Real(x.to_string().parse().unwrap_or(f64::from(x)))
+    }
+}
+
+impl From<&HostTensor> for MetricValue {
+    /// A list for each axis, nested as the tensor is; a scalar is a number.
+    fn from(tensor: &HostTensor) -> Self {
+        let scalars: Vec<MetricValue> = match tensor.dtype() {
+            DType::F32 => tensor.as_f32().iter().map(|&x| x.into()).collect(),
+            DType::F64 => tensor.as_f64().iter().map(|&x| x.into()).collect(),
+            DType::I32 => tensor
+                .as_i32()
+                .iter()
+                .map(|&i| MetricValue::Integer(i.into()))
+                .collect(),
+            DType::Bool => tensor
+                .as_bool()
+                .iter()
+                .map(|&b| MetricValue::Bool(b != 0))
+                .collect(),
+        };
+        nest(tensor.shape(), &mut scalars.into_iter())
+    }
+}
+
+/// Takes as many scalars as `shape` holds. A tensor has just as many as its shape asks for, so the
+/// stand-in for a missing one is never seen.
+fn nest(shape: &[usize], scalars: &mut impl Iterator<Item = MetricValue>) -> MetricValue {
+    match shape {
+        [] => scalars.next().unwrap_or(MetricValue::Real(f64::NAN)),
+        [len, inner @ ..] => MetricValue::List((0..*len).map(|_| nest(inner, scalars)).collect()),
+    }
+}
+
+/// Writes metrics, line by line.
+#[derive(Debug)]
+pub struct MetricsWriter {
+    path: PathBuf,
+    file: File,
+    line: Vec<u8>,
+}
+
+impl MetricsWriter {
+    /// Starts a new file, replacing one of that name.
+    pub fn create(path: &Path) -> Result<Self, MetricsError> {
+        Self::new(path, File::create(path))
+    }
+
+    /// Goes on with the file of a run that is resumed. If that run was killed in the middle of a line,
+    /// the line is dropped.
+    pub fn append(path: &Path) -> Result<Self, MetricsError> {
+        Self::new(path, open_after_last_line(path))
+    }
+
+    fn new(path: &Path, file: io::Result<File>) -> Result<Self, MetricsError> {
+        let path = path.to_path_buf();
+        match file {
+            Ok(file) => Ok(MetricsWriter {
+                path,
+                file,
+                line: Vec::new(),
+            }),
+            Err(source) => Err(MetricsError { path, source }),
+        }
+    }
+
+    /// Writes one line. The values keep their order; of two with the same name the last one stays.
+    pub fn write(
+        &mut self,
+        stage: &str,
+        step: u64,
+        epoch: u64,
+        values: &[(&str, MetricValue)],
+    ) -> Result<(), MetricsError> {
+        let values: Map<String, Value> = values
+            .iter()
+            .map(|(name, value)| (name.to_string(), value.to_json()))
+            .collect();
+        let line = json!({ "stage": stage, "step": step, "epoch": epoch, "values": values });
+        self.line.clear();
+        // One write for the whole line; the file itself has no buffer to flush.
+        writeln!(self.line, "{line}")
+            .and_then(|()| self.file.write_all(&self.line))
+            .map_err(|source| MetricsError {
+                path: self.path.clone(),
+                source,
+            })
+    }
+}
+
+fn open_after_last_line(path: &Path) -> io::Result<File> {
+    use std::io::{Read, Seek, SeekFrom};
+    let mut file = File::options()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path)?;
+    // Looks for the last end of a line backwards, a block at a time.
+    let mut end = file.metadata()?.len();
+    let mut block = vec![0; 1 << 12];
+    while end > 0 {
+        let n = end.min(block.len() as u64) as usize;
+        let start = end - n as u64;
+        file.seek(SeekFrom::Start(start))?;
+        file.read_exact(&mut block[..n])?;
+        if let Some(newline_at) = block[..n].iter().rposition(|&byte| byte == b'\n') {
+            end = start + newline_at as u64 + 1;
+            break;
+        }
+        end = start;
+    }
+    file.set_len(end)?;
+    file.seek(SeekFrom::Start(end))?;
+    Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn each_line_is_one_json_object() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("metrics.jsonl");
+        let mut writer = MetricsWriter::create(&path).unwrap();
+        writer
+            .write(
+                "fit",
+                1,
+                0,
+                &[("loss", 0.1f32.into()), ("accuracy", 0.5f64.into())],
+            )
+            .unwrap();
+        let tensor = HostTensor::from_f64(&[2, 2], &[1.0, f64::NAN, f64::INFINITY, -f64::INFINITY]);
+        writer
+            .write("a \"b\"\n", 2, 1, &[("grid", (&tensor).into())])
+            .unwrap();
+        // Read while the writer is open: nothing waits in a buffer.
+        let text = fs::read_to_string(&path).unwrap();
+        assert_eq!(
+            text,
+            concat!(
+                r#"{"stage":"fit","step":1,"epoch":0,"values":{"loss":0.1,"accuracy":0.5}}"#,
+                "\n",
+                r#"{"stage":"a \"b\"\n","step":2,"epoch":1,"#,
+                r#""values":{"grid":[[1.0,"nan"],["inf","-inf"]]}}"#,
+                "\n",
+            )
+        );
+        for line in text.lines() {
+            serde_json::from_str::<Value>(line).unwrap();
+        }
+    }
+
+    #[test]
+    fn tensors_of_every_dtype_become_nested_lists() {
+        let json = |tensor: HostTensor| MetricValue::from(&tensor).to_json().to_string();
+        assert_eq!(json(HostTensor::from_f32(&[], &[f32::NAN])), r#""nan""#);
+        assert_eq!(
+            json(HostTensor::from_f32(&[1], &[3.4028235e38])),
+            "[3.4028235e+38]"
+        );
+        assert_eq!(json(HostTensor::from_i32(&[3], &[1, -2, 3])), "[1,-2,3]");
+        assert_eq!(
+            json(HostTensor::from_bool(&[1, 2], &[true, false])),
+            "[[true,false]]"
+        );
+        assert_eq!(json(HostTensor::from_f32(&[2, 0], &[])), "[[],[]]");
+    }
+
+    #[test]
+    fn appending_drops_a_line_that_was_cut() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("metrics.jsonl");
+        let cases = [
+            ("", ""),
+            ("{}\n", "{}\n"),
+            ("{}\n{\"sta", "{}\n"),
+            ("{\"sta", ""),
+            (&format!("{{}}\n{}", "x".repeat(10_000)), "{}\n"),
+        ];
+        for (before, kept) in cases {
+            fs::write(&path, before).unwrap();
+            let mut writer = MetricsWriter::append(&path).unwrap();
+            writer.write("s", 0, 0, &[]).unwrap();
+            let expected = format!(
+                "{kept}{}\n",
+                r#"{"stage":"s","step":0,"epoch":0,"values":{}}"#
+            );
+            assert_eq!(fs::read_to_string(&path).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn failures_name_the_file() {
+        let error = MetricsWriter::create(Path::new("no/such/metrics.jsonl")).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .starts_with("cannot write metrics to `no/such/metrics.jsonl`")
+        );
+    }
+}
