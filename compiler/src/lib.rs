@@ -1,9 +1,16 @@
 //! From the syntax tree to machine code.
 //!
-//! The layers, each of which may only use those above it in this list (guard: the layer test):
-//! `diag`, `ir` and `ops` (the graph and the table of its operations), `transform` (graph to graph), `interp` (the reference
-//! interpreter), `codegen` (schedule and machine code), `lower` (syntax tree to graph).
+//! The layers, each of which may only use those before it (guard: the layer test): `diag`; `ir` and `ops`, the graph and
+//! the table of its operations, which know each other; `transform`, graph to graph; `interp`, the reference interpreter;
+//! `codegen`, schedule and machine code; `program`, what is handed to the runtime; `stdlib`, the embedded texts; `lower`,
+//! syntax tree to programs.
 
+pub mod codegen;
+pub mod diag;
+pub mod interp;
 pub mod ir;
+pub mod lower;
 pub mod ops;
 pub mod program;
+pub mod stdlib;
+pub mod transform;

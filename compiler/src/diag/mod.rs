@@ -1,0 +1,117 @@
+//! Diagnostics as a person reads them.
+
+use ariadne::{Color, Config, IndexType, Label, ReportKind, Source};
+use mlc_grammar::diag::Report;
+use mlc_grammar::span::{FileId, Span};
+use std::ops::Range;
+
+/// The texts of a compilation.
+#[derive(Clone, Default)]
+pub struct Sources {
+    files: Vec<(String, String)>,
+}
+
+impl Sources {
+    /// Adds a text under the name it is shown by.
+    pub fn add(&mut self, name: &str, text: &str) -> FileId {
+        self.files.push((name.to_string(), text.to_string()));
+        FileId((self.files.len() - 1) as u16)
+    }
+
+    /// A file's name.
+    pub fn name(&self, file: FileId) -> &str {
+        self.files.get(file.0 as usize).map_or("?", |f| &f.0)
+    }
+
+    /// A file's whole text.
+    pub fn file_text(&self, file: FileId) -> &str {
+        self.files.get(file.0 as usize).map_or("", |f| &f.1)
+    }
+
+    /// The text of a span.
+    pub fn text(&self, span: Span) -> &str {
+        self.file_text(span.file).get(span.start as usize..span.end as usize).unwrap_or("")
+    }
+
+    /// `file:line:column`, counted from 1, columns in characters.
+    pub fn place(&self, span: Span) -> String {
+        let before = self.file_text(span.file).get(..span.start as usize).unwrap_or("");
+        let line = before.matches('\n').count() + 1;
+        let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
+        format!("{}:{line}:{column}", self.name(span.file))
+    }
+}
+
+/// A span made safe for rendering: inside its text and on character boundaries.
+fn boundaries(text: &str, span: Span) -> Range<usize> {
+    let mut start = (span.start as usize).min(text.len());
+    let mut end = (span.end as usize).clamp(start, text.len());
+    while !text.is_char_boundary(start) {
+        start -= 1;
+    }
+    while !text.is_char_boundary(end) {
+        end += 1;
+    }
+    start..end
+}
+
+/// A line longer than this is not shown: it would fill the terminal.
+const MAX_LINE: usize = 2000;
+
+/// Renders reports with labelled excerpts.
+pub fn render(reports: &[Report], sources: &Sources, colour: bool) -> String {
+    let mut out = Vec::new();
+    for r in reports {
+        render_one(r, sources, colour, &mut out);
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+fn render_one(r: &Report, sources: &Sources, colour: bool, out: &mut Vec<u8>) {
+    let huge = r.labels.iter().any(|l| {
+        let text = sources.file_text(l.span.file);
+        let at = boundaries(text, l.span);
+        let line_start = text[..at.start].rfind('\n').map_or(0, |i| i + 1);
+        let line_end = text[at.start..].find('\n').map_or(text.len(), |i| at.start + i);
+        line_end - line_start > MAX_LINE
+    });
+    if r.labels.is_empty() || huge {
+        // Without an excerpt: what and where in words.
+        let mut text = format!("[{}] Error: {}\n", r.code, r.title);
+        for l in &r.labels {
+            text += &format!("  {}: {}\n", sources.place(l.span), l.text);
+        }
+        for n in &r.notes {
+            text += &format!("  Note: {n}\n");
+        }
+        for h in &r.hints {
+            text += &format!("  Help: {h}\n");
+        }
+        out.extend(text.as_bytes());
+        return;
+    }
+    let main = &r.labels[0];
+    let id = |f: FileId| sources.name(f).to_string();
+    let main_range = boundaries(sources.file_text(main.span.file), main.span);
+    let mut b = ariadne::Report::build(ReportKind::Error, (id(main.span.file), main_range))
+        .with_config(Config::default().with_color(colour).with_index_type(IndexType::Byte))
+        .with_code(r.code)
+        .with_message(&r.title);
+    for (i, l) in r.labels.iter().enumerate() {
+        let range = boundaries(sources.file_text(l.span.file), l.span);
+        let color = if i == 0 { Color::Red } else { Color::Blue };
+        b = b.with_label(Label::new((id(l.span.file), range)).with_message(&l.text).with_color(color).with_order(i as i32));
+    }
+    for n in &r.notes {
+        b = b.with_note(n);
+    }
+    for h in &r.hints {
+        b = b.with_help(h);
+    }
+    let cache = ariadne::FnCache::new(|name: &String| {
+        Err::<String, _>(format!("no source named {name}"))
+    })
+    .with_sources(sources.files.iter().map(|(n, t)| (n.clone(), Source::from(t.clone()))).collect());
+    // Writing to memory cannot fail.
+    let _ = b.finish().write(cache, &mut *out);
+}

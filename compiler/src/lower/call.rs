@@ -1,0 +1,364 @@
+//! Calls: arguments, their types and dimensions.
+
+use super::eval::mix;
+use super::session::{R, Session, rc};
+use super::value::{Code, Closure, Env, EstimatorVal, ModelVal, NetCtor, OptimizerVal, Val};
+use crate::ir::DType;
+use mlc_grammar::ast::{self, Arg, CallArg, Expr, ExprKind, TypeExpr, TypeKind};
+use mlc_grammar::span::Span;
+use std::rc::Rc;
+
+/// An argument as given: its name, if any, and its value.
+pub type Given = (Option<Rc<str>>, Val);
+
+impl Session {
+    pub(super) fn eval_call(
+        &mut self,
+        e: &'static Expr,
+        f: &'static Expr,
+        args: &'static [CallArg],
+        env: &Env,
+    ) -> R<Val> {
+        // Derivatives and tests of what was given look at their arguments' text.
+        if let ExprKind::Name(name) = &f.kind
+            && env.get(name).is_none()
+        {
+            match name.as_str() {
+                "grad" | "value_and_grad" | "jvp" | "vjp" | "hvp" => {
+                    return self.eval_derivative(name, args, env, e.span);
+                }
+                "given" => {
+                    let v = match args {
+                        [a] => self.eval(&a.value, env)?,
+                        _ => return Err(Box::new(self.err("E0201", "`given` takes one argument", e.span))),
+                    };
+                    return Ok(Val::Bool(!matches!(v, Val::Missing)));
+                }
+                _ => {}
+            }
+        }
+        let callee = self.eval(f, env)?;
+        let mut values = Vec::with_capacity(args.len());
+        for a in args {
+            values.push((a.name.as_ref().map(|n| rc(&n.text)), self.eval(&a.value, env)?));
+        }
+        self.ctx.graph.span = e.span;
+        self.apply(&callee, values, e.span)
+    }
+
+    /// Calls a value.
+    pub(super) fn apply(&mut self, f: &Val, args: Vec<Given>, span: Span) -> R<Val> {
+        match f {
+            Val::Fn(c) => self.call_fn(c, args, span),
+            Val::Builtin(name) => self.call_builtin(name, args, span),
+            Val::Partial(p) => {
+                let mut all: Vec<Given> = args;
+                for (n, v) in &p.1 {
+                    if !all.iter().any(|(given, _)| given.as_deref() == Some(&**n)) {
+                        all.push((Some(n.clone()), v.clone()));
+                    }
+                }
+                self.apply(&p.0, all, span)
+            }
+            Val::Method(m) => self.call_method(&m.0, &m.1, args, span),
+            Val::DistDef(d) => {
+                let formal = &d.def.args;
+                let inner = d.env.child();
+                self.bind_args(&d.def.name.text, formal, args, &inner, span)?;
+                let args = formal
+                    .iter()
+                    .map(|a| (rc(&a.name.text), inner.get(&a.name.text).unwrap_or(Val::Missing)))
+                    .collect();
+                self.make_dist(d.clone(), args, span)
+            }
+            Val::ModelDef(m) => {
+                let inner = m.env.child();
+                self.bind_args(&m.name, m.args, args, &inner, span)?;
+                Ok(Val::Model(Rc::new(ModelVal { def: m.clone(), env: inner, given: vec![], span })))
+            }
+            Val::NetDef(n) => {
+                let inner = n.env.child();
+                self.bind_args(&n.def.name.text, &n.def.statics, args, &inner, span)?;
+                Ok(Val::NetCtor(Rc::new(NetCtor { def: n.clone(), env: inner })))
+            }
+            Val::NetCtor(c) => {
+                let name = &c.def.def.name.text;
+                Err(Box::new(
+                    self.err("E0108", format!("`{name}(..)` makes parameters, so it must be declared"), span)
+                        .hint(format!("write `net n = {name}(..)` first, then call `n`")),
+                ))
+            }
+            Val::Net(n) => self.call_net(n, args, span),
+            Val::Estimator(e) => {
+                // After the fixed arguments `(d, k)`, further ones are given by name and make a value.
+                let mut bound = e.args.clone();
+                let named = args.iter().all(|(n, _)| n.is_some());
+                if named {
+                    for (n, v) in args {
+                        let n = n.expect("checked above");
+                        if !e.def.def.args.iter().skip(2).any(|a| a.name.text == *n) {
+                            let title = format!("`{}` has no argument `{n}`", e.def.def.name.text);
+                            return Err(Box::new(self.err("E0202", title, span)));
+                        }
+                        bound.retain(|(b, _)| *b != n);
+                        bound.push((n, v));
+                    }
+                    return Ok(Val::Estimator(Rc::new(EstimatorVal { def: e.def.clone(), args: bound })));
+                }
+                let mut all = args;
+                all.extend(bound.into_iter().map(|(n, v)| (Some(n), v)));
+                self.run_estimator(e, all, span)
+            }
+            Val::Optimizer(o) => {
+                let inner = o.def.env.child();
+                self.bind_args(&o.def.def.name.text, &o.def.def.args, args, &inner, span)?;
+                let args = o
+                    .def
+                    .def
+                    .args
+                    .iter()
+                    .map(|a| (rc(&a.name.text), inner.get(&a.name.text).unwrap_or(Val::Missing)))
+                    .collect();
+                Ok(Val::Optimizer(Rc::new(OptimizerVal { def: o.def.clone(), args })))
+            }
+            Val::Continuation(c) => match args.as_slice() {
+                [(None, x)] => self.continue_with(c, x, span),
+                _ => Err(Box::new(self.err("E0201", "a continuation takes the site's value", span))),
+            },
+            // A number is a constant schedule.
+            Val::Int(_) | Val::Real(_) => {
+                let title = format!("{} is not a function", f.kind());
+                Err(Box::new(self.err_at("E0203", title, span, "called here")))
+            }
+            other => {
+                let mut r = self.err_at("E0203", format!("{} is not a function", other.kind()), span, "called here");
+                if matches!(other, Val::Tensor(_) | Val::Slot(_)) {
+                    r = r.hint("to multiply, write `*`; to index, write `x[i]`");
+                }
+                Err(Box::new(r))
+            }
+        }
+    }
+
+    fn call_fn(&mut self, c: &Rc<Closure>, args: Vec<Given>, span: Span) -> R<Val> {
+        let inner = c.env.child();
+        match c.code {
+            Code::Fn(f) => {
+                if !f.rules.is_empty() {
+                    return Err(self.unsupported("a function with its own derivative", span));
+                }
+                self.in_frame(&c.name, span, |s| {
+                    s.bind_args(&c.name, &f.args, args, &inner, span)?;
+                    let v = match &f.body {
+                        ast::Body::Expr(e) => s.eval(e, &inner)?,
+                        ast::Body::Block(b) => s.eval_block(b, &inner)?,
+                    };
+                    match &f.result {
+                        Some(ty) => s.check_type(v, ty, &inner, span),
+                        None => Ok(v),
+                    }
+                })
+            }
+            Code::Lambda(patterns, body) => {
+                if patterns.len() != args.len() {
+                    let title =
+                        format!("the function takes {} arguments, not {}", patterns.len(), args.len());
+                    return Err(Box::new(self.err("E0201", title, span)));
+                }
+                self.in_frame("|..|", span, |s| {
+                    for (p, (_, v)) in patterns.iter().zip(args) {
+                        s.bind_pattern(p, v, &inner)?;
+                    }
+                    s.eval(body, &inner)
+                })
+            }
+        }
+    }
+
+    /// Binds formal arguments to what was given, by position and by name, checking types; binds dimension names too.
+    pub(super) fn bind_args(
+        &mut self,
+        name: &str,
+        formal: &'static [Arg],
+        args: Vec<Given>,
+        env: &Env,
+        span: Span,
+    ) -> R<()> {
+        let mut values: Vec<Option<Val>> = vec![None; formal.len()];
+        let mut next = 0;
+        for (given, v) in args {
+            let at = match &given {
+                Some(n) => match formal.iter().position(|a| a.name.text == **n) {
+                    Some(at) => at,
+                    None => {
+                        let known: Vec<String> = formal.iter().map(|a| a.name.text.clone()).collect();
+                        let mut r = self.err("E0202", format!("`{name}` has no argument `{n}`"), span);
+                        r = match super::resolve::nearest(n, &known) {
+                            Some(near) => r.hint(format!("did you mean `{near}`?")),
+                            None => r.hint(format!("its arguments are {}", super::resolve::listed(&known))),
+                        };
+                        return Err(Box::new(r));
+                    }
+                },
+                None => {
+                    next += 1;
+                    next - 1
+                }
+            };
+            if at >= formal.len() {
+                let title = format!("`{name}` takes {} arguments; more are given", formal.len());
+                return Err(Box::new(self.err("E0201", title, span)));
+            }
+            if values[at].is_some() {
+                let title = format!("`{}` is given twice", formal[at].name.text);
+                return Err(Box::new(self.err("E0201", title, span)));
+            }
+            values[at] = Some(v);
+        }
+        for (arg, v) in formal.iter().zip(values) {
+            let v = match (v, &arg.default) {
+                (Some(v), _) => v,
+                (None, Some(d)) if matches!(&d.kind, ExprKind::Name(n) if n == "none") => Val::Missing,
+                (None, Some(d)) => self.eval(d, env)?,
+                (None, None) => {
+                    let title = format!("`{name}` needs its argument `{}`", arg.name.text);
+                    return Err(Box::new(
+                        self.err_at("E0201", title, span, "missing here")
+                            .label(arg.name.span, "declared here"),
+                    ));
+                }
+            };
+            let v = match &arg.ty {
+                Some(ty) if !matches!(v, Val::Missing) => {
+                    self.check_type(v, ty, env, span).map_err(|mut r| {
+                        r.labels.push(mlc_grammar::diag::Label {
+                            span: arg.name.span,
+                            text: format!("`{}` of `{name}` is declared here", arg.name.text),
+                        });
+                        r
+                    })?
+                }
+                _ => v,
+            };
+            let v = if self.modules[env.0.module].wrt.contains(&arg.name.text) {
+                self.bind_leaves(v, arg.name.span)?
+            } else {
+                v
+            };
+            env.bind(&arg.name.text, v);
+        }
+        Ok(())
+    }
+
+    /// Does `v` have the type written? Names of dimensions that are not bound yet are bound in `env`.
+    pub(super) fn check_type(&mut self, v: Val, ty: &'static TypeExpr, env: &Env, span: Span) -> R<Val> {
+        let (name, dims) = match &ty.kind {
+            TypeKind::Named(name, dims) => (name, dims),
+            TypeKind::Tuple(parts) => {
+                let Val::Tuple(items) = &v else {
+                    return Err(self.type_error(ty, v.kind(), span));
+                };
+                if items.len() != parts.len() {
+                    return Err(self.type_error(ty, &format!("{} values", items.len()), span));
+                }
+                let mut out = Vec::new();
+                for (t, v) in parts.iter().zip(items.iter()) {
+                    out.push(self.check_type(v.clone(), t, env, span)?);
+                }
+                return Ok(Val::tuple(out));
+            }
+            TypeKind::Record(fields) => {
+                let mut out = Vec::new();
+                for (n, t) in fields {
+                    let f = self.field(&v, n)?;
+                    out.push((rc(&n.text), self.check_type(f, t, env, span)?));
+                }
+                return Ok(Val::record(out));
+            }
+        };
+        let dtype = match name.text.as_str() {
+            "real" => self.real,
+            "f32" => DType::F32,
+            "f64" => DType::F64,
+            "int" => DType::I32,
+            "bool" => DType::Bool,
+            "schedule" => return Ok(v),
+            other => {
+                let title = format!("there is no type `{other}`");
+                return Err(Box::new(
+                    self.err("E0209", title, ty.span).hint("types are `real`, `int`, `bool`, `f32`, `f64`, `schedule`, tuples and records of them"),
+                ));
+            }
+        };
+        let v = match (&v, dtype.is_real()) {
+            (Val::Int(i), true) => Val::Real(*i as f64),
+            (Val::List(_), _) => Val::Tensor(self.force(&v, span)?),
+            _ => v,
+        };
+        let found = match super::value::static_dtype(&v, dtype) {
+            Some(found) => crate::ir::Type::scalar(found),
+            None => match &v {
+                Val::Tensor(_) | Val::Slot(_) | Val::Log(..) => {
+                    let t = self.force(&v, span)?;
+                    self.ctx.graph.ty(t).clone()
+                }
+                other => return Err(self.type_error(ty, other.kind(), span)),
+            },
+        };
+        if found.dtype != dtype || found.shape.len() != dims.len() {
+            return Err(self.type_error(ty, &format!("`{found}`"), span));
+        }
+        for (d, &n) in dims.iter().zip(&found.shape) {
+            if let ExprKind::Name(dim) = &d.kind
+                && env.get(dim).is_none()
+                && !self.modules[env.0.module].items.contains_key(dim)
+            {
+                env.bind(dim, Val::Int(n as i64));
+                continue;
+            }
+            let want = self.eval_int(d, env)?;
+            if want != n as i64 {
+                let r = self.type_error(ty, &format!("`{found}`"), span);
+                let text = self.sources.text(d.span).to_string();
+                let why = if text.trim() == want.to_string() {
+                    format!("the size {n} should be {want}")
+                } else {
+                    format!("the size {n} should be `{text}`, which is {want} here")
+                };
+                return Err(Box::new(r.note(why)));
+            }
+        }
+        Ok(v)
+    }
+
+    fn type_error(&self, ty: &TypeExpr, found: &str, span: Span) -> Box<mlc_grammar::diag::Report> {
+        let want = self.sources.text(ty.span).to_string();
+        Box::new(
+            self.err_at("E0300", "a value has another type than declared", span, format!("found {found}"))
+                .label(ty.span, format!("expected `{want}`")),
+        )
+    }
+
+    /// The value of a member of a distribution or a method of a value.
+    fn call_method(&mut self, on: &Val, name: &str, args: Vec<Given>, span: Span) -> R<Val> {
+        match on {
+            Val::Dist(d) => self.call_member(d, name, args, span),
+            Val::Record(_) | Val::Source(_) => self.call_source_method(on, name, args, span),
+            Val::Net(n) if name == "with" && args.len() == 1 => {
+                let mut n = (**n).clone();
+                n.with = Some(args[0].1.clone());
+                Ok(Val::Net(Rc::new(n)))
+            }
+            other => {
+                let title = format!("{} has no method `{name}`", other.kind());
+                Err(Box::new(self.err("E0206", title, span)))
+            }
+        }
+    }
+
+    /// The random stream of the next draw here.
+    pub(super) fn draw_key(&mut self) -> u64 {
+        let key = self.frame().next_key("draw");
+        mix(key, &self.ctx.name.clone())
+    }
+}

@@ -1,0 +1,467 @@
+//! `for`, `if` and `scan`.
+
+use super::leaves::{leaves, map_leaves};
+use super::session::{R, Session};
+use super::value::{Env, Val};
+use crate::ir::{Attr, DType, Literal, Type, Value};
+use crate::ops;
+use crate::transform::batch::batch;
+use mlc_grammar::ast::{self, Else, Expr, Pattern, PatternKind};
+use mlc_grammar::span::Span;
+use std::collections::HashMap;
+
+/// More iterations than this are not unrolled.
+const MAX_UNROLL: i64 = 4096;
+
+impl Session {
+    pub(super) fn eval_for(&mut self, f: &'static ast::For, env: &Env, span: Span) -> R<Val> {
+        for (name, value) in &f.options {
+            match name.text.as_str() {
+                "of" => return Err(self.unsupported("a subsampled plate (`of:`)", name.span.to(value.span))),
+                other => {
+                    let title = format!("`for` has no option `{other}`");
+                    return Err(Box::new(self.err("E0210", title, name.span)));
+                }
+            }
+        }
+        self.for_generators(&f.generators, &f.body, env, span)
+    }
+
+    fn for_generators(
+        &mut self,
+        generators: &'static [(Pattern, Expr)],
+        body: &'static ast::Block,
+        env: &Env,
+        span: Span,
+    ) -> R<Val> {
+        let Some(((pattern, source), rest)) = generators.split_first() else {
+            return self.eval_block(body, env);
+        };
+        let source_val = self.eval(source, env)?;
+        self.over_lanes(&source_val, source.span, span, &mut |s, lane| {
+            let inner = env.child();
+            s.bind_pattern(pattern, lane, &inner)?;
+            s.for_generators(rest, body, &inner, span)
+        })
+    }
+
+    /// Runs `body` once for a stand-in lane of `source` and batches what it built.
+    pub(super) fn over_lanes(
+        &mut self,
+        source: &Val,
+        source_span: Span,
+        span: Span,
+        body: &mut dyn FnMut(&mut Self, Val) -> R<Val>,
+    ) -> R<Val> {
+        if let Val::List(items) = source {
+            // A list is compile-time: its elements may be of any kind.
+            let results: R<Vec<Val>> = items.iter().map(|v| body(self, v.clone())).collect();
+            let results = results?;
+            if results.is_empty() || matches!(results[0], Val::Unit) {
+                return Ok(Val::Unit);
+            }
+            return self.stack_vals(&results, span);
+        }
+        let mark = self.ctx.graph.len();
+        let mut lanes: Vec<(Value, Value)> = Vec::new();
+        let (n, lane) = self.make_lane(source, source_span, &mut lanes)?;
+        let marks: Vec<(usize, usize)> =
+            self.handlers.iter().map(|h| (h.trace.len(), h.log_weights.len())).collect();
+        let site_mark = self.expects.last().map_or(0, |e| e.sites.len());
+        self.depth += 1;
+        let result = body(self, lane);
+        self.depth -= 1;
+        let result = result?;
+        let result = self.force_leaves(&result, span)?;
+
+        // Everything that leaves the region is batched together: the value, trace entries, log weights, sites.
+        let mut exits = leaves(&result);
+        let n_result = exits.len();
+        for (h, m) in self.handlers.iter().zip(&marks) {
+            for (_, v) in &h.trace[m.0..] {
+                exits.extend(leaves(v));
+            }
+            exits.extend(&h.log_weights[m.1..]);
+        }
+        if let Some(e) = self.expects.last() {
+            exits.extend(e.sites[site_mark..].iter().map(|s| s.node));
+        }
+        let batched = batch(&mut self.ctx.graph, mark, &lanes, &exits, n);
+        let mut full = Vec::with_capacity(batched.len());
+        for l in &batched {
+            full.push(if l.batched { l.value } else { self.trail(l.value, n) });
+        }
+        let mut next = full[..n_result].iter();
+        let value = map_leaves(&result, &mut |t| *next.next().unwrap_or(&t));
+        let mut at = n_result;
+        for i in 0..self.handlers.len() {
+            let m = marks[i];
+            for j in m.0..self.handlers[i].trace.len() {
+                let v = self.handlers[i].trace[j].1.clone();
+                let v = map_leaves(&v, &mut |_| {
+                    at += 1;
+                    full[at - 1]
+                });
+                self.handlers[i].trace[j].1 = v;
+            }
+            for j in m.1..self.handlers[i].log_weights.len() {
+                let sum = self.ctx.graph.add(&ops::SUM, Attr::Axes(vec![0]), &[full[at]]);
+                self.handlers[i].log_weights[j] = sum;
+                at += 1;
+            }
+        }
+        if let Some(e) = self.expects.last_mut() {
+            for s in &mut e.sites[site_mark..] {
+                s.node = full[at];
+                s.plates.insert(0, n);
+                at += 1;
+            }
+        }
+        Ok(match value {
+            Val::Dist(d) => {
+                let mut d = (*d).clone();
+                d.plates.insert(0, n);
+                Val::Dist(std::rc::Rc::new(d))
+            }
+            v => v,
+        })
+    }
+
+    /// How many lanes a source has, and a stand-in for one of them.
+    fn make_lane(&mut self, source: &Val, span: Span, lanes: &mut Vec<(Value, Value)>) -> R<(usize, Val)> {
+        match source {
+            Val::Range(a, b) => {
+                let n = usize::try_from(b - a).unwrap_or(0);
+                if n > i32::MAX as usize {
+                    return Err(Box::new(self.err("E0304", format!("a range of {n} is too long"), span)));
+                }
+                let iota = self.ctx.graph.add(&ops::IOTA, Attr::Iota { shape: vec![n], axis: 0 }, &[]);
+                let start = self.ctx.graph.fill(Literal::Int(*a), Type::new(DType::I32, vec![n]));
+                let index = if *a == 0 { iota } else { self.ctx.graph.add(&ops::ADD, Attr::None, &[iota, start]) };
+                let lane = self.ctx.lane(Type::scalar(DType::I32));
+                lanes.push((lane, index));
+                Ok((n, Val::Tensor(lane)))
+            }
+            Val::Tensor(_) | Val::Slot(_) | Val::Log(..) => {
+                let t = self.force(source, span)?;
+                let ty = self.ctx.graph.ty(t).clone();
+                let Some((&n, rest)) = ty.shape.split_first() else {
+                    return Err(Box::new(
+                        self.err("E0308", format!("`for` goes over the leading axis, and `{ty}` has none"), span)
+                            .hint("for a number of lanes, write `for i in 0..n`"),
+                    ));
+                };
+                let lane = self.ctx.lane(Type::new(ty.dtype, rest.to_vec()));
+                lanes.push((lane, t));
+                Ok((n, Val::Tensor(lane)))
+            }
+            Val::Tuple(items) => {
+                let mut out = Vec::new();
+                let mut count = None;
+                for v in items.iter() {
+                    let (n, lane) = self.make_lane(v, span, lanes)?;
+                    self.same_lanes(&mut count, n, span)?;
+                    out.push(lane);
+                }
+                match count {
+                    Some(n) => Ok((n, Val::tuple(out))),
+                    None => Err(Box::new(self.err("E0308", "there is nothing to go over", span))),
+                }
+            }
+            Val::Record(fields) => {
+                let mut out = Vec::new();
+                let mut count = None;
+                for (name, v) in fields.iter() {
+                    let (n, lane) = self.make_lane(v, span, lanes)?;
+                    self.same_lanes(&mut count, n, span)?;
+                    out.push((name.clone(), lane));
+                }
+                match count {
+                    Some(n) => Ok((n, Val::record(out))),
+                    None => Err(Box::new(self.err("E0308", "there is nothing to go over", span))),
+                }
+            }
+            Val::Int(n) => Err(Box::new(
+                self.err("E0308", "`for` goes over a tensor or a range, not a number", span)
+                    .hint(format!("write `0..{n}`")),
+            )),
+            other => {
+                let title = format!("`for` cannot go over {}", other.kind());
+                Err(Box::new(self.err("E0308", title, span)))
+            }
+        }
+    }
+
+    fn same_lanes(&self, count: &mut Option<usize>, n: usize, span: Span) -> R<()> {
+        match *count {
+            Some(m) if m != n => {
+                let title = format!("lanes in step have different lengths: {m} and {n}");
+                Err(Box::new(self.err("E0309", title, span)))
+            }
+            _ => {
+                *count = Some(n);
+                Ok(())
+            }
+        }
+    }
+
+    /// Values of equal form, stacked leaf by leaf on a new leading axis.
+    pub(super) fn stack_vals(&mut self, items: &[Val], span: Span) -> R<Val> {
+        match &items[0] {
+            Val::Tuple(first) => {
+                let mut out = Vec::new();
+                for i in 0..first.len() {
+                    let column: Vec<Val> = items
+                        .iter()
+                        .map(|v| match v {
+                            Val::Tuple(x) if x.len() > i => x[i].clone(),
+                            _ => Val::Unit,
+                        })
+                        .collect();
+                    out.push(self.stack_vals(&column, span)?);
+                }
+                Ok(Val::tuple(out))
+            }
+            Val::Record(first) => {
+                let mut out = Vec::new();
+                for (n, _) in first.iter() {
+                    let column: Vec<Val> = items.iter().map(|v| v.field(n).unwrap_or(Val::Unit)).collect();
+                    out.push((n.clone(), self.stack_vals(&column, span)?));
+                }
+                Ok(Val::record(out))
+            }
+            _ => Ok(Val::Tensor(self.stack_values(items, 0, span)?)),
+        }
+    }
+
+    pub(super) fn eval_if(
+        &mut self,
+        c: &'static Expr,
+        a: &'static ast::Block,
+        b: Option<&'static Else>,
+        env: &Env,
+        span: Span,
+    ) -> R<Val> {
+        let cond = self.eval(c, env)?;
+        let otherwise = |s: &mut Self| match b {
+            Some(Else::Block(block)) => s.eval_block(block, env),
+            Some(Else::If(e)) => s.eval(e, env),
+            None => Ok(Val::Unit),
+        };
+        if let Val::Bool(known) = cond {
+            return if known { self.eval_block(a, env) } else { otherwise(self) };
+        }
+        let cond = self.force(&cond, c.span)?;
+        let ty = self.ctx.graph.ty(cond).clone();
+        if ty.dtype != DType::Bool || ty.rank() != 0 {
+            let hint = if ty.dtype == DType::Bool {
+                "go over the elements: `for c in cs { if c { .. } else { .. } }`"
+            } else {
+                "compare it with something: `x > 0`"
+            };
+            return Err(Box::new(
+                self.err("E0310", format!("a condition is one truth value, not `{ty}`"), c.span).hint(hint),
+            ));
+        }
+        if b.is_none() {
+            return Err(Box::new(
+                self.err("E0311", "this `if` selects a value, so it needs an `else`", span),
+            ));
+        }
+        if self.handlers.iter().any(|h| h.open) || !self.expects.is_empty() {
+            let before: usize = self.site_count();
+            let v = self.eval_branches(cond, a, &otherwise, env, span)?;
+            if self.site_count() != before {
+                return Err(self.unsupported("a site under an `if` on a traced value", span));
+            }
+            return Ok(v);
+        }
+        self.eval_branches(cond, a, &otherwise, env, span)
+    }
+
+    fn site_count(&self) -> usize {
+        self.handlers.iter().map(|h| h.trace.len()).sum::<usize>()
+            + self.expects.iter().map(|e| e.sites.len()).sum::<usize>()
+    }
+
+    fn eval_branches(
+        &mut self,
+        cond: Value,
+        a: &'static ast::Block,
+        otherwise: &dyn Fn(&mut Self) -> R<Val>,
+        env: &Env,
+        span: Span,
+    ) -> R<Val> {
+        let outer = self.ctx.graph.guard;
+        let not = self.ctx.graph.add(&ops::NOT, Attr::None, &[cond]);
+        let (yes, no) = match outer {
+            None => (cond, not),
+            Some(g) => {
+                let both = |s: &mut Self, c: Value| s.ctx.graph.with_guard(None, |gr| gr.add(&ops::AND, Attr::None, &[g, c]));
+                (both(self, cond), both(self, not))
+            }
+        };
+        self.ctx.graph.guard = Some(yes);
+        let x = self.eval_block(a, env).and_then(|v| self.settle_all(&v, span));
+        self.ctx.graph.guard = Some(no);
+        let y = otherwise(self).and_then(|v| self.settle_all(&v, span));
+        self.ctx.graph.guard = outer;
+        let (x, y) = (x?, y?);
+        self.zip_leaves(&x, &y, span, &mut |s, p, q| s.select_leaf(cond, p, q, span))
+    }
+
+    /// Slots become nodes; compile-time numbers stay, so that they take the other side's type.
+    fn settle_all(&mut self, v: &Val, span: Span) -> R<Val> {
+        match v {
+            Val::Slot(_) | Val::Log(..) => Ok(Val::Tensor(self.force(v, span)?)),
+            other => Ok(other.clone()),
+        }
+    }
+
+    fn select_leaf(&mut self, cond: Value, p: &Val, q: &Val, span: Span) -> R<Val> {
+        let (p, q) = match (p, q) {
+            (Val::Int(i), Val::Real(_)) => (Val::Real(*i as f64), q.clone()),
+            (Val::Real(_), Val::Int(i)) => (p.clone(), Val::Real(*i as f64)),
+            _ => (p.clone(), q.clone()),
+        };
+        let ty = |s: &mut Self, v: &Val| -> R<Option<Type>> {
+            Ok(if Self::is_tensor(v) { Some(s.force(v, span).map(|t| s.ctx.graph.ty(t).clone())?) } else { None })
+        };
+        let (tp, tq) = (ty(self, &p)?, ty(self, &q)?);
+        let (x, y) = match (tp, tq) {
+            (Some(t), None) if !matches!(q, Val::Unit) => (self.force(&p, span)?, self.literal(&q, t.dtype, &t.shape)),
+            (None, Some(t)) if !matches!(p, Val::Unit) => (self.literal(&p, t.dtype, &t.shape), self.force(&q, span)?),
+            _ => (self.force(&p, span)?, self.force(&q, span)?),
+        };
+        let (tx, ty) = (self.ctx.graph.ty(x).clone(), self.ctx.graph.ty(y).clone());
+        let (x, y) = match (tx.rank(), ty.rank()) {
+            (0, r) if r > 0 => (self.splat(x, &ty.shape), y),
+            (r, 0) if r > 0 => (x, self.splat(y, &tx.shape)),
+            _ => (x, y),
+        };
+        if self.ctx.graph.ty(x) != self.ctx.graph.ty(y) {
+            return Err(Box::new(self.err(
+                "E0312",
+                format!("the two sides of this `if` have different types: `{tx}` and `{ty}`"),
+                span,
+            )));
+        }
+        let shape = self.ctx.graph.ty(x).shape.clone();
+        let c = self.splat(cond, &shape);
+        Ok(Val::Tensor(self.op(&ops::SELECT, Attr::None, &[c, x, y], span)?))
+    }
+
+    pub(super) fn eval_scan(&mut self, sc: &'static ast::Scan, env: &Env, span: Span) -> R<Val> {
+        let mut unroll = false;
+        for (name, value) in &sc.options {
+            match name.text.as_str() {
+                "unroll" => unroll = matches!(self.eval(value, env)?, Val::Bool(true)),
+                "checkpoint" | "max" => {}
+                other => {
+                    let title = format!("`scan` has no option `{other}`");
+                    return Err(Box::new(self.err("E0210", title, name.span)));
+                }
+            }
+        }
+        let ast::ScanKind::For(generators) = &sc.kind else {
+            return Err(self.unsupported("`scan .. while`", span));
+        };
+        if !unroll {
+            let r = self.unsupported("a `scan` that is not unrolled", span);
+            return Err(Box::new(r.hint("write `unroll: true` where the number of iterations is small")));
+        }
+        let [(pattern, source)] = generators.as_slice() else {
+            return Err(self.unsupported("a `scan` over several generators", span));
+        };
+        let mut carry: Vec<(&'static Pattern, Val)> = Vec::new();
+        for (p, e) in &sc.carries {
+            carry.push((p, self.eval(e, env)?));
+        }
+        let source_val = self.eval(source, env)?;
+        let items: Vec<Val> = match &source_val {
+            Val::Range(a, b) if b - a <= MAX_UNROLL => (*a..*b).map(Val::Int).collect(),
+            Val::List(items) => items.to_vec(),
+            Val::Tensor(_) | Val::Slot(_) => {
+                let t = self.force(&source_val, source.span)?;
+                let shape = self.ctx.graph.ty(t).shape.clone();
+                let n = shape.first().copied().unwrap_or(0);
+                let mut out = Vec::new();
+                for i in 0..n.min(MAX_UNROLL as usize) {
+                    let row = self.slice_axis(t, 0, i, i + 1, 1, span)?;
+                    out.push(Val::Tensor(self.op(&ops::RESHAPE, Attr::Shape(shape[1..].to_vec()), &[row], span)?));
+                }
+                out
+            }
+            other => {
+                let title = format!("`scan` cannot go over {}", other.kind());
+                return Err(Box::new(self.err("E0308", title, source.span)));
+            }
+        };
+        let mut yields: Vec<Val> = Vec::new();
+        for item in items {
+            let inner = env.child();
+            for (p, v) in &carry {
+                self.bind_pattern(p, v.clone(), &inner)?;
+            }
+            self.bind_pattern(pattern, item, &inner)?;
+            self.scans.push(HashMap::new());
+            self.yields.push(Vec::new());
+            let done = self.eval_stmts(&sc.body.stmts, &inner.child());
+            let next = self.scans.pop().unwrap_or_default();
+            let yielded = self.yields.pop().unwrap_or_default();
+            done?;
+            yields.extend(yielded);
+            for (p, v) in &mut carry {
+                *v = self.next_carry(p, v.clone(), &next);
+            }
+        }
+        let value = match carry.as_slice() {
+            [(_, v)] => v.clone(),
+            many => Val::record(
+                many.iter()
+                    .filter_map(|(p, v)| match &p.kind {
+                        PatternKind::Name(n) => Some((super::session::rc(n), v.clone())),
+                        _ => None,
+                    })
+                    .collect(),
+            ),
+        };
+        if yields.is_empty() {
+            return Ok(value);
+        }
+        let stacked = self.stack_vals(&yields, span)?;
+        Ok(Val::tuple(vec![value, stacked]))
+    }
+
+    fn next_carry(&self, p: &Pattern, old: Val, next: &HashMap<String, Val>) -> Val {
+        match (&p.kind, &old) {
+            (PatternKind::Name(n), _) => next.get(n).cloned().unwrap_or(old),
+            (PatternKind::Tuple(parts), Val::Tuple(items)) => Val::tuple(
+                parts.iter().zip(items.iter()).map(|(p, v)| self.next_carry(p, v.clone(), next)).collect(),
+            ),
+            _ => old,
+        }
+    }
+
+    pub(super) fn scan_next(&mut self, pattern: &Pattern, v: Val) -> R<()> {
+        match &pattern.kind {
+            PatternKind::Name(n) => match self.scans.last_mut() {
+                Some(next) => {
+                    next.insert(n.clone(), v);
+                    Ok(())
+                }
+                None => Err(Box::new(self.err("E0208", "`next` stands outside a `scan`", pattern.span))),
+            },
+            PatternKind::Tuple(parts) => match &v {
+                Val::Tuple(items) if items.len() == parts.len() => {
+                    for (p, v) in parts.iter().zip(items.iter()) {
+                        self.scan_next(p, v.clone())?;
+                    }
+                    Ok(())
+                }
+                _ => Err(Box::new(self.err("E0204", "the pattern does not fit the value", pattern.span))),
+            },
+            _ => Err(Box::new(self.err("E0204", "`next` takes a name", pattern.span))),
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! The program being built, and the slots it reads and writes.
+
+use crate::ir::{Attr, Graph, Type, Value};
+use crate::ops;
+use crate::program::{Program, Sink, SlotId, Source};
+use std::collections::HashMap;
+
+/// A graph under construction with what it is connected to.
+#[derive(Default)]
+pub struct Ctx {
+    pub name: String,
+    pub graph: Graph,
+    pub sources: Vec<Source>,
+    pub sinks: Vec<Sink>,
+    inputs: HashMap<InputKey, Value>,
+    /// Slots that this program has given a new value so far, in order of first writing.
+    pub written: Vec<SlotId>,
+    current: HashMap<SlotId, Value>,
+    /// The stages whose leftover slots this program starts from instead of the first values (tests, reports).
+    pub versions: HashMap<SlotId, usize>,
+    /// Counts bindings and lanes, which must stay distinct.
+    pub fresh: u32,
+    /// `int`: updates done before this one; `None` outside training.
+    pub step: Option<Value>,
+    pub rows: Option<Value>,
+}
+
+#[derive(PartialEq, Eq, Hash)]
+enum InputKey {
+    Seed,
+    Step,
+    Slot(SlotId),
+    Log(usize, String),
+}
+
+impl Ctx {
+    pub fn new(name: impl Into<String>) -> Self {
+        Self { name: name.into(), ..Self::default() }
+    }
+
+    fn bound(&mut self, key: InputKey, name: &str, ty: Type, source: Source) -> Value {
+        if let Some(&v) = self.inputs.get(&key) {
+            return v;
+        }
+        let v = self.graph.input(name, ty);
+        self.sources.push(source);
+        self.inputs.insert(key, v);
+        v
+    }
+
+    /// The run's seed, `int[2]`.
+    pub fn seed(&mut self) -> Value {
+        let ty = Type::new(crate::ir::DType::I32, vec![2]);
+        self.bound(InputKey::Seed, "seed", ty, Source::Seed)
+    }
+
+    /// The step counter; constant 0 where nothing is counted.
+    pub fn step_counter(&mut self, counted: bool) -> Value {
+        let ty = Type::scalar(crate::ir::DType::I32);
+        if counted {
+            self.bound(InputKey::Step, "step", ty, Source::Step)
+        } else {
+            self.graph.fill(crate::ir::Literal::Int(0), ty)
+        }
+    }
+
+    /// The rows of this batch.
+    pub fn batch_rows(&mut self, n: usize) -> Value {
+        if let Some(v) = self.rows {
+            return v;
+        }
+        let v = self.graph.input("rows", Type::new(crate::ir::DType::I32, vec![n]));
+        self.sources.push(Source::Rows);
+        self.rows = Some(v);
+        v
+    }
+
+    /// The slot's value at this point of the program.
+    pub fn read(&mut self, id: SlotId, name: &str, ty: &Type) -> Value {
+        if let Some(&v) = self.current.get(&id) {
+            return v;
+        }
+        let source = match self.versions.get(&id) {
+            Some(&stage) => Source::StageSlot(stage, id),
+            None => Source::Slot(id),
+        };
+        self.bound(InputKey::Slot(id), name, ty.clone(), source)
+    }
+
+    /// The entries of a finished stage's log.
+    pub fn read_log(&mut self, stage: usize, name: &str, ty: Type) -> Value {
+        let key = InputKey::Log(stage, name.to_string());
+        self.bound(key, name, ty, Source::StageLog(stage, name.to_string()))
+    }
+
+    /// Gives the slot a new value, seen by what follows.
+    pub fn write(&mut self, id: SlotId, value: Value) {
+        if self.current.insert(id, value).is_none() {
+            self.written.push(id);
+        }
+    }
+
+    /// A new identity node on `v`, so that a derivative can be taken with respect to this very binding.
+    pub fn bind(&mut self, v: Value) -> Value {
+        self.fresh += 1;
+        let id = Attr::Id(self.fresh);
+        self.graph.add(&ops::BIND, id, &[v])
+    }
+
+    /// A stand-in for one lane of a `for`.
+    pub fn lane(&mut self, ty: Type) -> Value {
+        self.fresh += 1;
+        let attr = Attr::Placeholder(self.fresh, ty);
+        self.graph.add(&ops::LANE, attr, &[])
+    }
+
+    /// Adds a named result.
+    pub fn value(&mut self, name: &str, v: Value) {
+        self.graph.outputs.push((name.to_string(), v));
+        self.sinks.push(Sink::Value(name.to_string()));
+    }
+
+    /// The finished program: written slots become outputs.
+    pub fn finish(mut self, name_of: impl Fn(SlotId) -> String) -> Program {
+        for id in std::mem::take(&mut self.written) {
+            let v = self.current[&id];
+            self.graph.outputs.push((name_of(id), v));
+            self.sinks.push(Sink::Slot(id));
+        }
+        Program {
+            name: self.name,
+            graph: self.graph,
+            sources: self.sources,
+            sinks: self.sinks,
+        }
+    }
+}

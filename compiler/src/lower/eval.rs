@@ -1,0 +1,594 @@
+//! Expressions, blocks and definitions.
+
+use super::session::{ItemState, R, Session, rc};
+use super::value::{Closure, Code, Env, EstimatorVal, ModelDef, OptimizerVal, Scoped, Val};
+use crate::ir::Value;
+use mlc_grammar::ast::{self, Expr, ExprKind, Pattern, PatternKind, Stmt, StmtKind};
+use mlc_grammar::diag::Report;
+use mlc_grammar::span::Span;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+/// A call in progress: for the call chain of errors, and for the keys of random draws.
+pub struct Frame {
+    pub name: String,
+    pub span: Span,
+    /// Names the call path; a function of names and ordinals only, so that edits elsewhere change no stream.
+    pub key: u64,
+    ordinals: HashMap<String, u64>,
+}
+
+impl Frame {
+    pub fn root(name: &str) -> Self {
+        Self {
+            name: name.to_string(),
+            span: Span::default(),
+            key: mix(0, name),
+            ordinals: HashMap::new(),
+        }
+    }
+
+    /// The key of the next thing called `name` in this frame.
+    pub fn next_key(&mut self, name: &str) -> u64 {
+        let n = self.ordinals.entry(name.to_string()).or_insert(0);
+        *n += 1;
+        mix(self.key.wrapping_add(*n), name)
+    }
+}
+
+/// A 64-bit hash of a key and a name (FNV-1a, finished by splitmix64): the same on every machine and in every version.
+pub fn mix(key: u64, name: &str) -> u64 {
+    let mut h = 0xcbf2_9ce4_8422_2325_u64 ^ key;
+    for b in name.bytes() {
+        h = (h ^ u64::from(b)).wrapping_mul(0x0000_0100_0000_01b3);
+    }
+    h ^= h >> 30;
+    h = h.wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    h ^= h >> 27;
+    h = h.wrapping_mul(0x94d0_49bb_1331_11eb);
+    h ^ (h >> 31)
+}
+
+/// Calls nested deeper than this are refused: recursion has no place in a program of fixed size.
+const MAX_DEPTH: usize = 200;
+
+impl Session {
+    /// An error at `span`, with the chain of calls that led there.
+    pub(super) fn err(&self, code: &'static str, title: impl Into<String>, span: Span) -> Report {
+        let mut r = Report::new(code, title);
+        for f in self.frames.iter().rev().take(8) {
+            if f.span != Span::default() {
+                r = r.note(format!("in `{}`, called at {}", f.name, self.sources.place(f.span)));
+            }
+        }
+        r.label(span, "here")
+    }
+
+    /// [`Self::err`] with words for the label.
+    pub(super) fn err_at(
+        &self,
+        code: &'static str,
+        title: impl Into<String>,
+        span: Span,
+        label: impl Into<String>,
+    ) -> Report {
+        let mut r = self.err(code, title, span);
+        r.labels[0].text = label.into();
+        r
+    }
+
+    pub(super) fn frame(&mut self) -> &mut Frame {
+        self.frames.last_mut().expect("the root frame is never popped")
+    }
+
+    /// Runs `f` inside a call named `name`.
+    pub(super) fn in_frame<T>(
+        &mut self,
+        name: &str,
+        span: Span,
+        f: impl FnOnce(&mut Self) -> R<T>,
+    ) -> R<T> {
+        if self.frames.len() > MAX_DEPTH {
+            let title = format!("`{name}` calls itself without end");
+            return Err(Box::new(
+                self.err("E0105", title, span)
+                    .hint("recursion is not part of the language; write the loop with `scan`"),
+            ));
+        }
+        let key = self.frame().next_key(name);
+        self.with_frame_key(name, span, key, f)
+    }
+
+    pub(super) fn with_frame_key<T>(
+        &mut self,
+        name: &str,
+        span: Span,
+        key: u64,
+        f: impl FnOnce(&mut Self) -> R<T>,
+    ) -> R<T> {
+        self.frames.push(Frame { name: name.to_string(), span, key, ordinals: HashMap::new() });
+        let result = f(self);
+        self.frames.pop();
+        result
+    }
+
+    /// Evaluates a top-level item: the names it binds.
+    pub(super) fn eval_item(
+        &mut self,
+        module: usize,
+        item: &'static ast::Item,
+    ) -> R<Vec<(String, Val)>> {
+        let env = Env::module(module);
+        let saved = std::mem::replace(&mut self.frames, vec![Frame::root("pipeline")]);
+        let nets = std::mem::take(&mut self.nets);
+        let result = self.in_init(|s| match &item.kind {
+            ast::ItemKind::Data { name, value } => {
+                let v = s.eval_data(name, value, &env)?;
+                Ok(vec![(name.text.clone(), v)])
+            }
+            ast::ItemKind::Def(def) => {
+                let names = super::resolve::item_names(item);
+                s.frame().name = names.first().map_or(String::new(), |n| n.text.clone());
+                s.frame().key = mix(0, &s.frames[0].name.clone());
+                let local = env.child();
+                s.define(def, &local)?;
+                let mut out = Vec::new();
+                for n in names {
+                    let v = local.get(&n.text).unwrap_or(Val::Unit);
+                    let v = s.keep_globals(&n.text, v)?;
+                    out.push((n.text.clone(), v));
+                }
+                Ok(out)
+            }
+            ast::ItemKind::Dist(def) => {
+                Ok(vec![(def.name.text.clone(), Val::DistDef(Rc::new(Scoped { def, env: env.clone() })))])
+            }
+            ast::ItemKind::Estimator(def) => {
+                let e = EstimatorVal { def: Rc::new(Scoped { def, env: env.clone() }), args: vec![] };
+                Ok(vec![(def.name.text.clone(), Val::Estimator(Rc::new(e)))])
+            }
+            ast::ItemKind::Optimizer(def) => {
+                let o = OptimizerVal { def: Rc::new(Scoped { def, env: env.clone() }), args: vec![] };
+                Ok(vec![(def.name.text.clone(), Val::Optimizer(Rc::new(o)))])
+            }
+            ast::ItemKind::Stage(stage) => {
+                let at = s.stages.iter().position(|i| i.name == stage.name.text);
+                Ok(vec![(stage.name.text.clone(), at.map_or(Val::Unit, Val::Stage))])
+            }
+            _ => Ok(vec![]),
+        });
+        self.nets = nets;
+        self.frames = saved;
+        result
+    }
+
+    /// Binds what a definition defines.
+    pub(super) fn define(&mut self, def: &'static ast::Def, env: &Env) -> R<()> {
+        match def {
+            ast::Def::Let { pattern, ty, value } => {
+                let mut v = self.eval(value, env)?;
+                if let Some(ty) = ty {
+                    v = self.check_type(v, ty, env, value.span)?;
+                }
+                let v = self.settle(v);
+                self.bind_pattern(pattern, v, env)
+            }
+            ast::Def::Fn(f) => {
+                let closure = Closure { name: rc(&f.name.text), code: Code::Fn(f), env: env.clone() };
+                env.bind(&f.name.text, Val::Fn(Rc::new(closure)));
+                Ok(())
+            }
+            ast::Def::Model(m) => {
+                let v = match &m.kind {
+                    ast::ModelKind::Block { args, body, .. } => Val::ModelDef(Rc::new(ModelDef {
+                        name: rc(&m.name.text),
+                        args,
+                        body,
+                        env: env.clone(),
+                    })),
+                    ast::ModelKind::Value(e) => self.eval(e, env)?,
+                };
+                env.bind(&m.name.text, v);
+                Ok(())
+            }
+            ast::Def::NetUse { name, index, value } => self.declare_net(name, index.as_ref(), value, env),
+            ast::Def::Net(n) => {
+                let v = Val::NetDef(Rc::new(Scoped { def: n, env: env.clone() }));
+                env.bind(&n.name.text, v);
+                Ok(())
+            }
+            ast::Def::Param { name, index, ty, support, value } => {
+                self.declare_param(name, index.as_ref(), ty.as_ref(), support.as_ref(), value, env)
+            }
+            ast::Def::State { name, ty, value } => self.declare_state(name, ty.as_ref(), value, env),
+        }
+    }
+
+    /// Binds a pattern's names. A name that some `wrt:` of the file mentions gets a binding node of its own.
+    pub(super) fn bind_pattern(&mut self, pattern: &Pattern, v: Val, env: &Env) -> R<()> {
+        match &pattern.kind {
+            PatternKind::Name(name) => {
+                let v = if self.modules[env.0.module].wrt.contains(name) {
+                    self.bind_leaves(v, pattern.span)?
+                } else {
+                    v
+                };
+                env.bind(name, v);
+                Ok(())
+            }
+            PatternKind::Wild => Ok(()),
+            PatternKind::Tuple(parts) => {
+                let items: Vec<Val> = match &v {
+                    Val::Tuple(items) | Val::List(items) => items.to_vec(),
+                    Val::Record(fields) => fields.iter().map(|f| f.1.clone()).collect(),
+                    other => {
+                        let title = format!("a pattern of {} names meets {}", parts.len(), other.kind());
+                        return Err(Box::new(self.err("E0204", title, pattern.span)));
+                    }
+                };
+                if items.len() != parts.len() {
+                    let title =
+                        format!("a pattern of {} names meets {} values", parts.len(), items.len());
+                    return Err(Box::new(self.err("E0204", title, pattern.span)));
+                }
+                for (p, v) in parts.iter().zip(items) {
+                    self.bind_pattern(p, v, env)?;
+                }
+                Ok(())
+            }
+            PatternKind::Record(parts) => {
+                for (name, p) in parts {
+                    let field = self.field(&v, name)?;
+                    self.bind_pattern(p, field, env)?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Evaluates statements in a scope of their own; the value is that of the last.
+    pub(super) fn eval_block(&mut self, block: &'static ast::Block, env: &Env) -> R<Val> {
+        let env = env.child();
+        self.eval_stmts(&block.stmts, &env)
+    }
+
+    pub(super) fn eval_stmts(&mut self, stmts: &'static [Stmt], env: &Env) -> R<Val> {
+        let mut last = Val::Unit;
+        for (i, stmt) in stmts.iter().enumerate() {
+            let is_last = i + 1 == stmts.len();
+            last = self.eval_stmt(stmt, env)?;
+            let unused = matches!(stmt.kind, StmtKind::Expr(_)) && !matches!(last, Val::Unit);
+            if unused && !is_last && !self.effectful(stmt) {
+                return Err(Box::new(
+                    self.err_at("E0205", "the value of this expression is not used", stmt.span, "lost")
+                        .hint("bind it with `let`, or remove it; a block's value is its last expression")
+                        .hint("a line that starts with an operator is a new expression: end the line above with it"),
+                ));
+            }
+        }
+        Ok(last)
+    }
+
+    /// Plates stand for their sites, so their value may be dropped.
+    fn effectful(&self, stmt: &Stmt) -> bool {
+        matches!(&stmt.kind, StmtKind::Expr(e) if matches!(e.kind, ExprKind::For(_) | ExprKind::If(..) | ExprKind::Scan(_)))
+            && (!self.handlers.is_empty() || !self.expects.is_empty())
+    }
+
+    fn eval_stmt(&mut self, stmt: &'static Stmt, env: &Env) -> R<Val> {
+        self.ctx.graph.span = stmt.span;
+        match &stmt.kind {
+            StmtKind::Def(def) => self.define(def, env).map(|()| Val::Unit),
+            StmtKind::Expr(e) => self.eval(e, env),
+            StmtKind::Site { name, dist, via } => self.eval_site(name, dist, via.as_ref(), env),
+            StmtKind::Next { pattern, value } => {
+                let v = self.eval(value, env)?;
+                self.scan_next(pattern, v)?;
+                Ok(Val::Unit)
+            }
+            StmtKind::Yield(e) => {
+                let v = self.eval(e, env)?;
+                match self.yields.last_mut() {
+                    Some(y) => y.push(v),
+                    None => return Err(Box::new(self.err("E0208", "`yield` stands outside a `scan`", stmt.span))),
+                }
+                Ok(Val::Unit)
+            }
+            StmtKind::Set { target, value } => self.eval_set(target, value, env).map(|()| Val::Unit),
+            StmtKind::Optimize { maximize, value, over, using } => {
+                self.eval_optimize(*maximize, value, over, using.as_ref(), env).map(|()| Val::Unit)
+            }
+            StmtKind::Update { over, by, using } => {
+                self.eval_update(over, by, using.as_ref(), env).map(|()| Val::Unit)
+            }
+            StmtKind::Every { count, unit, body } => {
+                self.eval_every(count, *unit, body, env, stmt.span).map(|()| Val::Unit)
+            }
+            StmtKind::Log(entries) => self.eval_log(entries, env).map(|()| Val::Unit),
+            StmtKind::Factor(e) => self.eval_factor(e, env).map(|()| Val::Unit),
+            StmtKind::Tap { name, value } => {
+                let v = self.eval(value, env)?;
+                env.bind(&name.text, v);
+                Ok(Val::Unit)
+            }
+            StmtKind::Output { kind, .. } => Err(Box::new(self.err(
+                "E0602",
+                format!("`{}` stands only in a `report` stage or in `every`", kind.text),
+                stmt.span,
+            ))),
+            StmtKind::Assert(_) | StmtKind::Snapshot(_) => {
+                Err(Box::new(self.err("E0603", "an assertion stands only in a `test`", stmt.span)))
+            }
+            StmtKind::StopWhen(_) => Err(self.unsupported("`stop when`", stmt.span)),
+            StmtKind::Keep { .. } => Err(self.unsupported("`keep`", stmt.span)),
+            StmtKind::Hole => Ok(Val::Unit),
+        }
+    }
+
+    /// A construct that parses but that this version gives no meaning to.
+    pub(super) fn unsupported(&self, what: &str, span: Span) -> Box<Report> {
+        Box::new(
+            self.err("E0700", format!("{what} cannot be compiled by this version"), span)
+                .hint("`docs/language.md` lists what can"),
+        )
+    }
+
+    pub(super) fn eval(&mut self, e: &'static Expr, env: &Env) -> R<Val> {
+        let outer = std::mem::replace(&mut self.ctx.graph.span, e.span);
+        let result = self.eval_kind(e, env);
+        self.ctx.graph.span = outer;
+        result
+    }
+
+    fn eval_kind(&mut self, e: &'static Expr, env: &Env) -> R<Val> {
+        match &e.kind {
+            ExprKind::Int(i) => Ok(Val::Int(*i)),
+            ExprKind::Real(x) => Ok(Val::Real(*x)),
+            ExprKind::Bool(b) => Ok(Val::Bool(*b)),
+            ExprKind::Str(s) => Ok(Val::Str(rc(s))),
+            ExprKind::Name(name) => self.lookup(name, env, e.span),
+            ExprKind::Paren(inner) => self.eval(inner, env),
+            ExprKind::Tuple(items) => Ok(Val::tuple(self.eval_all(items, env)?)),
+            ExprKind::List(items) => Ok(Val::list(self.eval_all(items, env)?)),
+            ExprKind::Record(parts) => self.eval_record(parts, env),
+            ExprKind::Unary(op, a) => {
+                let v = self.eval(a, env)?;
+                self.unary(*op, v, e.span)
+            }
+            ExprKind::Binary(ast::BinaryOp::Pipe, a, f) => {
+                let v = self.eval(a, env)?;
+                let f = self.eval(f, env)?;
+                if matches!(f, Val::Optimizer(_)) {
+                    return Err(self.unsupported("a chain of optimizers", e.span));
+                }
+                self.apply(&f, vec![(None, v)], e.span)
+            }
+            ExprKind::Binary(op @ (ast::BinaryOp::And | ast::BinaryOp::Or), a, b) => {
+                let left = self.eval(a, env)?;
+                // A compile-time left side decides before the right side is looked at.
+                match (op, &left) {
+                    (ast::BinaryOp::And, Val::Bool(false)) | (ast::BinaryOp::Or, Val::Bool(true)) => Ok(left),
+                    (_, Val::Bool(_)) => self.eval(b, env),
+                    _ => {
+                        let right = self.eval(b, env)?;
+                        self.binary(*op, left, right, e.span, a.span, b.span)
+                    }
+                }
+            }
+            ExprKind::Binary(op, a, b) => {
+                let left = self.eval(a, env)?;
+                let right = self.eval(b, env)?;
+                self.binary(*op, left, right, e.span, a.span, b.span)
+            }
+            ExprKind::Range(a, b) => {
+                let (x, y) = (self.eval_int(a, env)?, self.eval_int(b, env)?);
+                Ok(Val::Range(x, y))
+            }
+            ExprKind::Call(f, args) => self.eval_call(e, f, args, env),
+            ExprKind::Index(x, args) => self.eval_index(x, args, env, e.span),
+            ExprKind::Field(x, name) => {
+                let v = self.eval(x, env)?;
+                self.field(&v, name)
+            }
+            ExprKind::Project(x, names) => {
+                let v = self.eval(x, env)?;
+                let mut fields = Vec::new();
+                for n in names {
+                    fields.push((rc(&n.text), self.field(&v, n)?));
+                }
+                Ok(Val::record(fields))
+            }
+            ExprKind::Except(x, names) => {
+                let v = self.eval(x, env)?;
+                let Val::Record(fields) = &v else {
+                    return Err(Box::new(self.err("E0206", format!("`except` on {}", v.kind()), x.span)));
+                };
+                for n in names {
+                    self.field(&v, n)?;
+                }
+                let kept = fields.iter().filter(|(f, _)| !names.iter().any(|n| n.text == **f));
+                Ok(Val::record(kept.cloned().collect()))
+            }
+            ExprKind::Lambda(patterns, body) => Ok(Val::Fn(Rc::new(Closure {
+                name: rc("|..|"),
+                code: Code::Lambda(patterns, body),
+                env: env.clone(),
+            }))),
+            ExprKind::If(c, a, b) => self.eval_if(c, a, b.as_deref(), env, e.span),
+            ExprKind::For(f) => self.eval_for(f, env, e.span),
+            ExprKind::Scan(s) => self.eval_scan(s, env, e.span),
+            ExprKind::Expect(block) => self.eval_expect(block, env, e.span),
+            ExprKind::Strict(_) => Err(self.unsupported("`strict`", e.span)),
+            ExprKind::Given(m, r) => self.eval_given(m, r, env),
+            ExprKind::Via(..) => Err(Box::new(
+                self.err("E0405", "`via` names a site's strategy", e.span)
+                    .hint("write `z ~ d via s` in a model or an `expect`"),
+            )),
+            ExprKind::WithKey(..) => Err(self.unsupported("`with_key`", e.span)),
+            ExprKind::Address(names) => {
+                Ok(Val::Address(Rc::new(names.iter().map(|n| n.text.clone()).collect())))
+            }
+            ExprKind::Hole => Err(Box::new(self.err("E0001", "this could not be parsed", e.span))),
+        }
+    }
+
+    pub(super) fn eval_all(&mut self, items: &'static [Expr], env: &Env) -> R<Vec<Val>> {
+        items.iter().map(|e| self.eval(e, env)).collect()
+    }
+
+    fn eval_record(&mut self, parts: &'static [ast::RecordPart], env: &Env) -> R<Val> {
+        let mut fields: Vec<(Rc<str>, Val)> = Vec::new();
+        for part in parts {
+            let added: Vec<(Rc<str>, Val)> = match part {
+                ast::RecordPart::Pun(n) => vec![(rc(&n.text), self.lookup(&n.text, env, n.span)?)],
+                ast::RecordPart::Field(n, e) => vec![(rc(&n.text), self.eval(e, env)?)],
+                ast::RecordPart::Spread(e) => match self.eval(e, env)? {
+                    Val::Record(r) => r.to_vec(),
+                    other => {
+                        let title = format!("`..` spreads a record, not {}", other.kind());
+                        return Err(Box::new(self.err("E0206", title, e.span)));
+                    }
+                },
+            };
+            for (name, v) in added {
+                match fields.iter_mut().find(|(n, _)| *n == name) {
+                    Some(slot) => slot.1 = v,
+                    None => fields.push((name, v)),
+                }
+            }
+        }
+        Ok(Val::record(fields))
+    }
+
+    /// A name's value: local, of the module, brought in by `use`, of the prelude, or built in.
+    pub(super) fn lookup(&mut self, name: &str, env: &Env, span: Span) -> R<Val> {
+        if let Some(v) = env.get(name) {
+            return Ok(v);
+        }
+        for module in [env.0.module, self.prelude, self.estimators] {
+            if let Some(v) = self.item(module, name, span) {
+                return v.map_err(|r| self.used_here(r, name, span));
+            }
+        }
+        if let Some(v) = super::builtins::constant(name) {
+            return Ok(v);
+        }
+        let mut known = env.names();
+        known.extend(self.modules[env.0.module].items.keys().cloned());
+        let mut r = self.err_at("E0100", format!("unknown name `{name}`"), span, "not defined");
+        if let Some(near) = super::resolve::nearest(name, &known) {
+            r = r.hint(format!("did you mean `{near}`?"));
+        }
+        Err(Box::new(r))
+    }
+
+    fn used_here(&self, mut r: Box<Report>, name: &str, span: Span) -> Box<Report> {
+        if r.notes.len() < 8 && r.labels.first().is_none_or(|l| l.span != span) {
+            r.notes.push(format!("`{name}` is needed at {}", self.sources.place(span)));
+        }
+        r
+    }
+
+    /// `v.name`
+    pub(super) fn field(&mut self, v: &Val, name: &ast::Name) -> R<Val> {
+        let text = name.text.as_str();
+        match v {
+            Val::Record(fields) => {
+                if let Some(found) = v.field(text) {
+                    return Ok(found);
+                }
+                if matches!(text, "shuffle" | "batch") {
+                    return Ok(Val::Method(Rc::new((v.clone(), rc(text)))));
+                }
+                let known: Vec<String> = fields.iter().map(|f| f.0.to_string()).collect();
+                let mut r = self.err_at("E0206", format!("the record has no field `{text}`"), name.span, "not a field");
+                r = match super::resolve::nearest(text, &known) {
+                    Some(near) => r.hint(format!("did you mean `{near}`?")),
+                    None => r.hint(format!("its fields are {}", super::resolve::listed(&known))),
+                };
+                Err(Box::new(r))
+            }
+            Val::Module(m) => match self.item(*m, text, name.span) {
+                Some(v) => v,
+                None => Err(Box::new(self.err(
+                    "E0102",
+                    format!("`{}` has no `{text}`", self.modules[*m].path),
+                    name.span,
+                ))),
+            },
+            Val::Dist(d) => {
+                if let Some((_, v)) = d.args.iter().find(|(n, _)| **n == *text) {
+                    return Ok(v.clone());
+                }
+                Ok(Val::Method(Rc::new((v.clone(), rc(text)))))
+            }
+            Val::Net(n) => match text {
+                "params" => self.net_params(n, name.span),
+                _ => Ok(Val::Method(Rc::new((v.clone(), rc(text))))),
+            },
+            Val::Stage(i) if text == "log" => Ok(Val::StageLogs(*i)),
+            Val::StageLogs(i) => self.stage_log(*i, name),
+            Val::Tensor(_) | Val::Slot(_) | Val::Log(..) if text == "T" => {
+                let x = self.force(v, name.span)?;
+                self.transpose(x, name.span)
+            }
+            Val::Source(_) => Ok(Val::Method(Rc::new((v.clone(), rc(text))))),
+            other => {
+                let title = format!("{} has no field `{text}`", other.kind());
+                Err(Box::new(self.err_at("E0206", title, name.span, "no such field")))
+            }
+        }
+    }
+
+    /// A compile-time integer.
+    pub(super) fn eval_int(&mut self, e: &'static Expr, env: &Env) -> R<i64> {
+        match self.eval(e, env)? {
+            Val::Int(i) => Ok(i),
+            other => {
+                let title = format!("expected an integer known at compile time, found {}", other.kind());
+                Err(Box::new(self.err("E0207", title, e.span)))
+            }
+        }
+    }
+
+    /// The tensor a value is, made into a node if it is a compile-time number or a slot.
+    pub(super) fn force(&mut self, v: &Val, span: Span) -> R<Value> {
+        match v {
+            Val::Tensor(t) => Ok(*t),
+            Val::Slot(id) => {
+                let slot = self.slots[id.0 as usize].clone();
+                Ok(self.ctx.read(*id, &slot.name, &slot.ty))
+            }
+            Val::Log(stage, name) => {
+                let ty = self.log_type(*stage, name, span)?;
+                Ok(self.ctx.read_log(*stage, name, ty))
+            }
+            Val::Int(_) | Val::Real(_) | Val::Bool(_) => {
+                let dtype = super::value::static_dtype(v, self.real).expect("a compile-time number");
+                Ok(self.literal(v, dtype, &[]))
+            }
+            Val::List(items) if !items.is_empty() => self.stack_values(items, 0, span),
+            other => {
+                let title = format!("expected a tensor, found {}", other.kind());
+                Err(Box::new(self.err("E0200", title, span)))
+            }
+        }
+    }
+
+    /// Reads slots now: a `let` is a value taken where it stands.
+    pub(super) fn settle(&mut self, v: Val) -> Val {
+        match &v {
+            Val::Slot(_) if !self.in_init => {
+                self.force(&v, Span::default()).map_or(v.clone(), Val::Tensor)
+            }
+            Val::Tuple(items) => Val::tuple(items.iter().map(|v| self.settle(v.clone())).collect()),
+            Val::Record(fields) if self.train.is_some() && !self.in_init => Val::record(
+                fields.iter().map(|(n, v)| (n.clone(), self.settle(v.clone()))).collect(),
+            ),
+            _ => v,
+        }
+    }
+}
+
+/// Re-exported for the modules that look at item states.
+pub(super) type _State = ItemState;

@@ -1,0 +1,24 @@
+//! From the syntax tree to graphs, by evaluating it at compile time: functions are applied, shapes become numbers, models
+//! run under handlers, and what is left, the tensor operations, is traced into a graph.
+//!
+//! - `for` is a region: its body is traced once for a stand-in lane, then batched. Derivatives inside it are taken before.
+//! - `expect` is a region: its sites are nodes, removed last to first by their estimators when the block ends.
+//! - Slots are read when needed and written by updates; what was read before stays what it was.
+
+mod arith;
+mod builtins;
+mod call;
+mod control;
+mod ctx;
+mod eval;
+mod leaves;
+mod models;
+mod nets;
+mod repl;
+mod resolve;
+mod session;
+mod train;
+mod value;
+
+pub use repl::{ExprProgram, ReplResult, ValueShape};
+pub use session::{Failure, LowerOptions, Session};

@@ -1,0 +1,667 @@
+//! Names: who defines and who uses them, and what was probably meant.
+
+use super::session::Session;
+use mlc_grammar::ast::*;
+use mlc_grammar::diag::Report;
+use mlc_grammar::span::Span;
+use std::collections::HashSet;
+
+/// The name among `known` that a misspelt one is nearest to, within a third of its length.
+pub fn nearest<'a>(name: &str, known: &'a [String]) -> Option<&'a str> {
+    let limit = (name.chars().count() / 3).max(1);
+    let mut best: Option<(usize, &str)> = None;
+    for k in known {
+        let d = distance(name, k);
+        if d <= limit && best.is_none_or(|b| (d, k.as_str()) < b) {
+            best = Some((d, k));
+        }
+    }
+    best.map(|b| b.1)
+}
+
+/// Edits between two words, a swap of neighbours counting as one (restricted Damerau–Levenshtein).
+fn distance(a: &str, b: &str) -> usize {
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+    let mut rows: Vec<Vec<usize>> = vec![(0..=b.len()).collect()];
+    for i in 1..=a.len() {
+        let mut row = vec![i];
+        for j in 1..=b.len() {
+            let cost = usize::from(a[i - 1] != b[j - 1]);
+            let mut d = (rows[i - 1][j] + 1).min(row[j - 1] + 1).min(rows[i - 1][j - 1] + cost);
+            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
+                d = d.min(rows[i - 2][j - 2] + 1);
+            }
+            row.push(d);
+        }
+        rows.push(row);
+    }
+    rows[a.len()][b.len()]
+}
+
+/// `a`, `b` and `c`
+pub fn listed(names: &[String]) -> String {
+    let quoted: Vec<String> = names.iter().map(|n| format!("`{n}`")).collect();
+    match quoted.split_last() {
+        None => "nothing".to_string(),
+        Some((last, [])) => last.clone(),
+        Some((last, rest)) => format!("{} and {last}", rest.join(", ")),
+    }
+}
+
+/// A support in words.
+pub fn support_words(name: &str) -> &str {
+    match name {
+        "unit" => "between 0 and 1",
+        other => other,
+    }
+}
+
+/// The names a top-level item binds.
+pub fn item_names(item: &Item) -> Vec<&Name> {
+    match &item.kind {
+        ItemKind::Data { name, .. } => vec![name],
+        ItemKind::Def(def) => match def {
+            Def::Let { pattern, .. } => {
+                // Patterns keep no `Name`s; see `pattern_names`.
+                pattern_name_refs(pattern)
+            }
+            Def::Fn(f) => vec![&f.name],
+            Def::Model(m) => vec![&m.name],
+            Def::NetUse { name, .. } | Def::Param { name, .. } | Def::State { name, .. } => vec![name],
+            Def::Net(n) => vec![&n.name],
+        },
+        ItemKind::Dist(d) => vec![&d.name],
+        ItemKind::Estimator(e) => vec![&e.name],
+        ItemKind::Optimizer(o) => vec![&o.name],
+        ItemKind::Stage(s) => vec![&s.name],
+        _ => vec![],
+    }
+}
+
+fn pattern_name_refs(p: &Pattern) -> Vec<&Name> {
+    // A name in a pattern is interned once for the life of the process, like the tree it stands in.
+    let mut out: Vec<&Name> = Vec::new();
+    pattern_names(p, &mut |text, span| {
+        out.push(Box::leak(Box::new(Name { text: text.to_string(), span })));
+    });
+    out
+}
+
+/// The names a pattern binds.
+pub fn pattern_names(p: &Pattern, f: &mut dyn FnMut(&str, Span)) {
+    match &p.kind {
+        PatternKind::Name(n) => f(n, p.span),
+        PatternKind::Wild => {}
+        PatternKind::Tuple(parts) => parts.iter().for_each(|p| pattern_names(p, f)),
+        PatternKind::Record(parts) => parts.iter().for_each(|(_, p)| pattern_names(p, f)),
+    }
+}
+
+/// `encode.layer[0].w` as text, for an expression of names, fields and literal indices.
+pub fn path_text(e: &Expr) -> Option<String> {
+    match &e.kind {
+        ExprKind::Name(n) => Some(n.clone()),
+        ExprKind::Paren(e) => path_text(e),
+        ExprKind::Field(x, n) => Some(format!("{}.{}", path_text(x)?, n.text)),
+        ExprKind::Index(x, args) => match args.as_slice() {
+            [IndexArg::At(Expr { kind: ExprKind::Int(i), .. })] => Some(format!("{}[{i}]", path_text(x)?)),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// Visits statements and those nested in blocks inside them.
+pub fn each_stmt(stmts: &[Stmt], f: &mut dyn FnMut(&Stmt)) {
+    for s in stmts {
+        f(s);
+        each_expr_of_stmt(s, &mut |e| match &e.kind {
+            ExprKind::For(l) => each_stmt(&l.body.stmts, f),
+            ExprKind::Scan(l) => each_stmt(&l.body.stmts, f),
+            ExprKind::Expect(b) | ExprKind::Strict(b) => each_stmt(&b.stmts, f),
+            ExprKind::If(_, a, b) => {
+                each_stmt(&a.stmts, f);
+                if let Some(Else::Block(b)) = b.as_deref() {
+                    each_stmt(&b.stmts, f);
+                }
+            }
+            _ => {}
+        });
+        if let StmtKind::Every { body, .. } = &s.kind {
+            each_stmt(&body.stmts, f);
+        }
+    }
+}
+
+fn each_expr_of_def(d: &Def, f: &mut dyn FnMut(&Expr)) {
+    match d {
+        Def::Let { value, .. } | Def::State { value, .. } => each_expr(value, f),
+        Def::NetUse { index, value, .. } | Def::Param { index, value, .. } => {
+            index.iter().for_each(|e| each_expr(e, f));
+            each_expr(value, f);
+        }
+        Def::Model(Model { kind: ModelKind::Value(e), .. }) => each_expr(e, f),
+        Def::Fn(func) => match &func.body {
+            Body::Expr(e) => each_expr(e, f),
+            Body::Block(b) => b.stmts.iter().for_each(|s| each_expr_of_stmt(s, f)),
+        },
+        Def::Model(Model { kind: ModelKind::Block { body, .. }, .. }) => {
+            body.stmts.iter().for_each(|s| each_expr_of_stmt(s, f));
+        }
+        Def::Net(n) => match &n.body {
+            Body::Expr(e) => each_expr(e, f),
+            Body::Block(b) => b.stmts.iter().for_each(|s| each_expr_of_stmt(s, f)),
+        },
+    }
+}
+
+/// Visits the expressions directly in a statement (`each_expr` goes on into blocks only where it says so).
+pub fn each_expr_of_stmt(s: &Stmt, f: &mut dyn FnMut(&Expr)) {
+    match &s.kind {
+        StmtKind::Def(d) => each_expr_of_def(d, f),
+        StmtKind::Expr(e) | StmtKind::Yield(e) | StmtKind::Factor(e) | StmtKind::Assert(e) | StmtKind::Snapshot(e)
+        | StmtKind::StopWhen(e) => each_expr(e, f),
+        StmtKind::Site { dist, via, .. } => {
+            each_expr(dist, f);
+            via.iter().for_each(|v| each_expr(&v.value, f));
+        }
+        StmtKind::Next { value, .. } | StmtKind::Tap { value, .. } | StmtKind::Keep { value, .. } => each_expr(value, f),
+        StmtKind::Set { target, value } => {
+            each_expr(target, f);
+            each_expr(value, f);
+        }
+        StmtKind::Update { over, by, using } => {
+            over.iter().for_each(|o| each_over(o, f));
+            each_expr(by, f);
+            using.iter().for_each(|e| each_expr(e, f));
+        }
+        StmtKind::Optimize { value, over, using, .. } => {
+            each_expr(value, f);
+            over.iter().for_each(|o| each_over(o, f));
+            using.iter().for_each(|e| each_expr(e, f));
+        }
+        StmtKind::Every { count, .. } => each_expr(count, f),
+        StmtKind::Log(entries) => entries.iter().for_each(|(_, e)| each_expr(e, f)),
+        StmtKind::Output { args, .. } => args.iter().for_each(|a| each_expr(&a.value, f)),
+        StmtKind::Hole => {}
+    }
+}
+
+fn each_over(o: &Over, f: &mut dyn FnMut(&Expr)) {
+    each_expr(&o.target, f);
+    o.except.iter().for_each(|e| each_expr(e, f));
+    o.using.iter().for_each(|e| each_expr(e, f));
+}
+
+/// Visits an expression and those inside it, but not the statements of blocks.
+pub fn each_expr(e: &Expr, f: &mut dyn FnMut(&Expr)) {
+    f(e);
+    match &e.kind {
+        ExprKind::Tuple(items) | ExprKind::List(items) => items.iter().for_each(|e| each_expr(e, f)),
+        ExprKind::Paren(a) | ExprKind::Unary(_, a) | ExprKind::Field(a, _) | ExprKind::Project(a, _)
+        | ExprKind::Except(a, _) | ExprKind::Lambda(_, a) => each_expr(a, f),
+        ExprKind::Record(parts) => parts.iter().for_each(|p| match p {
+            RecordPart::Field(_, e) | RecordPart::Spread(e) => each_expr(e, f),
+            RecordPart::Pun(_) => {}
+        }),
+        ExprKind::Binary(_, a, b) | ExprKind::Range(a, b) | ExprKind::Given(a, b) | ExprKind::WithKey(a, b) => {
+            each_expr(a, f);
+            each_expr(b, f);
+        }
+        ExprKind::Call(a, args) => {
+            each_expr(a, f);
+            args.iter().for_each(|a| each_expr(&a.value, f));
+        }
+        ExprKind::Index(a, args) => {
+            each_expr(a, f);
+            for arg in args {
+                match arg {
+                    IndexArg::At(e) => each_expr(e, f),
+                    IndexArg::Slice { start, stop, step, .. } => {
+                        [start, stop, step].into_iter().flatten().for_each(|e| each_expr(e, f));
+                    }
+                }
+            }
+        }
+        ExprKind::If(c, _, b) => {
+            each_expr(c, f);
+            if let Some(Else::If(e)) = b.as_deref() {
+                each_expr(e, f);
+            }
+        }
+        ExprKind::For(l) => {
+            l.generators.iter().for_each(|(_, e)| each_expr(e, f));
+            l.options.iter().for_each(|(_, e)| each_expr(e, f));
+        }
+        ExprKind::Scan(l) => {
+            l.carries.iter().for_each(|(_, e)| each_expr(e, f));
+            match &l.kind {
+                ScanKind::For(g) => g.iter().for_each(|(_, e)| each_expr(e, f)),
+                ScanKind::While(e) => each_expr(e, f),
+            }
+            l.options.iter().for_each(|(_, e)| each_expr(e, f));
+        }
+        ExprKind::Via(a, v) => {
+            each_expr(a, f);
+            each_expr(&v.value, f);
+        }
+        _ => {}
+    }
+}
+
+/// Names that an expression reads, those of blocks inside it included.
+pub fn names_in(e: &Expr) -> Vec<String> {
+    let block = Block {
+        stmts: vec![Stmt { kind: StmtKind::Expr(e.clone()), span: e.span, doc: None }],
+        span: e.span,
+    };
+    names_in_block(&block)
+}
+
+/// Names that a block reads.
+pub fn names_in_block(b: &Block) -> Vec<String> {
+    let mut out = Vec::new();
+    each_stmt(&b.stmts, &mut |s| {
+        each_expr_of_stmt(s, &mut |e| match &e.kind {
+            ExprKind::Name(n) => out.push(n.clone()),
+            ExprKind::Record(parts) => out.extend(parts.iter().filter_map(|p| match p {
+                RecordPart::Pun(n) => Some(n.text.clone()),
+                _ => None,
+            })),
+            _ => {}
+        });
+    });
+    out
+}
+
+/// Names that some `wrt:` of the file mentions.
+pub fn wrt_names(file: &File) -> HashSet<String> {
+    let mut out = HashSet::new();
+    let mut visit = |e: &Expr| {
+        if let ExprKind::Call(_, args) = &e.kind {
+            for a in args {
+                if a.name.as_ref().is_some_and(|n| n.text == "wrt") {
+                    let items: Vec<&Expr> = match &a.value.kind {
+                        ExprKind::Tuple(items) => items.iter().collect(),
+                        _ => vec![&a.value],
+                    };
+                    for e in items {
+                        if let Some(p) = path_text(e) {
+                            out.insert(p.split(['.', '[']).next().unwrap_or_default().to_string());
+                        }
+                    }
+                }
+            }
+        }
+    };
+    for item in &file.items {
+        each_block_expr(item, &mut visit);
+    }
+    out
+}
+
+/// Visits every expression below an item, those of nested blocks included.
+fn each_block_expr(item: &Item, f: &mut dyn FnMut(&Expr)) {
+    let mut blocks: Vec<&Block> = Vec::new();
+    let mut exprs: Vec<&Expr> = Vec::new();
+    match &item.kind {
+        ItemKind::Data { value, .. } => exprs.push(value),
+        ItemKind::Def(d) => match d {
+            Def::Fn(Function { body, rules, .. }) => {
+                push_body(body, &mut blocks, &mut exprs);
+                rules.iter().for_each(|r| blocks.push(&r.body));
+            }
+            Def::Net(NetDef { body, .. }) => push_body(body, &mut blocks, &mut exprs),
+            Def::Model(Model { kind: ModelKind::Block { body, .. }, .. }) => blocks.push(body),
+            Def::Model(Model { kind: ModelKind::Value(e), .. }) => exprs.push(e),
+            Def::Let { value, .. } | Def::State { value, .. } => exprs.push(value),
+            Def::NetUse { value, .. } | Def::Param { value, .. } => exprs.push(value),
+        },
+        ItemKind::Dist(d) => d.members.iter().for_each(|m| push_body(&m.body, &mut blocks, &mut exprs)),
+        ItemKind::Estimator(e) => blocks.push(&e.body),
+        ItemKind::Optimizer(o) => blocks.push(&o.body),
+        ItemKind::Stage(s) => blocks.push(&s.body),
+        ItemKind::Test { body, .. } => blocks.push(body),
+        _ => {}
+    }
+    for e in exprs {
+        let stmt = Stmt { kind: StmtKind::Expr(e.clone()), span: e.span, doc: None };
+        each_stmt(std::slice::from_ref(&stmt), &mut |s| each_expr_of_stmt(s, f));
+    }
+    for b in blocks {
+        each_stmt(&b.stmts, &mut |s| each_expr_of_stmt(s, f));
+    }
+}
+
+fn push_body<'a>(b: &'a Body, blocks: &mut Vec<&'a Block>, exprs: &mut Vec<&'a Expr>) {
+    match b {
+        Body::Expr(e) => exprs.push(e),
+        Body::Block(b) => blocks.push(b),
+    }
+}
+
+/// Reports the names of a module that nothing defines. All of them, not the first only.
+pub(super) fn check(s: &Session, module: usize) -> Vec<Report> {
+    let m = &s.modules[module];
+    let mut known: HashSet<String> = super::builtins::names().map(String::from).collect();
+    known.extend(m.items.keys().cloned());
+    known.extend(m.uses.keys().cloned());
+    for other in [s.prelude, s.estimators] {
+        known.extend(s.modules[other].items.keys().cloned());
+    }
+    let mut c = Checker { scopes: vec![known], reports: Vec::new() };
+    for item in &m.tree.items {
+        c.item(item);
+    }
+    c.reports
+}
+
+struct Checker {
+    scopes: Vec<HashSet<String>>,
+    reports: Vec<Report>,
+}
+
+impl Checker {
+    fn bind(&mut self, name: &str) {
+        if let Some(s) = self.scopes.last_mut() {
+            s.insert(name.to_string());
+        }
+    }
+
+    fn bind_pattern(&mut self, p: &Pattern) {
+        let mut names = Vec::new();
+        pattern_names(p, &mut |n, _| names.push(n.to_string()));
+        names.iter().for_each(|n| self.bind(n));
+    }
+
+    fn scoped(&mut self, f: impl FnOnce(&mut Self)) {
+        self.scopes.push(HashSet::new());
+        f(self);
+        self.scopes.pop();
+    }
+
+    fn use_name(&mut self, name: &str, span: Span) {
+        if self.scopes.iter().any(|s| s.contains(name)) {
+            return;
+        }
+        let known: Vec<String> = self.scopes.iter().flatten().cloned().collect();
+        let mut r = Report::new("E0100", format!("unknown name `{name}`")).label(span, "not defined");
+        if let Some(near) = nearest(name, &known) {
+            r = r.hint(format!("did you mean `{near}`?"));
+        }
+        self.reports.push(r);
+    }
+
+    fn item(&mut self, item: &Item) {
+        self.scoped(|c| match &item.kind {
+            ItemKind::Data { value, .. } => c.expr(value),
+            ItemKind::Def(d) => c.def(d),
+            ItemKind::Dist(d) => {
+                c.args(&d.args);
+                c.bind("self");
+                // A support may be any expression of the arguments; its own names are built in.
+                for m in &d.members {
+                    c.scoped(|c| {
+                        c.args(&m.args);
+                        c.body(&m.body);
+                    });
+                }
+            }
+            ItemKind::Estimator(e) => {
+                c.args(&e.args);
+                c.block(&e.body);
+            }
+            ItemKind::Optimizer(o) => {
+                c.args(&o.args);
+                o.binders.iter().for_each(|n| c.bind(&n.text));
+                c.bind("step");
+                c.block(&o.body);
+            }
+            ItemKind::Stage(s) => {
+                c.args(&s.args);
+                if let StageKind::Train { pattern, source, count, .. } = &s.kind {
+                    source.iter().for_each(|e| c.expr(e));
+                    c.expr(count);
+                    pattern.iter().for_each(|p| c.bind_pattern(p));
+                    c.bind("step");
+                }
+                s.after.iter().for_each(|e| c.expr(e));
+                c.block(&s.body);
+            }
+            ItemKind::Test { body, .. } => c.block(body),
+            ItemKind::Use(_) | ItemKind::Precision(_) | ItemKind::Hole => {}
+        });
+    }
+
+    fn args(&mut self, args: &[Arg]) {
+        for a in args {
+            a.default.iter().for_each(|e| self.expr(e));
+            a.ty.iter().for_each(|t| self.ty(t));
+            self.bind(&a.name.text);
+        }
+    }
+
+    /// A dimension's name is bound where it first stands.
+    fn ty(&mut self, t: &TypeExpr) {
+        match &t.kind {
+            TypeKind::Named(_, dims) => {
+                for d in dims {
+                    match &d.kind {
+                        ExprKind::Name(n) => self.bind(n),
+                        _ => self.expr(d),
+                    }
+                }
+            }
+            TypeKind::Tuple(ts) => ts.iter().for_each(|t| self.ty(t)),
+            TypeKind::Record(ts) => ts.iter().for_each(|(_, t)| self.ty(t)),
+        }
+    }
+
+    fn body(&mut self, b: &Body) {
+        match b {
+            Body::Expr(e) => self.expr(e),
+            Body::Block(b) => self.block(b),
+        }
+    }
+
+    fn block(&mut self, b: &Block) {
+        self.scoped(|c| b.stmts.iter().for_each(|s| c.stmt(s)));
+    }
+
+    fn def(&mut self, d: &Def) {
+        match d {
+            Def::Let { pattern, ty, value } => {
+                ty.iter().for_each(|t| self.ty(t));
+                self.expr(value);
+                self.bind_pattern(pattern);
+            }
+            Def::Fn(f) => {
+                self.bind(&f.name.text);
+                self.scoped(|c| {
+                    c.args(&f.args);
+                    c.body(&f.body);
+                    for r in &f.rules {
+                        c.scoped(|c| {
+                            r.args.iter().for_each(|n| c.bind(&n.text));
+                            c.block(&r.body);
+                        });
+                    }
+                });
+            }
+            Def::Model(m) => {
+                match &m.kind {
+                    ModelKind::Block { args, body, .. } => self.scoped(|c| {
+                        c.args(args);
+                        c.block(body);
+                    }),
+                    ModelKind::Value(e) => self.expr(e),
+                }
+                self.bind(&m.name.text);
+            }
+            Def::NetUse { name, index, value } => {
+                index.iter().for_each(|e| self.expr(e));
+                self.expr(value);
+                self.bind(&name.text);
+            }
+            Def::Net(n) => {
+                self.bind(&n.name.text);
+                self.scoped(|c| {
+                    c.args(&n.statics);
+                    c.args(&n.args);
+                    c.body(&n.body);
+                });
+            }
+            Def::Param { name, index, ty, value, .. } => {
+                index.iter().for_each(|e| self.expr(e));
+                ty.iter().for_each(|t| self.ty(t));
+                self.expr(value);
+                self.bind(&name.text);
+            }
+            Def::State { name, value, .. } => {
+                self.expr(value);
+                self.bind(&name.text);
+            }
+        }
+    }
+
+    fn stmt(&mut self, s: &Stmt) {
+        match &s.kind {
+            StmtKind::Def(d) => self.def(d),
+            StmtKind::Site { name, .. } => {
+                each_top_expr(s, &mut |e| self.expr(e));
+                self.bind(&name.text);
+            }
+            StmtKind::Tap { name, .. } => {
+                each_top_expr(s, &mut |e| self.expr(e));
+                self.bind(&name.text);
+            }
+            StmtKind::Every { count, body, .. } => {
+                self.expr(count);
+                self.block(body);
+            }
+            _ => each_top_expr(s, &mut |e| self.expr(e)),
+        }
+    }
+
+    fn expr(&mut self, e: &Expr) {
+        match &e.kind {
+            ExprKind::Name(n) => self.use_name(n, e.span),
+            ExprKind::Record(parts) => {
+                for p in parts {
+                    match p {
+                        RecordPart::Pun(n) => self.use_name(&n.text, n.span),
+                        RecordPart::Field(_, e) | RecordPart::Spread(e) => self.expr(e),
+                    }
+                }
+            }
+            ExprKind::Lambda(ps, body) => self.scoped(|c| {
+                ps.iter().for_each(|p| c.bind_pattern(p));
+                c.expr(body);
+            }),
+            ExprKind::If(cond, a, b) => {
+                self.expr(cond);
+                self.block(a);
+                match b.as_deref() {
+                    Some(Else::Block(b)) => self.block(b),
+                    Some(Else::If(e)) => self.expr(e),
+                    None => {}
+                }
+            }
+            ExprKind::For(l) => self.scoped(|c| {
+                for (p, e) in &l.generators {
+                    c.expr(e);
+                    c.bind_pattern(p);
+                }
+                l.options.iter().for_each(|(_, e)| c.expr(e));
+                c.block(&l.body);
+            }),
+            ExprKind::Scan(l) => self.scoped(|c| {
+                for (p, e) in &l.carries {
+                    c.expr(e);
+                    c.bind_pattern(p);
+                }
+                match &l.kind {
+                    ScanKind::For(gs) => gs.iter().for_each(|(p, e)| {
+                        c.expr(e);
+                        c.bind_pattern(p);
+                    }),
+                    ScanKind::While(e) => c.expr(e),
+                }
+                l.options.iter().for_each(|(_, e)| c.expr(e));
+                c.block(&l.body);
+            }),
+            ExprKind::Expect(b) | ExprKind::Strict(b) => self.block(b),
+            _ => {
+                let mut first = true;
+                let mut children: Vec<&Expr> = Vec::new();
+                collect_children(e, &mut first, &mut children);
+                children.into_iter().for_each(|c| self.expr(c));
+            }
+        }
+    }
+}
+
+/// The expressions directly below `e`.
+fn collect_children<'a>(e: &'a Expr, _first: &mut bool, out: &mut Vec<&'a Expr>) {
+    match &e.kind {
+        ExprKind::Tuple(items) | ExprKind::List(items) => out.extend(items),
+        ExprKind::Paren(a) | ExprKind::Unary(_, a) | ExprKind::Field(a, _) | ExprKind::Project(a, _)
+        | ExprKind::Except(a, _) => out.push(a),
+        ExprKind::Binary(_, a, b) | ExprKind::Range(a, b) | ExprKind::Given(a, b) | ExprKind::WithKey(a, b) => {
+            out.extend([&**a, &**b]);
+        }
+        ExprKind::Call(a, args) => {
+            out.push(a);
+            out.extend(args.iter().map(|a| &a.value));
+        }
+        ExprKind::Index(a, args) => {
+            out.push(a);
+            for arg in args {
+                match arg {
+                    IndexArg::At(e) => out.push(e),
+                    IndexArg::Slice { start, stop, step, .. } => {
+                        out.extend([start, stop, step].into_iter().flatten());
+                    }
+                }
+            }
+        }
+        ExprKind::Via(a, v) => out.extend([&**a, &v.value]),
+        _ => {}
+    }
+}
+
+/// The outermost expressions of a statement.
+fn each_top_expr<'a>(s: &'a Stmt, f: &mut dyn FnMut(&'a Expr)) {
+    match &s.kind {
+        StmtKind::Expr(e) | StmtKind::Yield(e) | StmtKind::Factor(e) | StmtKind::Assert(e) | StmtKind::Snapshot(e)
+        | StmtKind::StopWhen(e) => f(e),
+        StmtKind::Site { dist, via, .. } => {
+            f(dist);
+            via.iter().for_each(|v| f(&v.value));
+        }
+        StmtKind::Next { value, .. } | StmtKind::Tap { value, .. } | StmtKind::Keep { value, .. } => f(value),
+        StmtKind::Set { target, value } => {
+            f(target);
+            f(value);
+        }
+        StmtKind::Update { over, by, using } => {
+            over.iter().for_each(|o| over_exprs(o, f));
+            f(by);
+            using.iter().for_each(&mut *f);
+        }
+        StmtKind::Optimize { value, over, using, .. } => {
+            f(value);
+            over.iter().for_each(|o| over_exprs(o, f));
+            using.iter().for_each(f);
+        }
+        StmtKind::Log(entries) => entries.iter().for_each(|(_, e)| f(e)),
+        StmtKind::Output { args, .. } => args.iter().for_each(|a| f(&a.value)),
+        _ => {}
+    }
+}
+
+fn over_exprs<'a>(o: &'a Over, f: &mut dyn FnMut(&'a Expr)) {
+    f(&o.target);
+    o.except.iter().for_each(&mut *f);
+    o.using.iter().for_each(f);
+}
