@@ -8,7 +8,9 @@
 //!   unique (hash-consed). Random numbers are a function of their key; bindings carry a number of their own.
 
 pub mod graph;
+pub mod print;
 pub mod types;
+pub mod verify;
 
 pub use graph::{Graph, Node, Value};
 pub use types::{Attr, Contract, DType, Literal, Shape, Type};

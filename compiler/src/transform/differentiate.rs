@@ -1,0 +1,235 @@
+//! Derivatives, reverse and forward, from the same cells of the operation table.
+//!
+//! y = sin(a * b), by a   =>   cos(a * b) * b
+//!
+//! Rules build primitives, so what comes out can be differentiated again. Only nodes between `wrt` and the outputs are
+//! visited. A derivative stops at a `wrt` node: it counts the paths from that node, not those through its operands.
+//! Guards: where a guard is false nothing passes a node, so that a pole of the side not taken leaves no NaN.
+
+use crate::ir::{Graph, Value};
+use crate::ops::{Ad, Wrt};
+use mlc_grammar::span::Span;
+use std::collections::HashMap;
+
+/// A derivative that does not exist.
+#[derive(Clone, Debug)]
+pub struct Refusal {
+    pub op: &'static str,
+    /// For the user.
+    pub sentence: String,
+    pub span: Span,
+}
+
+/// Nodes that depend on `wrt` and on which an output depends, oldest first.
+fn cone(g: &Graph, outputs: &[Value], wrt: &[Value]) -> Vec<Value> {
+    let (Some(&first), Some(&last)) = (wrt.iter().min(), outputs.iter().max()) else { return vec![] };
+    if last < first {
+        return vec![];
+    }
+    let at = |v: Value| (v.0 - first.0) as usize;
+    let n = at(last) + 1;
+    let mut depends = vec![false; n];
+    for &w in wrt.iter().filter(|&&w| w <= last) {
+        depends[at(w)] = true;
+    }
+    let is_wrt = depends.clone();
+    for i in 0..n {
+        let v = Value(first.0 + i as u32);
+        if !depends[i] && g.ty(v).dtype.is_real() {
+            depends[i] = g.operands(v).iter().any(|&o| o >= first && depends[at(o)]);
+        }
+    }
+    let mut used = vec![false; n];
+    outputs.iter().filter(|&&o| o >= first).for_each(|&o| used[at(o)] = depends[at(o)]);
+    for i in (0..n).rev() {
+        if used[i] && !is_wrt[i] {
+            for o in g.operands(Value(first.0 + i as u32)) {
+                if o >= first && depends[at(o)] {
+                    used[at(o)] = true;
+                }
+            }
+        }
+    }
+    (0..n).filter(|&i| used[i]).map(|i| Value(first.0 + i as u32)).collect()
+}
+
+fn accumulate(g: &mut Graph, sums: &mut HashMap<Value, Value>, v: Value, ct: Value) {
+    let sum = match sums.get(&v) {
+        Some(&old) => g.add2(old, ct),
+        None => ct,
+    };
+    sums.insert(v, sum);
+}
+
+/// `x` where the guard holds, else 0. The guard's shape is a prefix of the guarded node's; `x` may have another shape, if
+/// it starts with the same axes.
+fn masked(g: &mut Graph, guard: Option<Value>, x: Value) -> Value {
+    let Some(guard) = guard else { return x };
+    let (gs, xs) = (g.ty(guard).shape.clone(), g.ty(x).shape.clone());
+    if !xs.starts_with(&gs) {
+        return x;
+    }
+    let c = g.lead(guard, &xs);
+    let zero = g.constant_like(0.0, x);
+    g.select(c, x, zero)
+}
+
+/// Reverse mode: cotangents of `wrt`, given the outputs' cotangents. `None` where the outputs do not depend on it.
+///
+/// # Errors
+/// An operation on the way that has no derivative.
+pub fn vjp(g: &mut Graph, outputs: &[(Value, Value)], wrt: &[Value]) -> Result<Vec<Option<Value>>, Refusal> {
+    let outs: Vec<Value> = outputs.iter().map(|o| o.0).collect();
+    let nodes = cone(g, &outs, wrt);
+    let inside: std::collections::HashSet<Value> = nodes.iter().copied().collect();
+    let targets: std::collections::HashSet<Value> = wrt.iter().copied().collect();
+    let mut cts: HashMap<Value, Value> = HashMap::new();
+    let (old_span, old_guard) = (g.span, g.guard.take());
+    for &(o, ct) in outputs {
+        if inside.contains(&o) {
+            accumulate(g, &mut cts, o, ct);
+        }
+    }
+    let mut refusal = None;
+    for &v in nodes.iter().rev() {
+        if targets.contains(&v) {
+            continue;
+        }
+        let Some(&ct) = cts.get(&v) else { continue };
+        let node = g.node(v).clone();
+        g.span = node.span;
+        let xs = g.operands(v);
+        let ct = masked(g, node.guard, ct);
+        let found: Vec<Option<Value>> = match node.def.ad {
+            Ad::Pointwise(partials) => {
+                let needed: Vec<bool> = xs.iter().map(|x| inside.contains(x)).collect();
+                let ps = partials(g, &xs, v);
+                ps.into_iter()
+                    .zip(needed)
+                    .map(|(p, needed)| if needed { p.map(|p| g.mul(ct, p)) } else { None })
+                    .collect()
+            }
+            Ad::Linear { transpose, .. } => transpose(g, v, &xs, ct),
+            Ad::Bilinear { left, right } => {
+                let l = inside.contains(&xs[0]).then(|| left(g, v, &xs, ct));
+                let r = inside.contains(&xs[1]).then(|| right(g, v, &xs, ct));
+                vec![l, r]
+            }
+            Ad::Custom { vjp, .. } => vjp(g, v, &xs, ct),
+            Ad::Zero => vec![None; xs.len()],
+            Ad::Refused(why) => {
+                refusal = Some(Refusal { op: node.def.name, sentence: why.to_string(), span: node.span });
+                break;
+            }
+        };
+        for (x, c) in xs.iter().zip(found) {
+            if let (Some(c), true) = (c, inside.contains(x)) {
+                let c = masked(g, node.guard, c);
+                accumulate(g, &mut cts, *x, c);
+            }
+        }
+    }
+    (g.span, g.guard) = (old_span, old_guard);
+    match refusal {
+        Some(r) => Err(r),
+        None => Ok(wrt.iter().map(|w| cts.get(w).copied()).collect()),
+    }
+}
+
+/// The gradient of a scalar; zeros where it does not depend on a `wrt`.
+///
+/// # Errors
+/// As [`vjp`].
+pub fn grad(g: &mut Graph, y: Value, wrt: &[Value]) -> Result<Vec<Value>, Refusal> {
+    let one = g.constant_like(1.0, y);
+    let found = vjp(g, &[(y, one)], wrt)?;
+    Ok(found.into_iter().zip(wrt).map(|(d, &w)| d.unwrap_or_else(|| g.constant_like(0.0, w))).collect())
+}
+
+/// Forward mode: tangents of the outputs, given those of `wrt`. `None` where an output does not depend on any.
+///
+/// # Errors
+/// As [`vjp`].
+pub fn jvp(g: &mut Graph, outputs: &[Value], wrt: &[(Value, Value)]) -> Result<Vec<Option<Value>>, Refusal> {
+    let points: Vec<Value> = wrt.iter().map(|w| w.0).collect();
+    let nodes = cone(g, outputs, &points);
+    let mut tangents: HashMap<Value, Value> = wrt.iter().copied().collect();
+    let (old_span, old_guard) = (g.span, g.guard.take());
+    let mut refusal = None;
+    for &v in &nodes {
+        if points.contains(&v) {
+            continue;
+        }
+        let node = g.node(v).clone();
+        g.span = node.span;
+        let xs = g.operands(v);
+        let ts: Vec<Option<Value>> = xs
+            .iter()
+            .map(|x| tangents.get(x).copied().map(|t| masked(g, node.guard, t)))
+            .collect();
+        if ts.iter().all(Option::is_none) {
+            continue;
+        }
+        let add = |g: &mut Graph, sum: Option<Value>, t: Value| Some(match sum {
+            Some(s) => g.add2(s, t),
+            None => t,
+        });
+        let tangent = match node.def.ad {
+            Ad::Pointwise(partials) => {
+                let mut sum = None;
+                for (p, t) in partials(g, &xs, v).into_iter().zip(&ts) {
+                    if let (Some(p), Some(t)) = (p, t) {
+                        let d = g.mul(*t, p);
+                        sum = add(g, sum, d);
+                    }
+                }
+                sum
+            }
+            Ad::Linear { wrt, .. } => {
+                let linear = |i: usize| match wrt {
+                    Wrt::All => true,
+                    Wrt::Only(list) => list.contains(&i),
+                };
+                if (0..xs.len()).any(|i| linear(i) && ts[i].is_some()) {
+                    let operands: Vec<Value> = (0..xs.len())
+                        .map(|i| match (linear(i), ts[i]) {
+                            (true, Some(t)) => t,
+                            (true, None) => g.constant_like(0.0, xs[i]),
+                            (false, _) => xs[i],
+                        })
+                        .collect();
+                    Some(g.add(node.def, node.attr.clone(), &operands))
+                } else {
+                    None
+                }
+            }
+            Ad::Bilinear { .. } => {
+                let mut sum = None;
+                if let Some(t) = ts[0] {
+                    let d = g.add(node.def, node.attr.clone(), &[t, xs[1]]);
+                    sum = add(g, sum, d);
+                }
+                if let Some(t) = ts[1] {
+                    let d = g.add(node.def, node.attr.clone(), &[xs[0], t]);
+                    sum = add(g, sum, d);
+                }
+                sum
+            }
+            Ad::Custom { jvp, .. } => jvp(g, v, &xs, &ts),
+            Ad::Zero => None,
+            Ad::Refused(why) => {
+                refusal = Some(Refusal { op: node.def.name, sentence: why.to_string(), span: node.span });
+                break;
+            }
+        };
+        if let Some(t) = tangent {
+            let t = masked(g, node.guard, t);
+            tangents.insert(v, t);
+        }
+    }
+    (g.span, g.guard) = (old_span, old_guard);
+    match refusal {
+        Some(r) => Err(r),
+        None => Ok(outputs.iter().map(|o| tangents.get(o).copied()).collect()),
+    }
+}

@@ -1,0 +1,41 @@
+//! Passes: graph to graph. Each verifies what it leaves in debug builds.
+
+pub mod batch;
+pub mod differentiate;
+pub mod simplify;
+pub mod substitute;
+
+use crate::ir::Graph;
+
+/// A named rewriting of a graph.
+pub struct Pass {
+    pub name: &'static str,
+    /// What it does, in a line.
+    pub about: &'static str,
+    pub run: fn(&Graph) -> Graph,
+}
+
+/// What every program goes through before code is made for it, in order.
+pub const PASSES: &[Pass] = &[
+    simplify::ELIMINATE_DEAD_CODE,
+    simplify::SIMPLIFY,
+    simplify::FOLD_CONSTANTS,
+    simplify::SIMPLIFY_AGAIN,
+    simplify::ELIMINATE_DEAD_CODE,
+];
+
+/// Runs the passes that are not switched off. Equal nodes are merged throughout: graphs are hash-consed.
+pub fn optimise(mut g: Graph, disabled: &[String]) -> Graph {
+    for pass in PASSES {
+        if disabled.iter().any(|d| d == pass.name) {
+            continue;
+        }
+        g = (pass.run)(&g);
+        if cfg!(debug_assertions)
+            && let Err(broken) = crate::ir::verify::verify(&g)
+        {
+            panic!("internal error: the pass `{}` broke the graph: {broken}", pass.name);
+        }
+    }
+    g
+}

@@ -1,0 +1,201 @@
+//! Dead code, algebra and constants. A pass rebuilds the graph in order through a map from old to new nodes; equal nodes
+//! merge as they are added. No rewriting changes a floating-point result.
+//!
+//! x * 1   =>   x          stop(x)   =>   x          tangent(x)   =>   0
+
+use super::Pass;
+use crate::ir::{Attr, DType, Graph, Literal, Type, Value};
+use crate::ops::{self, Kernel, Scalar, View};
+use std::collections::HashMap;
+
+/// Keeps only what the outputs need. Inputs stay, used or not, so that positions hold.
+pub const ELIMINATE_DEAD_CODE: Pass =
+    Pass { name: "eliminate_dead_code", about: "drops nodes that no output needs", run: |g| rebuild(g, &|_, _, _| None) };
+
+/// Algebra.
+pub const SIMPLIFY: Pass = Pass { name: "simplify", about: "rewrites by exact algebraic laws", run: |g| rebuild(g, &law) };
+
+/// Algebra, after constants are folded.
+pub const SIMPLIFY_AGAIN: Pass =
+    Pass { name: "simplify_again", about: "rewrites by exact algebraic laws once constants are folded", run: |g| rebuild(g, &law) };
+
+/// Operations on literals.
+pub const FOLD_CONSTANTS: Pass =
+    Pass { name: "fold_constants", about: "computes operations on literals", run: |g| rebuild(g, &fold) };
+
+/// What a node becomes, given its operands in the new graph: `None` for the node itself.
+type Law = dyn Fn(&mut Graph, &crate::ir::Node, &[Value]) -> Option<Value>;
+
+fn rebuild(old: &Graph, law: &Law) -> Graph {
+    let mut g = Graph::new();
+    let mut map: HashMap<Value, Value> = HashMap::new();
+    for v in crate::ir::print::live(old) {
+        let node = old.node(v);
+        g.span = node.span;
+        let new = if let Attr::Input(i, ty) = &node.attr {
+            g.input(old.inputs[*i as usize].name.clone(), ty.clone())
+        } else {
+            let xs: Vec<Value> = old.operands(v).iter().map(|o| map[o]).collect();
+            // A guard only matters to derivatives, which have been taken.
+            match law(&mut g, node, &xs) {
+                Some(v) => v,
+                None => g.add(node.def, node.attr.clone(), &xs),
+            }
+        };
+        map.insert(v, new);
+    }
+    g.outputs = old.outputs.iter().map(|(n, v)| (n.clone(), map[v])).collect();
+    g
+}
+
+fn is_literal(g: &Graph, v: Value, x: f64) -> bool {
+    matches!(g.literal(v), Some(Literal::Real(y)) if y == x && y.is_sign_negative() == x.is_sign_negative())
+        || matches!(g.literal(v), Some(Literal::Int(i)) if i as f64 == x)
+}
+
+fn law(g: &mut Graph, node: &crate::ir::Node, xs: &[Value]) -> Option<Value> {
+    match node.def.kernel {
+        Kernel::Map(scalar) => map_law(g, scalar, node, xs),
+        // A sum over no axes, or over axes of extent 1, is the operand.
+        Kernel::Reduce(_) => {
+            let Attr::Axes(axes) = &node.attr else { return None };
+            let shape = g.ty(xs[0]).shape.clone();
+            axes.iter().all(|&a| shape[a] == 1).then(|| g.reshape(xs[0], node.ty.shape.clone()))
+        }
+        Kernel::View(view) => view_law(g, view, node, xs[0]),
+        Kernel::Concat if xs.len() == 1 => Some(xs[0]),
+        _ => None,
+    }
+}
+
+fn map_law(g: &mut Graph, scalar: Scalar, node: &crate::ir::Node, xs: &[Value]) -> Option<Value> {
+    let zero = |g: &Graph, v| is_literal(g, v, 0.0);
+    let one = |g: &Graph, v| is_literal(g, v, 1.0);
+    match scalar {
+        Scalar::Identity => Some(xs[0]),
+        Scalar::Zero => Some(g.fill(Literal::Real(0.0), node.ty.clone())),
+        // x + 0 = x; -0 + 0 = 0 is the one exception, and equal to -0.
+        Scalar::Add if zero(g, xs[1]) => Some(xs[0]),
+        Scalar::Add if zero(g, xs[0]) => Some(xs[1]),
+        // x + -y = x - y
+        Scalar::Add if negated(g, xs[1]).is_some() => negated(g, xs[1]).map(|y| g.sub(xs[0], y)),
+        Scalar::Sub if zero(g, xs[1]) => Some(xs[0]),
+        Scalar::Sub if negated(g, xs[1]).is_some() => negated(g, xs[1]).map(|y| g.add2(xs[0], y)),
+        Scalar::Mul if one(g, xs[1]) => Some(xs[0]),
+        Scalar::Mul if one(g, xs[0]) => Some(xs[1]),
+        Scalar::Mul if is_literal(g, xs[0], -1.0) => Some(g.neg(xs[1])),
+        Scalar::Mul if is_literal(g, xs[1], -1.0) => Some(g.neg(xs[0])),
+        Scalar::Div if one(g, xs[1]) => Some(xs[0]),
+        Scalar::Pow if one(g, xs[1]) => Some(xs[0]),
+        // x ^ 2 = x * x, both rounded once
+        Scalar::Pow if is_literal(g, xs[1], 2.0) => Some(g.mul(xs[0], xs[0])),
+        Scalar::Neg => negated(g, xs[0]),
+        Scalar::Select => match g.literal(xs[0]) {
+            Some(Literal::Bool(true)) => Some(xs[1]),
+            Some(Literal::Bool(false)) => Some(xs[2]),
+            _ if xs[1] == xs[2] => Some(xs[1]),
+            _ => None,
+        },
+        Scalar::And | Scalar::Or => {
+            let absorbing = scalar == Scalar::Or;
+            for (a, b) in [(0, 1), (1, 0)] {
+                if let Some(Literal::Bool(x)) = g.literal(xs[a]) {
+                    return Some(if x == absorbing { xs[a] } else { xs[b] });
+                }
+            }
+            (xs[0] == xs[1]).then_some(xs[0])
+        }
+        Scalar::Cast if g.ty(xs[0]).dtype == node.ty.dtype => Some(xs[0]),
+        _ => None,
+    }
+}
+
+fn negated(g: &Graph, v: Value) -> Option<Value> {
+    g.is(v, &ops::NEG).then(|| g.operands(v)[0])
+}
+
+fn view_law(g: &mut Graph, view: View, node: &crate::ir::Node, x: Value) -> Option<Value> {
+    // A view of a literal is the literal.
+    if let Some(l) = g.literal(x) {
+        return Some(g.fill(l, node.ty.clone()));
+    }
+    let inner = g.node(x).clone();
+    match view {
+        View::Reshape => {
+            if g.ty(x).shape == node.ty.shape {
+                return Some(x);
+            }
+            // A reshape of a reshape is one.
+            (inner.def.kernel == Kernel::View(View::Reshape)).then(|| {
+                let y = g.operands(x)[0];
+                g.reshape(y, node.ty.shape.clone())
+            })
+        }
+        View::Transpose => {
+            let Attr::Perm(p) = &node.attr else { return None };
+            if p.iter().enumerate().all(|(i, &j)| i == j) {
+                return Some(x);
+            }
+            let Attr::Perm(q) = &inner.attr else { return None };
+            // Result axis i is x's axis p[i], which is y's axis q[p[i]].
+            let both: Vec<usize> = p.iter().map(|&i| q[i]).collect();
+            let y = g.operands(x)[0];
+            Some(g.transpose(y, both))
+        }
+        View::Broadcast => {
+            let Attr::Broadcast { shape, axes } = &node.attr else { return None };
+            if axes.len() == shape.len() {
+                return Some(x);
+            }
+            let Attr::Broadcast { axes: first, .. } = &inner.attr else { return None };
+            let both = first.iter().map(|&a| axes[a]).collect();
+            let y = g.operands(x)[0];
+            Some(g.broadcast(y, shape.clone(), both))
+        }
+        View::Slice => (g.ty(x).shape == node.ty.shape).then_some(x),
+        View::Flip => None,
+    }
+}
+
+/// The literal that an element-wise operation on literals gives. Transcendental functions are left to the run, so that a
+/// constant and a computed value agree to the bit.
+fn fold(g: &mut Graph, node: &crate::ir::Node, xs: &[Value]) -> Option<Value> {
+    let Kernel::Map(scalar) = node.def.kernel else {
+        // The sum of a literal 0 is 0.
+        if let Kernel::Reduce(ops::Monoid::Sum) = node.def.kernel
+            && is_literal(g, xs[0], 0.0)
+        {
+            return Some(g.fill(g.literal(xs[0])?, node.ty.clone()));
+        }
+        return None;
+    };
+    let ls: Vec<Literal> = xs.iter().map(|&x| g.literal(x)).collect::<Option<_>>()?;
+    let dtype = node.ty.dtype;
+    let round = |x: f64| if dtype == DType::F32 { f64::from(x as f32) } else { x };
+    let real = |x: f64| Some(Literal::Real(round(x)));
+    let l: Option<Literal> = match (scalar, ls.as_slice()) {
+        (Scalar::Add, [Literal::Real(x), Literal::Real(y)]) => real(x + y),
+        (Scalar::Sub, [Literal::Real(x), Literal::Real(y)]) => real(x - y),
+        (Scalar::Mul, [Literal::Real(x), Literal::Real(y)]) => real(round(*x) * round(*y)),
+        (Scalar::Div, [Literal::Real(x), Literal::Real(y)]) => real(round(*x) / round(*y)),
+        (Scalar::Neg, [Literal::Real(x)]) => real(-x),
+        (Scalar::Exp, [Literal::Real(x)]) if *x == 0.0 => real(1.0),
+        (Scalar::Log, [Literal::Real(x)]) if *x == 1.0 => real(0.0),
+        (Scalar::Sqrt, [Literal::Real(x)]) => real(round(*x).sqrt()),
+        (Scalar::Add, [Literal::Int(x), Literal::Int(y)]) => Some(Literal::Int(i64::from((*x as i32).wrapping_add(*y as i32)))),
+        (Scalar::Sub, [Literal::Int(x), Literal::Int(y)]) => Some(Literal::Int(i64::from((*x as i32).wrapping_sub(*y as i32)))),
+        (Scalar::Mul, [Literal::Int(x), Literal::Int(y)]) => Some(Literal::Int(i64::from((*x as i32).wrapping_mul(*y as i32)))),
+        (Scalar::Lt, [Literal::Real(x), Literal::Real(y)]) => Some(Literal::Bool(round(*x) < round(*y))),
+        (Scalar::Le, [Literal::Real(x), Literal::Real(y)]) => Some(Literal::Bool(round(*x) <= round(*y))),
+        (Scalar::Not, [Literal::Bool(x)]) => Some(Literal::Bool(!x)),
+        (Scalar::Cast, [l]) => match (dtype, l) {
+            (DType::F32 | DType::F64, l) => real(l.as_f64()),
+            (DType::I32, Literal::Real(x)) => Some(Literal::Int(i64::from(*x as i32))),
+            (DType::I32, Literal::Bool(b)) => Some(Literal::Int(i64::from(*b))),
+            (DType::Bool, l) => Some(Literal::Bool(l.as_f64() != 0.0)),
+            _ => None,
+        },
+        _ => None,
+    };
+    Some(g.fill(l?, Type::new(dtype, node.ty.shape.clone())))
+}

@@ -1,0 +1,394 @@
+//! From text to syntax trees, with several errors a run.
+
+use crate::ast::{Block, Expr, File, Item, ItemKind, Stmt};
+use crate::build::Builder;
+use crate::diag::Report;
+use crate::newline::{Token, TokenKind, check_brackets, mark_statements, tokens};
+use crate::span::{FileId, Span};
+use pest::Parser;
+use pest::error::{Error, ErrorVariant, InputLocation};
+
+/// The parser that pest derives from `mlc.pest`.
+#[derive(pest_derive::Parser)]
+#[grammar = "../mlc.pest"]
+pub struct Grammar;
+
+/// A line of a prompt.
+#[derive(Clone, PartialEq, Debug)]
+pub enum ReplEntry {
+    Item(Item),
+    Stmt(Stmt),
+}
+
+/// The recursion of parsing runs on a stack of its own, deep enough for the nesting that is taken.
+const STACK: usize = 256 << 20;
+
+fn on_deep_stack<T: Send>(f: impl FnOnce() -> T + Send) -> T {
+    std::thread::scope(|s| {
+        match std::thread::Builder::new().stack_size(STACK).spawn_scoped(s, f) {
+            Ok(handle) => match handle.join() {
+                Ok(v) => v,
+                Err(panic) => std::panic::resume_unwind(panic),
+            },
+            Err(e) => panic!("internal error: no thread for the parser: {e}"),
+        }
+    })
+}
+
+/// A file's bytes as text.
+///
+/// # Errors
+/// Where it is not UTF-8.
+pub fn decode(file: FileId, bytes: Vec<u8>) -> Result<String, Report> {
+    String::from_utf8(bytes).map_err(|e| {
+        let at = e.utf8_error().valid_up_to();
+        Report::new("E0005", format!("the file is not UTF-8 text: byte {at} is not part of a character"))
+            .label(Span::new(file, 0, 0), "in this file")
+            .hint("save it as UTF-8")
+    })
+}
+
+/// Parses a file. What could not be parsed is a hole, and reported.
+pub fn parse(file: FileId, text: &str) -> (File, Vec<Report>) {
+    on_deep_stack(|| {
+        let toks = tokens(text);
+        let reports = check_brackets(file, text, &toks);
+        if !reports.is_empty() {
+            return (File::default(), reports);
+        }
+        let marked = mark_statements(text, &toks);
+        let mut p = Attempt { file, text, marked: &marked, toks: &toks, reports: Vec::new() };
+        let items = p.pieces(0, marked.len()).into_iter().map(|(a, b)| p.item(a, b)).collect();
+        (File { items }, p.reports)
+    })
+}
+
+/// Parses one expression.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn parse_expr(file: FileId, text: &str) -> Result<Expr, Vec<Report>> {
+    on_deep_stack(|| {
+        let toks = tokens(text);
+        let reports = check_brackets(file, text, &toks);
+        if !reports.is_empty() {
+            return Err(reports);
+        }
+        let marked = mark_statements(text, &toks);
+        let mut p = Attempt { file, text, marked: &marked, toks: &toks, reports: Vec::new() };
+        match Grammar::parse(Rule::expr_only, &marked) {
+            Ok(mut pairs) => {
+                let mut b = p.builder(0);
+                let e = pairs.next().and_then(|p| p.into_inner().next()).map(|p| b.expr(p));
+                let reports = b.reports;
+                match (e, reports.is_empty()) {
+                    (Some(e), true) => Ok(e),
+                    _ => Err(reports),
+                }
+            }
+            Err(e) => {
+                p.explain(0, &e);
+                Err(p.reports)
+            }
+        }
+    })
+}
+
+/// Parses what is typed at a prompt: items and statements, mixed.
+pub fn parse_repl(file: FileId, text: &str) -> (Vec<ReplEntry>, Vec<Report>) {
+    on_deep_stack(|| {
+        let toks = tokens(text);
+        let reports = check_brackets(file, text, &toks);
+        if !reports.is_empty() {
+            return (vec![], reports);
+        }
+        let marked = mark_statements(text, &toks);
+        let mut p = Attempt { file, text, marked: &marked, toks: &toks, reports: Vec::new() };
+        let mut out = Vec::new();
+        for (a, b) in p.pieces(0, marked.len()) {
+            if Grammar::parse(Rule::item_only, &marked[a..b]).is_ok() {
+                out.push(ReplEntry::Item(p.item(a, b)));
+            } else {
+                out.push(ReplEntry::Stmt(p.stmt(a, b)));
+            }
+        }
+        (out, p.reports)
+    })
+}
+
+struct Attempt<'a> {
+    file: FileId,
+    text: &'a str,
+    marked: &'a str,
+    toks: &'a [Token],
+    reports: Vec<Report>,
+}
+
+impl<'a> Attempt<'a> {
+    fn builder(&self, base: usize) -> Builder<'a> {
+        Builder::new(self.file, self.text, base)
+    }
+
+    /// The statements of `from..to`: pieces between `;` outside brackets, without those that are blank.
+    fn pieces(&self, from: usize, to: usize) -> Vec<(usize, usize)> {
+        let mut out = Vec::new();
+        let mut depth = 0usize;
+        let mut start = from;
+        let bytes = self.marked.as_bytes();
+        let mut push = |a: usize, b: usize| {
+            if !self.marked[a..b].trim().is_empty() {
+                out.push((a, b));
+            }
+        };
+        let mut i = from;
+        let first = self.toks.partition_point(|t| t.end <= from);
+        for t in &self.toks[first..] {
+            if t.start >= to {
+                break;
+            }
+            let c = bytes[t.start];
+            match t.kind {
+                TokenKind::Mark | TokenKind::Newline => match c {
+                    b'{' | b'(' | b'[' => depth += 1,
+                    b'}' | b')' | b']' => depth = depth.saturating_sub(1),
+                    b';' if depth == 0 => {
+                        push(start, t.start);
+                        start = t.end;
+                    }
+                    _ => {}
+                },
+                _ => {}
+            }
+            i = t.end;
+        }
+        let _ = i;
+        push(start, to);
+        out
+    }
+
+    fn span_of(&self, a: usize, b: usize) -> Span {
+        let piece = &self.marked[a..b];
+        let lead = piece.len() - piece.trim_start().len();
+        let trail = piece.len() - piece.trim_end().len();
+        Span::new(self.file, a + lead, b - trail)
+    }
+
+    fn item(&mut self, a: usize, b: usize) -> Item {
+        let span = self.span_of(a, b);
+        let doc = self.doc_before(span.start as usize);
+        match Grammar::parse(Rule::item_only, &self.marked[a..b]) {
+            Ok(mut pairs) => {
+                let mut builder = self.builder(a);
+                let pair = pairs.next().and_then(|p| p.into_inner().next());
+                let kind = pair.map_or(ItemKind::Hole, |p| builder.item(p));
+                self.reports.append(&mut builder.reports);
+                Item { kind, span, doc }
+            }
+            Err(e) => {
+                self.recover(a, b, &e);
+                Item { kind: ItemKind::Hole, span, doc }
+            }
+        }
+    }
+
+    fn stmt(&mut self, a: usize, b: usize) -> Stmt {
+        let span = self.span_of(a, b);
+        match Grammar::parse(Rule::stmt_only, &self.marked[a..b]) {
+            Ok(mut pairs) => {
+                let mut builder = self.builder(a);
+                let pair = pairs.next().and_then(|p| p.into_inner().next());
+                let stmt = pair.map(|p| builder.stmt(p));
+                self.reports.append(&mut builder.reports);
+                stmt.unwrap_or(Stmt { kind: crate::ast::StmtKind::Hole, span, doc: None })
+            }
+            Err(e) => {
+                self.recover(a, b, &e);
+                Stmt { kind: crate::ast::StmtKind::Hole, span, doc: None }
+            }
+        }
+    }
+
+    /// Reports what is wrong with a piece: the statements of its body that do not parse, each on its own; or the piece.
+    fn recover(&mut self, a: usize, b: usize, e: &Error<Rule>) {
+        let before = self.reports.len();
+        if let Some((open, close)) = self.body(a, b) {
+            // A mistake ahead of the body is the header's.
+            let at = a + location(e);
+            if at > open {
+                for (x, y) in self.pieces(open + 1, close) {
+                    if let Err(inner) = Grammar::parse(Rule::stmt_only, &self.marked[x..y]) {
+                        // A distribution's members are no statements.
+                        if self.marked[a..].trim_start().starts_with("dist") && at < x || at > y && self.marked[a..].trim_start().starts_with("dist") {
+                            continue;
+                        }
+                        self.recover(x, y, &inner);
+                    }
+                }
+            }
+        }
+        if self.reports.len() == before {
+            self.explain(a, e);
+        }
+    }
+
+    /// The piece's last pair of braces at its own level.
+    fn body(&self, a: usize, b: usize) -> Option<(usize, usize)> {
+        let mut depth = 0usize;
+        let mut open = None;
+        let mut found = None;
+        let first = self.toks.partition_point(|t| t.end <= a);
+        for t in self.toks[first..].iter().take_while(|t| t.start < b) {
+            if t.kind != TokenKind::Mark {
+                continue;
+            }
+            match self.marked.as_bytes()[t.start] {
+                c @ (b'{' | b'(' | b'[') => {
+                    if depth == 0 && c == b'{' {
+                        open = Some(t.start);
+                    }
+                    depth += 1;
+                }
+                c @ (b'}' | b')' | b']') => {
+                    depth = depth.saturating_sub(1);
+                    if depth == 0 && c == b'}' {
+                        found = open.map(|o| (o, t.start));
+                    }
+                }
+                _ => {}
+            }
+        }
+        found
+    }
+
+    /// A syntax error in words, with a hint for the usual habits.
+    fn explain(&mut self, base: usize, e: &Error<Rule>) {
+        let at = base + location(e);
+        let tok = self.toks.iter().find(|t| t.end > at && !matches!(t.kind, TokenKind::Comment));
+        let previous = self.toks.iter().rev().find(|t| t.end <= at && !matches!(t.kind, TokenKind::Comment | TokenKind::Newline));
+        let (start, end, found) = match tok {
+            Some(t) if t.kind != TokenKind::Newline => (t.start, t.end, format!("`{}`", clip(&self.text[t.start..t.end]))),
+            Some(t) => (t.start, t.end, "the end of the line".to_string()),
+            None => (self.text.len(), self.text.len(), "the end of the file".to_string()),
+        };
+        let wanted = match &e.variant {
+            ErrorVariant::ParsingError { positives, .. } => expected(positives),
+            ErrorVariant::CustomError { .. } => {
+                self.reports.push(
+                    Report::new("E0002", "this is nested too deeply")
+                        .label(Span::new(self.file, start, end), "here")
+                        .hint("name a part with `let`"),
+                );
+                return;
+            }
+        };
+        let mut r = Report::new("E0001", format!("unexpected {found}"))
+            .label(Span::new(self.file, start, end), wanted);
+        let word = |t: Option<&Token>| t.map_or("", |t| &self.text[t.start..t.end]);
+        let (here, before) = (word(tok), word(previous));
+        let hint = match (before, here) {
+            (_, "then") => Some("write `if c { a } else { b }`"),
+            (_, "**") | ("*", "*") => Some("the power is `^`"),
+            (_, "&&") | (_, "&") => Some("write `and`"),
+            (_, "||") => Some("write `or`"),
+            (_, "!") => Some("write `not`"),
+            ("def", _) => Some("a function is `fn f(x) = ..`"),
+            ("lambda", _) => Some("a function literal is `|x| ..`"),
+            (_, "=") => Some("to name a value, write `let x = ..`; to compare, `==`"),
+            ("=", _) if here.is_empty() => Some("a value must follow `=`"),
+            (_, ".") => Some("a real number has a digit on both sides of its dot: `1.0`"),
+            (_, "+" | "*" | "/" | "^" | "@") => Some("an operator stands at the end of a line, not at the start of the next"),
+            (_, "%") => Some("the remainder is `mod(a, b)`"),
+            (_, "->") => Some("a function literal is `|x| ..`"),
+            _ => None,
+        };
+        if let Some(h) = hint {
+            r = r.hint(h);
+        }
+        self.reports.push(r);
+    }
+
+    /// The `///` lines directly above a place.
+    fn doc_before(&self, at: usize) -> Option<String> {
+        doc_before(self.text, self.toks, at)
+    }
+}
+
+/// The `///` lines directly above a place.
+fn doc_before(text: &str, toks: &[Token], at: usize) -> Option<String> {
+    let mut lines = Vec::new();
+    let end = toks.partition_point(|t| t.start < at);
+    let mut newlines = 0;
+    for t in toks[..end].iter().rev() {
+        match t.kind {
+            TokenKind::Newline => {
+                newlines += 1;
+                if newlines > 1 {
+                    break;
+                }
+            }
+            TokenKind::Comment if text[t.start..t.end].starts_with("///") => {
+                newlines = 0;
+                lines.push(text[t.start + 3..t.end].trim().to_string());
+            }
+            _ => break,
+        }
+    }
+    if lines.is_empty() {
+        return None;
+    }
+    lines.reverse();
+    Some(lines.join("\n"))
+}
+
+fn location(e: &Error<Rule>) -> usize {
+    match e.location {
+        InputLocation::Pos(p) | InputLocation::Span((p, _)) => p,
+    }
+}
+
+fn clip(s: &str) -> String {
+    match s.char_indices().nth(30) {
+        Some((i, _)) => format!("{}..", &s[..i]),
+        None => s.to_string(),
+    }
+}
+
+/// What could have stood here, in a few words.
+fn expected(rules: &[Rule]) -> String {
+    let mut words: Vec<&str> = Vec::new();
+    for r in rules {
+        let w = match r {
+            Rule::name | Rule::field | Rule::pattern | Rule::wild => "a name",
+            Rule::expr | Rule::postfix | Rule::int | Rule::real | Rule::string | Rule::neg | Rule::not | Rule::sum => "an expression",
+            Rule::block => "a block `{ .. }`",
+            Rule::ty | Rule::ty_named => "a type",
+            Rule::item | Rule::def => "a definition, a stage or a test",
+            Rule::stmt => "a statement",
+            Rule::args => "arguments `( .. )`",
+            Rule::unit => "`steps`, `epochs` or `rows`",
+            Rule::k_in => "`in`",
+            Rule::k_for => "`for`",
+            Rule::k_else => "`else`",
+            Rule::w_over => "`over`",
+            Rule::w_by => "`by`",
+            Rule::body => "`=` or a block",
+            Rule::EOI => "the end of the statement",
+            Rule::add | Rule::mul | Rule::or | Rule::and => "an operator",
+            _ => continue,
+        };
+        if !words.contains(&w) {
+            words.push(w);
+        }
+    }
+    match words.as_slice() {
+        [] => "not expected here".to_string(),
+        [one] => format!("expected {one}"),
+        [init @ .., last] if init.len() < 4 => format!("expected {} or {last}", init.join(", ")),
+        _ => "not expected here".to_string(),
+    }
+}
+
+/// Used by tests and tools that look at a block's statements.
+pub fn block_len(b: &Block) -> usize {
+    b.stmts.len()
+}
