@@ -34,7 +34,10 @@ pub enum ItemKind {
     /// `precision f64`
     Precision(Name),
     /// `data digits = idx("file")`
-    Data { name: Name, value: Expr },
+    Data {
+        name: Name,
+        value: Expr,
+    },
     /// Also `param`, `net`, `state`, `fn`, `model`, ...: everything that may also stand in a block.
     Def(Def),
     Dist(Dist),
@@ -42,7 +45,11 @@ pub enum ItemKind {
     Optimizer(Optimizer),
     Stage(Stage),
     /// `test "name" { ... }`
-    Test { name: String, name_span: Span, body: Block },
+    Test {
+        name: String,
+        name_span: Span,
+        body: Block,
+    },
     /// What could not be parsed; an error was reported for it.
     Hole,
 }
@@ -61,19 +68,37 @@ pub struct Use {
 #[derive(Clone, PartialEq, Debug)]
 pub enum Def {
     /// `let pattern = e`, `let x: real[n] = e`
-    Let { pattern: Pattern, ty: Option<TypeExpr>, value: Expr },
+    Let {
+        pattern: Pattern,
+        ty: Option<TypeExpr>,
+        value: Expr,
+    },
     /// `fn f(x, y: real[n] = 0.0) -> real[n] = e`, or `{ block }`, `with vjp(dy) { .. }`
     Fn(Function),
     /// `model p(args) { .. }`, or `model g = auto.full_rank(m)`
     Model(Model),
     /// `net encode = mlp([784, 10])`, `net m[5] = ..`, `net layer[l] = ..`
-    NetUse { name: Name, index: Option<Expr>, value: Expr },
+    NetUse {
+        name: Name,
+        index: Option<Expr>,
+        value: Expr,
+    },
     /// `net mlp(sizes, act = relu)(x: real[sizes[0]]) { .. }`
     Net(NetDef),
     /// `param w: real[3, 4] = e`, `param s in positive = 0.1`, `param layer[l] = e`
-    Param { name: Name, index: Option<Expr>, ty: Option<TypeExpr>, support: Option<Expr>, value: Expr },
+    Param {
+        name: Name,
+        index: Option<Expr>,
+        ty: Option<TypeExpr>,
+        support: Option<Expr>,
+        value: Expr,
+    },
     /// `state m = e`
-    State { name: Name, ty: Option<TypeExpr>, value: Expr },
+    State {
+        name: Name,
+        ty: Option<TypeExpr>,
+        value: Expr,
+    },
 }
 
 /// One formal argument: `x`, `x: real[n]`, `x = 1.0`, `x: real[n] in positive = 1.0`.
@@ -120,7 +145,11 @@ pub struct Model {
 #[derive(Clone, PartialEq, Debug)]
 pub enum ModelKind {
     /// `model p(args) -> T { .. }`
-    Block { args: Vec<Arg>, result: Option<TypeExpr>, body: Block },
+    Block {
+        args: Vec<Arg>,
+        result: Option<TypeExpr>,
+        body: Block,
+    },
     /// `model g = e`
     Value(Expr),
 }
@@ -194,7 +223,12 @@ pub struct Stage {
 #[derive(Clone, PartialEq, Debug)]
 pub enum StageKind {
     /// `train b in source for 10 epochs`; both parts before `for` may be absent.
-    Train { pattern: Option<Pattern>, source: Option<Expr>, count: Expr, unit: Unit },
+    Train {
+        pattern: Option<Pattern>,
+        source: Option<Expr>,
+        count: Expr,
+        unit: Unit,
+    },
     Report,
     Compute,
 }
@@ -226,23 +260,49 @@ pub enum StmtKind {
     Def(Def),
     Expr(Expr),
     /// `z ~ d via e`; the name may be a path with indices only in later forms.
-    Site { name: Name, dist: Expr, via: Option<Via> },
+    Site {
+        name: Name,
+        dist: Expr,
+        via: Option<Via>,
+    },
     /// `next h = e`, `next (a, b) = e`
-    Next { pattern: Pattern, value: Expr },
+    Next {
+        pattern: Pattern,
+        value: Expr,
+    },
     /// `yield e`
     Yield(Expr),
     /// `tap n = e`
-    Tap { name: Name, value: Expr },
+    Tap {
+        name: Name,
+        value: Expr,
+    },
     /// `factor e`
     Factor(Expr),
     /// `set s = e`, `set m[i] = e`, `set s.x = e`
-    Set { target: Expr, value: Expr },
+    Set {
+        target: Expr,
+        value: Expr,
+    },
     /// `update A by g using opt`
-    Update { over: Vec<Over>, by: Expr, using: Option<Expr> },
+    Update {
+        over: Vec<Over>,
+        by: Expr,
+        using: Option<Expr>,
+    },
     /// `minimize e over A, B except A.x using opt`; `over a using o1, b using o2`
-    Optimize { maximize: bool, value: Expr, over: Vec<Over>, using: Option<Expr> },
+    Optimize {
+        maximize: bool,
+        value: Expr,
+        over: Vec<Over>,
+        using: Option<Expr>,
+    },
     /// `every 100 steps { .. }`
-    Every { count: Expr, unit: Unit, body: Block },
+    Every {
+        count: Expr,
+        unit: Unit,
+        body: Block,
+    },
     /// `log loss`, `log a = e, b = f`
     Log(Vec<(Option<Name>, Expr)>),
     /// `assert e`
@@ -252,9 +312,15 @@ pub enum StmtKind {
     /// `stop when e`
     StopWhen(Expr),
     /// `keep lowest e`, `keep highest e`
-    Keep { lowest: bool, value: Expr },
+    Keep {
+        lowest: bool,
+        value: Expr,
+    },
     /// A report's or `every` block's output: `image e`, `plot e, title: "loss"`, `table e`, `text e`, `checkpoint`
-    Output { kind: Name, args: Vec<CallArg> },
+    Output {
+        kind: Name,
+        args: Vec<CallArg>,
+    },
     /// What could not be parsed; an error was reported for it.
     Hole,
 }
@@ -376,7 +442,12 @@ pub struct CallArg {
 pub enum IndexArg {
     At(Expr),
     /// `a..b`, `a..`, `..b`, `..`, each with an optional `: step`
-    Slice { start: Option<Expr>, stop: Option<Expr>, step: Option<Expr>, span: Span },
+    Slice {
+        start: Option<Expr>,
+        stop: Option<Expr>,
+        step: Option<Expr>,
+        span: Span,
+    },
 }
 
 /// `for x in xs, y in ys, of: n { body }`

@@ -1,5 +1,18 @@
 //! The mlc grammar: syntax tree, parser with recovery, and formatter.
+//!
+//! A text goes through three steps. `newline` blanks comments and writes `;` where a newline ends a statement, byte for
+//! byte; `mlc.pest` says what a statement is; `build` makes the tree of [`ast`]. Brackets are checked before anything
+//! recursive looks at the text, and a piece that does not parse becomes a hole and a [`diag::Report`], so that one run
+//! shows several mistakes.
+//!
+//! Does not: resolve names, know types, read files, or print to a terminal.
 
 pub mod ast;
+mod build;
 pub mod diag;
+mod doc;
+mod newline;
+mod parse;
 pub mod span;
+
+pub use parse::{ReplEntry, decode, parse, parse_expr, parse_repl};

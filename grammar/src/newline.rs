@@ -8,13 +8,14 @@ use crate::span::{FileId, Span};
 
 /// Words after which an expression goes on.
 const OPEN_WORDS: &[&str] = &[
-    "let", "fn", "model", "net", "param", "state", "data", "dist", "estimator", "optimizer", "stage", "use", "for", "in",
-    "scan", "next", "yield", "if", "else", "expect", "given", "via", "and", "or", "not", "over", "using", "by", "with",
-    "where", "on",
+    "let", "fn", "use", "for", "in", "scan", "next", "yield", "if", "else", "expect", "given",
+    "via", "and", "or", "not", "over", "using", "by", "with", "where", "on",
 ];
 
 /// Words that continue the line above.
-const CONTINUING: &[&str] = &["over", "using", "by", "via", "given", "with", "where", "else", "after"];
+const CONTINUING: &[&str] = &[
+    "over", "using", "by", "via", "given", "with", "where", "else", "after",
+];
 
 /// What a text is made of, for the formatter and for this pass.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -62,7 +63,11 @@ pub fn tokens(text: &str) -> Vec<Token> {
             b'"' => {
                 i += 1;
                 while i < b.len() && b[i] != b'"' && b[i] != b'\n' {
-                    i += if b[i] == b'\\' && b.get(i + 1).is_some_and(|c| *c != b'\n') { 2 } else { 1 };
+                    i += if b[i] == b'\\' && b.get(i + 1).is_some_and(|c| *c != b'\n') {
+                        2
+                    } else {
+                        1
+                    };
                 }
                 if i < b.len() && b[i] == b'"' {
                     i += 1;
@@ -74,7 +79,10 @@ pub fn tokens(text: &str) -> Vec<Token> {
                 while i < b.len() && (b[i].is_ascii_alphanumeric() || b[i] == b'_') {
                     let exponent = matches!(b[i], b'e' | b'E');
                     i += 1;
-                    if exponent && matches!(b.get(i), Some(b'+' | b'-')) && b.get(i + 1).is_some_and(u8::is_ascii_digit) {
+                    if exponent
+                        && matches!(b.get(i), Some(b'+' | b'-'))
+                        && b.get(i + 1).is_some_and(u8::is_ascii_digit)
+                    {
                         i += 1;
                     }
                     // A dot belongs to a number when a digit follows.
@@ -103,7 +111,11 @@ pub fn tokens(text: &str) -> Vec<Token> {
                 TokenKind::Mark
             }
         };
-        out.push(Token { kind, start, end: i });
+        out.push(Token {
+            kind,
+            start,
+            end: i,
+        });
     }
     out
 }
@@ -139,7 +151,9 @@ pub fn statement_ends(text: &str, tokens: &[Token]) -> Vec<usize> {
                 let outside = open.last().is_none_or(|c| *c == b'{');
                 let ended = last.as_ref().is_some_and(|l| ends_expression(text, l));
                 if outside && ended {
-                    let next = tokens[i..].iter().find(|t| !matches!(t.kind, TokenKind::Comment | TokenKind::Newline));
+                    let next = tokens[i..]
+                        .iter()
+                        .find(|t| !matches!(t.kind, TokenKind::Comment | TokenKind::Newline));
                     if next.is_some_and(|n| !continues(text, n)) {
                         out.push(i);
                         last = None;
@@ -170,7 +184,8 @@ pub fn mark_statements(text: &str, tokens: &[Token]) -> String {
     for i in statement_ends(text, tokens) {
         bytes[tokens[i].start] = b';';
     }
-    String::from_utf8(bytes).expect("whole comments become ASCII spaces, and newlines ASCII semicolons")
+    String::from_utf8(bytes)
+        .expect("whole comments become ASCII spaces, and newlines ASCII semicolons")
 }
 
 /// Deepest nesting of brackets that is taken.
@@ -181,7 +196,8 @@ pub fn check_brackets(file: FileId, text: &str, tokens: &[Token]) -> Vec<Report>
     let mut reports = Vec::new();
     let mut open: Vec<(u8, usize)> = Vec::new();
     for t in tokens {
-        if t.kind == TokenKind::Text && (t.end - t.start < 2 || text.as_bytes()[t.end - 1] != b'"') {
+        if t.kind == TokenKind::Text && (t.end - t.start < 2 || text.as_bytes()[t.end - 1] != b'"')
+        {
             reports.push(
                 Report::new("E0003", "this string does not end")
                     .label(Span::new(file, t.start, t.end), "starts here")
@@ -198,8 +214,13 @@ pub fn check_brackets(file: FileId, text: &str, tokens: &[Token]) -> Vec<Report>
                 if open.len() > MAX_NESTING {
                     reports.push(
                         Report::new("E0002", "brackets are nested too deeply")
-                            .label(Span::new(file, t.start, t.end), format!("level {}", open.len()))
-                            .hint(format!("at most {MAX_NESTING} levels; name a part with `let`")),
+                            .label(
+                                Span::new(file, t.start, t.end),
+                                format!("level {}", open.len()),
+                            )
+                            .hint(format!(
+                                "at most {MAX_NESTING} levels; name a part with `let`"
+                            )),
                     );
                     return reports;
                 }
@@ -214,9 +235,12 @@ pub fn check_brackets(file: FileId, text: &str, tokens: &[Token]) -> Vec<Report>
                     Some((o, _)) if o == want => {}
                     Some((o, at)) => {
                         reports.push(
-                            Report::new("E0003", format!("`{}` does not close `{}`", c as char, o as char))
-                                .label(Span::new(file, t.start, t.end), "this")
-                                .label(Span::new(file, at, at + 1), "opened here"),
+                            Report::new(
+                                "E0003",
+                                format!("`{}` does not close `{}`", c as char, o as char),
+                            )
+                            .label(Span::new(file, t.start, t.end), "this")
+                            .label(Span::new(file, at, at + 1), "opened here"),
                         );
                         return reports;
                     }

@@ -1,8 +1,9 @@
 //! From text to syntax trees, with several errors a run.
 
-use crate::ast::{Block, Expr, File, Item, ItemKind, Stmt};
+use crate::ast::{Expr, File, Item, ItemKind, Stmt};
 use crate::build::Builder;
 use crate::diag::Report;
+use crate::doc::doc_before;
 use crate::newline::{Token, TokenKind, check_brackets, mark_statements, tokens};
 use crate::span::{FileId, Span};
 use pest::Parser;
@@ -25,7 +26,10 @@ const STACK: usize = 256 << 20;
 
 fn on_deep_stack<T: Send>(f: impl FnOnce() -> T + Send) -> T {
     std::thread::scope(|s| {
-        match std::thread::Builder::new().stack_size(STACK).spawn_scoped(s, f) {
+        match std::thread::Builder::new()
+            .stack_size(STACK)
+            .spawn_scoped(s, f)
+        {
             Ok(handle) => match handle.join() {
                 Ok(v) => v,
                 Err(panic) => std::panic::resume_unwind(panic),
@@ -42,9 +46,12 @@ fn on_deep_stack<T: Send>(f: impl FnOnce() -> T + Send) -> T {
 pub fn decode(file: FileId, bytes: Vec<u8>) -> Result<String, Report> {
     String::from_utf8(bytes).map_err(|e| {
         let at = e.utf8_error().valid_up_to();
-        Report::new("E0005", format!("the file is not UTF-8 text: byte {at} is not part of a character"))
-            .label(Span::new(file, 0, 0), "in this file")
-            .hint("save it as UTF-8")
+        Report::new(
+            "E0005",
+            format!("the file is not UTF-8 text: byte {at} is not part of a character"),
+        )
+        .label(Span::new(file, 0, 0), "in this file")
+        .hint("save it as UTF-8")
     })
 }
 
@@ -57,8 +64,18 @@ pub fn parse(file: FileId, text: &str) -> (File, Vec<Report>) {
             return (File::default(), reports);
         }
         let marked = mark_statements(text, &toks);
-        let mut p = Attempt { file, text, marked: &marked, toks: &toks, reports: Vec::new() };
-        let items = p.pieces(0, marked.len()).into_iter().map(|(a, b)| p.item(a, b)).collect();
+        let mut p = Attempt {
+            file,
+            text,
+            marked: &marked,
+            toks: &toks,
+            reports: Vec::new(),
+        };
+        let items = p
+            .pieces(0, marked.len())
+            .into_iter()
+            .map(|(a, b)| p.item(a, b))
+            .collect();
         (File { items }, p.reports)
     })
 }
@@ -75,11 +92,20 @@ pub fn parse_expr(file: FileId, text: &str) -> Result<Expr, Vec<Report>> {
             return Err(reports);
         }
         let marked = mark_statements(text, &toks);
-        let mut p = Attempt { file, text, marked: &marked, toks: &toks, reports: Vec::new() };
+        let mut p = Attempt {
+            file,
+            text,
+            marked: &marked,
+            toks: &toks,
+            reports: Vec::new(),
+        };
         match Grammar::parse(Rule::expr_only, &marked) {
             Ok(mut pairs) => {
                 let mut b = p.builder(0);
-                let e = pairs.next().and_then(|p| p.into_inner().next()).map(|p| b.expr(p));
+                let e = pairs
+                    .next()
+                    .and_then(|p| p.into_inner().next())
+                    .map(|p| b.expr(p));
                 let reports = b.reports;
                 match (e, reports.is_empty()) {
                     (Some(e), true) => Ok(e),
@@ -103,14 +129,16 @@ pub fn parse_repl(file: FileId, text: &str) -> (Vec<ReplEntry>, Vec<Report>) {
             return (vec![], reports);
         }
         let marked = mark_statements(text, &toks);
-        let mut p = Attempt { file, text, marked: &marked, toks: &toks, reports: Vec::new() };
+        let mut p = Attempt {
+            file,
+            text,
+            marked: &marked,
+            toks: &toks,
+            reports: Vec::new(),
+        };
         let mut out = Vec::new();
         for (a, b) in p.pieces(0, marked.len()) {
-            if Grammar::parse(Rule::item_only, &marked[a..b]).is_ok() {
-                out.push(ReplEntry::Item(p.item(a, b)));
-            } else {
-                out.push(ReplEntry::Stmt(p.stmt(a, b)));
-            }
+            out.push(p.entry(a, b));
         }
         (out, p.reports)
     })
@@ -175,7 +203,7 @@ impl<'a> Attempt<'a> {
 
     fn item(&mut self, a: usize, b: usize) -> Item {
         let span = self.span_of(a, b);
-        let doc = self.doc_before(span.start as usize);
+        let doc = doc_before(self.text, span.start as usize);
         match Grammar::parse(Rule::item_only, &self.marked[a..b]) {
             Ok(mut pairs) => {
                 let mut builder = self.builder(a);
@@ -185,9 +213,25 @@ impl<'a> Attempt<'a> {
                 Item { kind, span, doc }
             }
             Err(e) => {
-                self.recover(a, b, &e);
-                Item { kind: ItemKind::Hole, span, doc }
+                self.recover_item(a, b, &e);
+                Item {
+                    kind: ItemKind::Hole,
+                    span,
+                    doc,
+                }
             }
+        }
+    }
+
+    /// A piece as whichever of the two it is; if neither, as what more of it could be.
+    fn entry(&mut self, a: usize, b: usize) -> ReplEntry {
+        let piece = &self.marked[a..b];
+        let item = Grammar::parse(Rule::item_only, piece);
+        let stmt = Grammar::parse(Rule::stmt_only, piece);
+        match (item, stmt) {
+            (Err(_), Ok(_)) => ReplEntry::Stmt(self.stmt(a, b)),
+            (Err(i), Err(s)) if location(&i) <= location(&s) => ReplEntry::Stmt(self.stmt(a, b)),
+            _ => ReplEntry::Item(self.item(a, b)),
         }
     }
 
@@ -199,12 +243,33 @@ impl<'a> Attempt<'a> {
                 let pair = pairs.next().and_then(|p| p.into_inner().next());
                 let stmt = pair.map(|p| builder.stmt(p));
                 self.reports.append(&mut builder.reports);
-                stmt.unwrap_or(Stmt { kind: crate::ast::StmtKind::Hole, span, doc: None })
+                stmt.unwrap_or(Stmt {
+                    kind: crate::ast::StmtKind::Hole,
+                    span,
+                    doc: None,
+                })
             }
             Err(e) => {
                 self.recover(a, b, &e);
-                Stmt { kind: crate::ast::StmtKind::Hole, span, doc: None }
+                Stmt {
+                    kind: crate::ast::StmtKind::Hole,
+                    span,
+                    doc: None,
+                }
             }
+        }
+    }
+
+    /// Reports what is wrong with a piece that is no item: perhaps it is a statement in the wrong place.
+    fn recover_item(&mut self, a: usize, b: usize, e: &Error<Rule>) {
+        match Grammar::parse(Rule::stmt_only, &self.marked[a..b]) {
+            Ok(pairs) => {
+                let span = self.span_of(a, b);
+                let kind = pairs.flatten().nth(2).map(|p| p.as_rule());
+                self.reports.push(misplaced(kind, span));
+            }
+            Err(inner) if location(&inner) > location(e) => self.recover(a, b, &inner),
+            Err(_) => self.recover(a, b, e),
         }
     }
 
@@ -218,7 +283,9 @@ impl<'a> Attempt<'a> {
                 for (x, y) in self.pieces(open + 1, close) {
                     if let Err(inner) = Grammar::parse(Rule::stmt_only, &self.marked[x..y]) {
                         // A distribution's members are no statements.
-                        if self.marked[a..].trim_start().starts_with("dist") && at < x || at > y && self.marked[a..].trim_start().starts_with("dist") {
+                        if self.marked[a..].trim_start().starts_with("dist") && at < x
+                            || at > y && self.marked[a..].trim_start().starts_with("dist")
+                        {
                             continue;
                         }
                         self.recover(x, y, &inner);
@@ -263,12 +330,26 @@ impl<'a> Attempt<'a> {
     /// A syntax error in words, with a hint for the usual habits.
     fn explain(&mut self, base: usize, e: &Error<Rule>) {
         let at = base + location(e);
-        let tok = self.toks.iter().find(|t| t.end > at && !matches!(t.kind, TokenKind::Comment));
-        let previous = self.toks.iter().rev().find(|t| t.end <= at && !matches!(t.kind, TokenKind::Comment | TokenKind::Newline));
+        let tok = self
+            .toks
+            .iter()
+            .find(|t| t.end > at && !matches!(t.kind, TokenKind::Comment));
+        let previous =
+            self.toks.iter().rev().find(|t| {
+                t.end <= at && !matches!(t.kind, TokenKind::Comment | TokenKind::Newline)
+            });
         let (start, end, found) = match tok {
-            Some(t) if t.kind != TokenKind::Newline => (t.start, t.end, format!("`{}`", clip(&self.text[t.start..t.end]))),
+            Some(t) if t.kind != TokenKind::Newline => (
+                t.start,
+                t.end,
+                format!("`{}`", clip(&self.text[t.start..t.end])),
+            ),
             Some(t) => (t.start, t.end, "the end of the line".to_string()),
-            None => (self.text.len(), self.text.len(), "the end of the file".to_string()),
+            None => (
+                self.text.len(),
+                self.text.len(),
+                "the end of the file".to_string(),
+            ),
         };
         let wanted = match &e.variant {
             ErrorVariant::ParsingError { positives, .. } => expected(positives),
@@ -296,7 +377,9 @@ impl<'a> Attempt<'a> {
             (_, "=") => Some("to name a value, write `let x = ..`; to compare, `==`"),
             ("=", _) if here.is_empty() => Some("a value must follow `=`"),
             (_, ".") => Some("a real number has a digit on both sides of its dot: `1.0`"),
-            (_, "+" | "*" | "/" | "^" | "@") => Some("an operator stands at the end of a line, not at the start of the next"),
+            (_, "+" | "*" | "/" | "^" | "@") => {
+                Some("an operator stands at the end of a line, not at the start of the next")
+            }
             (_, "%") => Some("the remainder is `mod(a, b)`"),
             (_, "->") => Some("a function literal is `|x| ..`"),
             _ => None,
@@ -306,38 +389,25 @@ impl<'a> Attempt<'a> {
         }
         self.reports.push(r);
     }
-
-    /// The `///` lines directly above a place.
-    fn doc_before(&self, at: usize) -> Option<String> {
-        doc_before(self.text, self.toks, at)
-    }
 }
 
-/// The `///` lines directly above a place.
-fn doc_before(text: &str, toks: &[Token], at: usize) -> Option<String> {
-    let mut lines = Vec::new();
-    let end = toks.partition_point(|t| t.start < at);
-    let mut newlines = 0;
-    for t in toks[..end].iter().rev() {
-        match t.kind {
-            TokenKind::Newline => {
-                newlines += 1;
-                if newlines > 1 {
-                    break;
-                }
-            }
-            TokenKind::Comment if text[t.start..t.end].starts_with("///") => {
-                newlines = 0;
-                lines.push(text[t.start + 3..t.end].trim().to_string());
-            }
-            _ => break,
+/// The report for a statement at the top of a file.
+fn misplaced(kind: Option<Rule>, span: Span) -> Report {
+    let hint = match kind {
+        Some(Rule::site | Rule::factor) => {
+            "a draw belongs in a block: `model m() { .. }` or `expect { .. }`"
         }
-    }
-    if lines.is_empty() {
-        return None;
-    }
-    lines.reverse();
-    Some(lines.join("\n"))
+        Some(Rule::next | Rule::yield_stmt) => "it belongs in the block of a `scan`",
+        Some(Rule::assert | Rule::snapshot) => "checks belong in a test: `test \"name\" { .. }`",
+        Some(Rule::expr) => {
+            "give the value a name, `let x = ..`, or put it in a function, a stage or a test"
+        }
+        Some(Rule::tap) => "it belongs in the block of a `net`",
+        _ => "steps belong in a stage: `stage s = train for 100 steps { .. }`",
+    };
+    Report::new("E0001", "a statement cannot stand at the top of a file")
+        .label(span, "only definitions, stages and tests stand here")
+        .hint(hint)
 }
 
 fn location(e: &Error<Rule>) -> usize {
@@ -359,7 +429,14 @@ fn expected(rules: &[Rule]) -> String {
     for r in rules {
         let w = match r {
             Rule::name | Rule::field | Rule::pattern | Rule::wild => "a name",
-            Rule::expr | Rule::postfix | Rule::int | Rule::real | Rule::string | Rule::neg | Rule::not | Rule::sum => "an expression",
+            Rule::expr
+            | Rule::postfix
+            | Rule::int
+            | Rule::real
+            | Rule::string
+            | Rule::neg
+            | Rule::not
+            | Rule::sum => "an expression",
             Rule::block => "a block `{ .. }`",
             Rule::ty | Rule::ty_named => "a type",
             Rule::item | Rule::def => "a definition, a stage or a test",
@@ -386,9 +463,4 @@ fn expected(rules: &[Rule]) -> String {
         [init @ .., last] if init.len() < 4 => format!("expected {} or {last}", init.join(", ")),
         _ => "not expected here".to_string(),
     }
-}
-
-/// Used by tests and tools that look at a block's statements.
-pub fn block_len(b: &Block) -> usize {
-    b.stmts.len()
 }
