@@ -141,7 +141,7 @@ fn node(g: &Graph, v: Value, xs: &[&ArrayD<f64>], inputs: &[Tensor]) -> ArrayD<f
                 let at = if rank == 0 { xs[1].iter().next().copied().unwrap_or(0.0) } else { xs[1][[i[axis]].as_slice()] };
                 let mut j: Vec<usize> = (0..axis).map(|a| i[a]).collect();
                 j.push(at.clamp(0.0, extent as f64 - 1.0) as usize);
-                j.extend((axis + rank..i.ndim()).map(|a| i[a]));
+                j.extend((axis + rank..ndarray::Dimension::ndim(&i)).map(|a| i[a]));
                 out[j.as_slice()] += x;
             }
             out
@@ -159,7 +159,7 @@ fn node(g: &Graph, v: Value, xs: &[&ArrayD<f64>], inputs: &[Tensor]) -> ArrayD<f
                 let at = |k: usize| {
                     let mut j: Vec<usize> = (0..axis).map(|a| i[a]).collect();
                     j.push(k);
-                    j.extend((axis..i.ndim()).map(|a| i[a]));
+                    j.extend((axis..ndarray::Dimension::ndim(&i)).map(|a| i[a]));
                     xs[0][j.as_slice()]
                 };
                 for k in 1..xs[0].shape()[axis] {
@@ -184,7 +184,7 @@ fn reduce(m: Monoid, attr: &Attr, x: &ArrayD<f64>, shape: &[usize]) -> ArrayD<f6
     };
     let mut out = ArrayD::from_elem(IxDyn(shape), start);
     for (i, &x) in x.indexed_iter() {
-        let j: Vec<usize> = (0..i.ndim()).filter(|a| !axes.contains(a)).map(|a| i[a]).collect();
+        let j: Vec<usize> = (0..ndarray::Dimension::ndim(&i)).filter(|a| !axes.contains(a)).map(|a| i[a]).collect();
         let o = &mut out[j.as_slice()];
         *o = match m {
             Monoid::Sum => *o + x,

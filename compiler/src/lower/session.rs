@@ -294,7 +294,7 @@ impl Session {
     }
 
     /// Finds what each `use` of a module means.
-    fn link_uses(&mut self, module: usize, reports: &mut Vec<Report>) -> Vec<usize> {
+    pub(crate) fn link_uses(&mut self, module: usize, reports: &mut Vec<Report>) -> Vec<usize> {
         let tree = self.modules[module].tree;
         let mut found = Vec::new();
         for item in &tree.items {
