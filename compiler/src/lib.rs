@@ -13,3 +13,7 @@ pub mod ops;
 pub mod program;
 pub mod stdlib;
 pub mod transform;
+
+pub use mlc_grammar::decode;
+pub use mlc_grammar::diag::Report;
+pub use mlc_grammar::span::{FileId, Span};

@@ -1,6 +1,10 @@
-//! x
+//! What compiled programs run on: tensors in memory, data sources, the stage driver, checkpoints, metrics and reports.
+//!
+//! Knows nothing of syntax: it gets programs from the compiler's session, as graphs bound to named places.
+
 pub mod checkpoint;
 pub mod data;
+pub mod driver;
 pub mod metrics;
 pub mod report;
 pub mod rundir;

@@ -7,40 +7,7 @@
 
 use std::fmt;
 
-/// The type of the elements of a tensor.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum DType {
-    /// 32-bit floating point.
-    F32,
-    /// 64-bit floating point.
-    F64,
-    /// 32-bit signed integer.
-    I32,
-    /// Boolean, one byte each.
-    Bool,
-}
-
-impl DType {
-    /// How many bytes one element takes.
-    pub fn size(self) -> usize {
-        match self {
-            DType::F32 | DType::I32 => 4,
-            DType::F64 => 8,
-            DType::Bool => 1,
-        }
-    }
-}
-
-impl fmt::Display for DType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            DType::F32 => "f32",
-            DType::F64 => "f64",
-            DType::I32 => "i32",
-            DType::Bool => "bool",
-        })
-    }
-}
+pub use mlc_compiler::ir::DType;
 
 /// The number of elements of a shape, or `None` if it does not fit a `usize`.
 pub fn count_elements(shape: &[usize]) -> Option<usize> {

@@ -29,6 +29,18 @@ impl DType {
     }
 }
 
+/// The exact element type: `f32`, `f64`, `i32`, `bool`.
+impl fmt::Display for DType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            DType::F32 => "f32",
+            DType::F64 => "f64",
+            DType::I32 => "i32",
+            DType::Bool => "bool",
+        })
+    }
+}
+
 /// Extents, outermost first. Row-major. A scalar has none.
 pub type Shape = Vec<usize>;
 

@@ -1,0 +1,303 @@
+//! What each command does.
+
+use crate::Exit;
+use crate::observer::{Human, Json, Quiet};
+use crate::options::{Cli, Command, PipelineArgs, RunArgs};
+use crate::show;
+use mlc_compiler::diag::{Sources, render};
+use mlc_compiler::ir::{Graph, print};
+use mlc_compiler::lower::{Failure, LowerOptions};
+use mlc_compiler::program::StageProgram;
+use mlc_compiler::{FileId, Report, transform};
+use mlc_runtime::driver::{EngineOptions, Observer, Pipeline, RunError, RunOptions, StopFlag, TestOutcome};
+use std::io::{IsTerminal, Write};
+use std::path::Path;
+use std::time::Instant;
+
+/// Set by Ctrl-C.
+static STOP: StopFlag = StopFlag::new();
+
+pub fn run(cli: Cli) -> Exit {
+    match cli.command {
+        Command::Run { pipeline, run, out, json } => run_pipeline(&pipeline, &run, out.as_deref(), json),
+        Command::Check { pipeline } => check(&pipeline),
+        Command::Test { pipeline, run, filter } => test(&pipeline, &run, filter.as_deref()),
+        Command::Ir { pipeline, stage, raw, disable_pass } => ir(&pipeline, stage.as_deref(), raw, &disable_pass),
+        Command::Graph { pipeline, stage, format, out } => graph(&pipeline, stage.as_deref(), &format, out.as_deref()),
+        Command::Repl { file, seed } => crate::repl::repl(file.as_deref(), seed),
+    }
+}
+
+/// Prints diagnostics on stderr.
+pub fn complain(reports: &[Report], sources: &Sources) {
+    eprint!("{}", render(reports, sources, std::io::stderr().is_terminal()));
+}
+
+/// The text of a file, or what is wrong with it, told.
+pub fn read_text(file: &Path) -> Result<String, Exit> {
+    let bytes = std::fs::read(file).map_err(|e| {
+        eprintln!("error: cannot read `{}`: {e}", file.display());
+        Exit::Environment
+    })?;
+    mlc_compiler::decode(FileId(0), bytes).map_err(|r| {
+        let mut sources = Sources::default();
+        sources.add(&file.display().to_string(), "");
+        complain(&[r], &sources);
+        Exit::Pipeline
+    })
+}
+
+/// A name may come without its ending.
+fn resolve(file: &Path) -> std::path::PathBuf {
+    if !file.exists() && file.extension().is_none() { file.with_extension("ml") } else { file.to_path_buf() }
+}
+
+fn options(run: &RunArgs) -> RunOptions {
+    RunOptions {
+        seed: run.seed,
+        engine: EngineOptions {
+            disabled: run.disable_pass.clone(),
+            max_memory: run.max_memory.map(|mb| mb << 20),
+            ..EngineOptions::default()
+        },
+        stop: Some(&STOP),
+    }
+}
+
+fn open(args: &PipelineArgs, options: RunOptions) -> Result<Pipeline, Exit> {
+    if let Some(unknown) =
+        options.engine.disabled.iter().find(|d| !transform::PASSES.iter().any(|p| p.name == **d))
+    {
+        let names: Vec<&str> = transform::PASSES.iter().map(|p| p.name).collect();
+        eprintln!("error: there is no pass `{unknown}`; there are {}", names.join(", "));
+        return Err(Exit::Pipeline);
+    }
+    let file = resolve(&args.file);
+    let text = read_text(&file)?;
+    let lower = LowerOptions { sets: args.sets.clone(), ..LowerOptions::default() };
+    let (mut pipeline, result) = Pipeline::open(&file, &text, lower, options);
+    let warnings = pipeline.session.take_warnings();
+    complain(&warnings, pipeline.session.sources());
+    match result {
+        Ok(()) => Ok(pipeline),
+        Err(f) => Err(failed(&f, &pipeline)),
+    }
+}
+
+fn failed(f: &Failure, pipeline: &Pipeline) -> Exit {
+    complain(&f.reports, pipeline.session.sources());
+    if f.environment { Exit::Environment } else { Exit::Pipeline }
+}
+
+/// Says why a run ended early.
+fn explain(e: &RunError, pipeline: &Pipeline) -> Exit {
+    match e {
+        RunError::Pipeline(f) => failed(f, pipeline),
+        RunError::NotANumber { stage, step, name, checkpoint } => {
+            let place = pipeline.session.stages().iter().find(|s| s.name == *stage).map(|s| s.span);
+            let mut r = Report::new("E0610", format!("`{name}` is not a number at step {step} of `{stage}`"));
+            if let Some(span) = place {
+                r = r.label(span.start_only(), "in this stage");
+            }
+            r = r.hint("lower the learning rate, or look for a log, a division or a square root that leaves its domain");
+            if let Some(path) = checkpoint {
+                r = r.note(format!("the values before this step are in `{}`", path.display()));
+            }
+            complain(&[r], pipeline.session.sources());
+            Exit::Pipeline
+        }
+        RunError::Interrupted { checkpoint } => {
+            match checkpoint {
+                Some(path) => eprintln!("interrupted; the values so far are in `{}`", path.display()),
+                None => eprintln!("interrupted"),
+            }
+            Exit::Interrupted
+        }
+        RunError::Environment(message) => {
+            eprintln!("error: {message}");
+            Exit::Environment
+        }
+    }
+}
+
+fn run_pipeline(args: &PipelineArgs, run: &RunArgs, out: Option<&Path>, json: bool) -> Exit {
+    let start = Instant::now();
+    let handler = ctrlc::set_handler(|| STOP.set());
+    if let Err(e) = handler {
+        eprintln!("warning: Ctrl-C will end the run at once: {e}");
+    }
+    let mut observer: Box<dyn Observer> = if json { Box::new(Json::default()) } else { Box::new(Human::default()) };
+    let result = open(args, options(run)).and_then(|mut pipeline| {
+        let dir = pipeline.write_to(out, &resolve(&args.file)).map_err(|e| explain(&e, &pipeline))?;
+        let result = pipeline.run(&mut *observer);
+        match result {
+            Ok(()) => Ok(dir),
+            Err(e) => Err(explain(&e, &pipeline)),
+        }
+    });
+    let seconds = start.elapsed().as_secs_f64();
+    let exit = match &result {
+        Ok(_) => Exit::Done,
+        Err(exit) => *exit,
+    };
+    if json {
+        let out = result.as_ref().ok().map(|d| d.display().to_string());
+        let line = serde_json::json!({"event": "done", "ok": exit == Exit::Done, "seconds": seconds, "out": out});
+        println!("{line}");
+    } else if let Ok(dir) = &result {
+        println!("done in {seconds:.1} s; see {}", dir.join("report.html").display());
+    }
+    exit
+}
+
+fn check(args: &PipelineArgs) -> Exit {
+    let mut pipeline = match open(args, RunOptions::default()) {
+        Ok(p) => p,
+        Err(exit) => return exit,
+    };
+    let mut reports: Vec<Report> = Vec::new();
+    let mut environment = false;
+    let collect = |result: Result<(), Failure>, reports: &mut Vec<Report>, environment: &mut bool| {
+        if let Err(f) = result {
+            *environment |= f.environment;
+            for r in f.reports {
+                // What failed because another definition failed was told with that one.
+                if r.code != "E0000" && !reports.contains(&r) {
+                    reports.push(r);
+                }
+            }
+        }
+    };
+    for i in 0..pipeline.session.stages().len() {
+        let result = pipeline.session.lower_stage(i).map(|_| ());
+        collect(result, &mut reports, &mut environment);
+    }
+    for i in 0..pipeline.session.tests().len() {
+        let result = pipeline.session.lower_test(i).map(|_| ());
+        collect(result, &mut reports, &mut environment);
+    }
+    complain(&pipeline.session.take_warnings(), pipeline.session.sources());
+    if reports.is_empty() {
+        println!("{}: no mistakes found", resolve(&args.file).display());
+        return Exit::Done;
+    }
+    complain(&reports, pipeline.session.sources());
+    if environment { Exit::Environment } else { Exit::Pipeline }
+}
+
+fn test(args: &PipelineArgs, run: &RunArgs, filter: Option<&str>) -> Exit {
+    let mut pipeline = match open(args, options(run)) {
+        Ok(p) => p,
+        Err(exit) => return exit,
+    };
+    let results = pipeline.test(filter, &mut Quiet);
+    let mut exit = Exit::Done;
+    let mut passed = 0;
+    for r in &results {
+        match &r.outcome {
+            TestOutcome::Passed => {
+                passed += 1;
+                println!("ok      {}", r.name);
+            }
+            TestOutcome::Failed(reports) => {
+                println!("FAILED  {}", r.name);
+                complain(reports, pipeline.session.sources());
+                exit = if exit == Exit::Done { Exit::Failed } else { exit };
+            }
+            TestOutcome::Broken(e) => {
+                println!("BROKEN  {}", r.name);
+                exit = explain(e, &pipeline);
+            }
+        }
+    }
+    println!("{passed} of {} tests passed", results.len());
+    exit
+}
+
+/// The graphs of a stage, named.
+fn stage_graphs(args: &PipelineArgs, stage: Option<&str>) -> Result<Vec<(String, Graph)>, Exit> {
+    let mut pipeline = open(args, RunOptions::default())?;
+    let names: Vec<String> = pipeline.session.stages().iter().map(|s| s.name.clone()).collect();
+    let index = match stage {
+        None if names.is_empty() => {
+            eprintln!("error: the pipeline has no stage");
+            return Err(Exit::Pipeline);
+        }
+        None => 0,
+        Some(s) => match names.iter().position(|n| n == s) {
+            Some(i) => i,
+            None => {
+                eprintln!("error: there is no stage `{s}`; there are: {}", names.join(", "));
+                return Err(Exit::Pipeline);
+            }
+        },
+    };
+    let program = pipeline.session.lower_stage(index).map_err(|f| failed(&f, &pipeline))?;
+    let mut graphs = Vec::new();
+    match program {
+        StageProgram::Train(plan) => {
+            graphs.push((plan.step.name, plan.step.graph));
+            graphs.extend(plan.remainder.map(|p| (format!("{} (last batch)", p.name), p.graph)));
+            graphs.extend(plan.every.into_iter().map(|e| (e.program.name, e.program.graph)));
+        }
+        StageProgram::Compute(p) => graphs.push((p.name, p.graph)),
+        StageProgram::Report(items) => {
+            graphs.extend(items.into_iter().map(|i| (i.program.name, i.program.graph)));
+        }
+    }
+    Ok(graphs)
+}
+
+fn ir(args: &PipelineArgs, stage: Option<&str>, raw: bool, disabled: &[String]) -> Exit {
+    let graphs = match stage_graphs(args, stage) {
+        Ok(g) => g,
+        Err(exit) => return exit,
+    };
+    let mut text = String::new();
+    for (name, g) in graphs {
+        let g = if raw { g } else { transform::optimise(g, disabled) };
+        text += &format!("// {name}\n{}\n", print::print(&g));
+    }
+    write_out(&text, None)
+}
+
+fn graph(args: &PipelineArgs, stage: Option<&str>, format: &str, out: Option<&Path>) -> Exit {
+    let graphs = match stage_graphs(args, stage) {
+        Ok(g) => g,
+        Err(exit) => return exit,
+    };
+    let Some((_, g)) = graphs.into_iter().next() else {
+        eprintln!("error: the stage is empty");
+        return Exit::Pipeline;
+    };
+    let dot = print::dot(&transform::optimise(g, &[]));
+    if format == "dot" {
+        return write_out(&dot, out);
+    }
+    match show::svg(&dot) {
+        Ok(svg) => write_out(&svg, out),
+        Err(e) => {
+            eprintln!("error: cannot draw the graph: {e}");
+            Exit::Environment
+        }
+    }
+}
+
+fn write_out(text: &str, out: Option<&Path>) -> Exit {
+    let result = match out {
+        Some(path) => mlc_runtime::checkpoint::write_atomically(path, text.as_bytes())
+            .map_err(|e| format!("cannot write `{}`: {e}", path.display())),
+        None => match std::io::stdout().write_all(text.as_bytes()) {
+            // Whoever reads may have seen enough.
+            Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+            other => other.map_err(|e| e.to_string()),
+        },
+    };
+    match result {
+        Ok(()) => Exit::Done,
+        Err(e) => {
+            eprintln!("error: {e}");
+            Exit::Environment
+        }
+    }
+}

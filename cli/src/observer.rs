@@ -1,0 +1,124 @@
+//! What a user sees of a run while it goes on.
+
+use indicatif::{ProgressBar, ProgressStyle};
+use mlc_runtime::driver::{Event, Observer};
+use mlc_runtime::tensor::HostTensor;
+use serde_json::{Map, Value, json};
+
+/// Sees nothing.
+pub struct Quiet;
+
+impl Observer for Quiet {
+    fn event(&mut self, _: &Event) {}
+}
+
+/// A progress bar on stderr, logged values on stdout.
+#[derive(Default)]
+pub struct Human {
+    bar: Option<ProgressBar>,
+}
+
+impl Human {
+    fn say(&self, line: &str) {
+        match &self.bar {
+            Some(bar) => bar.suspend(|| println!("{line}")),
+            None => println!("{line}"),
+        }
+    }
+}
+
+fn short(values: &[(String, HostTensor)]) -> String {
+    let one = |(n, t): &(String, HostTensor)| {
+        let v = t.to_f64_vec();
+        match v.as_slice() {
+            [x] => format!("{n} {x:.4}"),
+            many => {
+                let shown: Vec<String> = many.iter().take(8).map(|x| format!("{x:.4}")).collect();
+                let more = if many.len() > 8 { ", .." } else { "" };
+                format!("{n} [{}{more}]", shown.join(", "))
+            }
+        }
+    };
+    values.iter().map(one).collect::<Vec<_>>().join("  ")
+}
+
+impl Observer for Human {
+    fn event(&mut self, event: &Event) {
+        match event {
+            Event::StageStarted { steps, stage } => {
+                let bar = ProgressBar::new(*steps as u64);
+                if let Ok(style) = ProgressStyle::with_template("{prefix} {bar:30} {pos}/{len} {eta} {msg}") {
+                    bar.set_style(style);
+                }
+                bar.set_prefix((*stage).to_string());
+                self.bar = Some(bar);
+            }
+            Event::Step { values, .. } => {
+                if let Some(bar) = &self.bar {
+                    bar.inc(1);
+                    if bar.position() % 16 == 0 {
+                        bar.set_message(short(values));
+                    }
+                }
+            }
+            Event::Log { stage, step, epoch, values } => {
+                let place = if *step == 0 { String::new() } else { format!("epoch {epoch} step {step}  ") };
+                self.say(&format!("{stage}  {place}{}", short(values)));
+            }
+            Event::StageFinished { .. } => {
+                if let Some(bar) = self.bar.take() {
+                    bar.finish_and_clear();
+                }
+            }
+            Event::Compiled { .. } | Event::Wrote { .. } => {}
+        }
+    }
+}
+
+/// One JSON object a line on stdout.
+#[derive(Default)]
+pub struct Json {}
+
+fn json_value(t: &HostTensor) -> Value {
+    let number = |x: f64| {
+        if x.is_finite() {
+            match t.dtype() {
+                mlc_compiler::ir::DType::I32 => json!(x as i64),
+                mlc_compiler::ir::DType::Bool => json!(x != 0.0),
+                _ => json!(x),
+            }
+        } else {
+            json!(x.to_string())
+        }
+    };
+    let mut items: Vec<Value> = t.to_f64_vec().into_iter().map(number).collect();
+    for &n in t.shape().iter().rev() {
+        let n = n.max(1);
+        items = items.chunks(n).map(|c| Value::Array(c.to_vec())).collect();
+    }
+    items.into_iter().next().unwrap_or(Value::Array(vec![]))
+}
+
+impl Observer for Json {
+    fn event(&mut self, event: &Event) {
+        match event {
+            Event::Compiled { stage, compilation } => println!(
+                "{}",
+                json!({"event": "compiled", "stage": stage, "ms": compilation.milliseconds, "nodes": compilation.nodes,
+                       "kernels": compilation.kernels, "bytes_planned": compilation.bytes_planned})
+            ),
+            Event::Step { stage, step, epoch, values } | Event::Log { stage, step, epoch, values } => {
+                if values.is_empty() {
+                    return;
+                }
+                let values: Map<String, Value> =
+                    values.iter().map(|(n, t)| (n.clone(), json_value(t))).collect();
+                println!(
+                    "{}",
+                    json!({"event": "log", "stage": stage, "step": step, "epoch": epoch, "values": values})
+                );
+            }
+            Event::StageStarted { .. } | Event::StageFinished { .. } | Event::Wrote { .. } => {}
+        }
+    }
+}

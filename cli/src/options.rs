@@ -1,0 +1,114 @@
+//! The command line.
+
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// A compiler for variational objectives and training pipelines.
+///
+/// A pipeline is a file with data, models, objectives and stages; `mlc run` compiles and trains it.
+#[derive(Parser)]
+#[command(name = "mlc", version, after_help = "Exit codes: 0 done; 1 the pipeline is wrong; 2 misuse of the command; \
+    3 a file or memory; 4 a failed test; 130 interrupted.")]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// Run a pipeline's stages and write metrics, parameters and a report
+    Run {
+        #[command(flatten)]
+        pipeline: PipelineArgs,
+        #[command(flatten)]
+        run: RunArgs,
+        /// Folder for what the run leaves [default: runs/<pipeline>/<time>]
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+        /// One JSON object a line on stdout, and nothing else there
+        #[arg(long)]
+        json: bool,
+    },
+    /// Find mistakes without running anything
+    Check {
+        #[command(flatten)]
+        pipeline: PipelineArgs,
+    },
+    /// Run the `test` blocks, and the stages they read
+    Test {
+        #[command(flatten)]
+        pipeline: PipelineArgs,
+        #[command(flatten)]
+        run: RunArgs,
+        /// Only tests whose name contains this
+        #[arg(long, value_name = "TEXT")]
+        filter: Option<String>,
+    },
+    /// Print the dataflow graph of a stage as text
+    Ir {
+        #[command(flatten)]
+        pipeline: PipelineArgs,
+        /// The stage [default: the first]
+        #[arg(long)]
+        stage: Option<String>,
+        /// As lowered, before any pass
+        #[arg(long)]
+        raw: bool,
+        /// Leave out a pass
+        #[arg(long, value_name = "PASS")]
+        disable_pass: Vec<String>,
+    },
+    /// Draw the dataflow graph of a stage
+    Graph {
+        #[command(flatten)]
+        pipeline: PipelineArgs,
+        /// The stage [default: the first]
+        #[arg(long)]
+        stage: Option<String>,
+        /// `dot` or `svg`
+        #[arg(long, default_value = "dot", value_parser = ["dot", "svg"])]
+        format: String,
+        /// Where to [default: stdout]
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+    /// Evaluate expressions and definitions as you type them
+    Repl {
+        /// A pipeline whose definitions are loaded first
+        file: Option<PathBuf>,
+        /// The seed of all random draws
+        #[arg(long, default_value_t = 0)]
+        seed: u64,
+    },
+}
+
+#[derive(Args)]
+pub struct PipelineArgs {
+    /// The pipeline, a `.ml` file
+    pub file: PathBuf,
+    /// Give a top-level `let` another value; may be repeated
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = parse_set)]
+    pub sets: Vec<(String, String)>,
+}
+
+#[derive(Args)]
+pub struct RunArgs {
+    /// The seed of all random draws
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// Leave out a pass; may be repeated
+    #[arg(long, value_name = "PASS")]
+    pub disable_pass: Vec<String>,
+    /// The most memory a program may plan, in megabytes
+    #[arg(long, value_name = "MB")]
+    pub max_memory: Option<usize>,
+}
+
+fn parse_set(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.trim().is_empty() && !value.trim().is_empty() => {
+            Ok((name.trim().to_string(), value.trim().to_string()))
+        }
+        _ => Err("write `--set name=value`".to_string()),
+    }
+}

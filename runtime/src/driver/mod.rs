@@ -1,0 +1,78 @@
+//! The stage driver: runs a pipeline's programs in order and keeps what lasts.
+//!
+//! - `host` reads data files for the compiler.
+//! - `store` keeps slots, in one version for each stage.
+//! - `engine` runs one program, by machine code or by the reference interpreter.
+//! - `stage` runs the steps of a stage; `run` whole pipelines; `tests` their tests.
+
+mod engine;
+mod host;
+mod run;
+mod stage;
+mod store;
+mod tests;
+
+pub use engine::{Compilation, Engine, EngineOptions};
+pub use host::{Data, FileHost};
+pub use run::{Pipeline, RunOptions};
+pub use store::Store;
+pub use tests::{TestOutcome, TestResult};
+
+use crate::tensor::HostTensor;
+use mlc_compiler::lower::Failure;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// What happens during a run, told as it happens.
+pub enum Event<'a> {
+    /// A program was made ready to run.
+    Compiled { stage: &'a str, compilation: &'a Compilation },
+    StageStarted { stage: &'a str, steps: usize },
+    /// After each step: how far the stage is, and the step's logged values.
+    Step { stage: &'a str, step: usize, epoch: usize, values: &'a [(String, HostTensor)] },
+    /// An `every` block or a `compute` stage logged.
+    Log { stage: &'a str, step: usize, epoch: usize, values: &'a [(String, HostTensor)] },
+    StageFinished { stage: &'a str, seconds: f64 },
+    Wrote { path: &'a std::path::Path },
+}
+
+/// Takes part in a run: hears events, and may ask it to stop.
+pub trait Observer {
+    fn event(&mut self, event: &Event);
+}
+
+/// Set from outside (a signal) to end a run after the present step.
+#[derive(Default)]
+pub struct StopFlag(AtomicBool);
+
+impl StopFlag {
+    pub const fn new() -> Self {
+        Self(AtomicBool::new(false))
+    }
+
+    pub fn set(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    pub fn is_set(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Why a run ended early.
+pub enum RunError {
+    /// Mistakes in the pipeline, for rendering with its sources.
+    Pipeline(Failure),
+    /// A logged value is no number any more.
+    NotANumber { stage: String, step: usize, name: String, checkpoint: Option<PathBuf> },
+    /// Asked to stop; what there was is in the checkpoint.
+    Interrupted { checkpoint: Option<PathBuf> },
+    /// A file, memory, or another thing outside the pipeline.
+    Environment(String),
+}
+
+impl From<Failure> for RunError {
+    fn from(f: Failure) -> Self {
+        RunError::Pipeline(f)
+    }
+}

@@ -1,0 +1,189 @@
+//! The steps of one training stage.
+
+use super::engine::Engine;
+use super::run::Pipeline;
+use super::store::Version;
+use super::{Event, Observer, RunError};
+use crate::shuffle::{ShuffleKey, hash_name, permutation};
+use crate::tensor::HostTensor;
+use mlc_compiler::program::{Every, Sink, Source, TrainPlan};
+use std::rc::Rc;
+
+/// The rows of the step: from the order of its epoch.
+struct Rows {
+    order: Vec<usize>,
+    epoch: usize,
+}
+
+/// What a program's inputs are drawn from besides slots.
+#[derive(Default, Clone, Copy)]
+pub struct Position<'a> {
+    pub step: usize,
+    pub rows: Option<&'a Rc<HostTensor>>,
+}
+
+impl Pipeline {
+    /// The inputs of a program, in order.
+    pub(super) fn inputs(
+        &self,
+        sources: &[Source],
+        version: &Version,
+        at: Position,
+    ) -> Result<Vec<Rc<HostTensor>>, RunError> {
+        let missing = |what: &str| RunError::Environment(format!("internal error: {what} has no value yet"));
+        let slots = self.session.slots();
+        sources
+            .iter()
+            .map(|s| match s {
+                Source::Seed => Ok(self.seed.clone()),
+                Source::Step => Ok(Rc::new(HostTensor::from_i32(&[], &[at.step as i32]))),
+                Source::Rows => at.rows.cloned().ok_or_else(|| missing("the batch")),
+                Source::Slot(id) => self
+                    .store
+                    .read(version, *id, slots, &self.data)
+                    .ok_or_else(|| missing(&slots[id.0 as usize].name)),
+                Source::StageSlot(stage, id) => self
+                    .store
+                    .read_stage(*stage, *id, slots, &self.data)
+                    .ok_or_else(|| missing(&slots[id.0 as usize].name)),
+                Source::StageLog(stage, name) => {
+                    self.store.log_tensor(*stage, name).map(Rc::new).ok_or_else(|| missing(name))
+                }
+            })
+            .collect()
+    }
+
+    /// Runs a program and sorts its results: slots into the version, values to the caller. If a value is not a number,
+    /// the version stays as it was.
+    pub(super) fn advance(
+        &self,
+        engine: &mut Engine,
+        version: &mut Version,
+        at: Position,
+    ) -> Result<Vec<(String, HostTensor)>, (RunError, Option<String>)> {
+        let inputs = self.inputs(&engine.program.sources, version, at).map_err(|e| (e, None))?;
+        let outputs = engine.run(&inputs);
+        let mut values = Vec::new();
+        let mut slots = Vec::new();
+        for (sink, t) in engine.program.sinks.iter().zip(outputs) {
+            match sink {
+                Sink::Slot(id) => slots.push((*id, t)),
+                Sink::Value(name) => values.push((name.clone(), t)),
+            }
+        }
+        if let Some((name, _)) = values.iter().find(|(_, t)| has_nan(t)) {
+            return Err((RunError::Environment(String::new()), Some(name.clone())));
+        }
+        for (id, t) in slots {
+            version.slots.insert(id, Rc::new(t));
+        }
+        Ok(values)
+    }
+
+    pub(super) fn train(
+        &mut self,
+        stage: usize,
+        plan: TrainPlan,
+        version: &mut Version,
+        observer: &mut dyn Observer,
+    ) -> Result<(), RunError> {
+        let name = self.session.stages()[stage].name.clone();
+        let (total, per_epoch) = (plan.total_steps(), plan.epoch_steps());
+        let mut step_engine = self.engine(plan.step.clone(), &name, observer)?;
+        let mut remainder = match &plan.remainder {
+            Some(p) => Some(self.engine(p.clone(), &name, observer)?),
+            None => None,
+        };
+        let mut every = Vec::new();
+        for e in &plan.every {
+            let label = e.program.name.clone();
+            every.push((e.clone(), self.engine(e.program.clone(), &label, observer)?));
+        }
+        observer.event(&Event::StageStarted { stage: &name, steps: total });
+        let key = hash_name(&name);
+        let mut rows = Rows { order: Vec::new(), epoch: usize::MAX };
+        for step in 0..total {
+            let epoch = step / per_epoch.max(1);
+            let batch = plan.batching.as_ref().map(|b| {
+                if rows.epoch != epoch {
+                    rows.epoch = epoch;
+                    rows.order = if b.shuffle {
+                        permutation(b.rows, ShuffleKey { seed: self.options.seed, stage: key, epoch: epoch as u64 })
+                    } else {
+                        (0..b.rows).collect()
+                    };
+                }
+                let from = (step % per_epoch.max(1)) * b.size;
+                let chosen: Vec<i32> =
+                    rows.order[from..(from + b.size).min(b.rows)].iter().map(|&i| i as i32).collect();
+                Rc::new(HostTensor::from_i32(&[chosen.len()], &chosen))
+            });
+            let whole = plan.batching.as_ref().is_none_or(|b| batch.as_ref().is_none_or(|r| r.len() == b.size));
+            let engine = match (&mut remainder, whole) {
+                (Some(r), false) => r,
+                _ => &mut step_engine,
+            };
+            let at = Position { step, rows: batch.as_ref() };
+            let values = match self.advance(engine, version, at) {
+                Ok(values) => values,
+                Err((_, Some(value))) => return Err(self.not_a_number(stage, step, value, version)),
+                Err((e, None)) => return Err(e),
+            };
+            observer.event(&Event::Step { stage: &name, step: step + 1, epoch, values: &values });
+            self.record(stage, &name, step + 1, epoch, values)?;
+            let done = step + 1;
+            for (e, engine) in &mut every {
+                self.after_step(stage, &plan, e, engine, done, version, observer)?;
+            }
+            if self.options.stop.is_some_and(|s| s.is_set()) {
+                let checkpoint = self.checkpoint("interrupted", version)?;
+                return Err(RunError::Interrupted { checkpoint });
+            }
+        }
+        Ok(())
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one call, from the loop above")]
+    fn after_step(
+        &mut self,
+        stage: usize,
+        plan: &TrainPlan,
+        every: &Every,
+        engine: &mut Engine,
+        done: usize,
+        version: &mut Version,
+        observer: &mut dyn Observer,
+    ) -> Result<(), RunError> {
+        let period = plan.steps_of(every.count, every.unit).max(1);
+        if !done.is_multiple_of(period) {
+            return Ok(());
+        }
+        let name = self.session.stages()[stage].name.clone();
+        let epoch = done / plan.epoch_steps().max(1);
+        let values = match self.advance(engine, version, Position { step: done, rows: None }) {
+            Ok(values) => values,
+            Err((_, Some(value))) => return Err(self.not_a_number(stage, done, value, version)),
+            Err((e, None)) => return Err(e),
+        };
+        if !values.is_empty() {
+            observer.event(&Event::Log { stage: &name, step: done, epoch, values: &values });
+            self.record(stage, &name, done, epoch, values)?;
+        }
+        if every.checkpoint {
+            self.checkpoint(&format!("{name}-{done}"), version)?;
+        }
+        Ok(())
+    }
+
+    fn not_a_number(&self, stage: usize, step: usize, name: String, version: &Version) -> RunError {
+        let stage = self.session.stages()[stage].name.clone();
+        match self.checkpoint("before-nan", version) {
+            Ok(checkpoint) => RunError::NotANumber { stage, step: step + 1, name, checkpoint },
+            Err(e) => e,
+        }
+    }
+}
+
+fn has_nan(t: &HostTensor) -> bool {
+    t.dtype().is_real() && t.to_f64_vec().iter().any(|x| x.is_nan())
+}

@@ -1,0 +1,93 @@
+//! Slots' values. Each stage works on a version of its own, so that what an earlier stage left stays readable.
+
+use super::Data;
+use crate::tensor::HostTensor;
+use mlc_compiler::program::{Slot, SlotId, SlotKind};
+use std::collections::HashMap;
+use std::rc::Rc;
+
+/// Values of slots: first values, and what each finished stage left.
+#[derive(Default)]
+pub struct Store {
+    first: HashMap<SlotId, Rc<HostTensor>>,
+    /// By stage; only slots that the stage, or one before it, wrote.
+    left: HashMap<usize, HashMap<SlotId, Rc<HostTensor>>>,
+    /// By stage and name: one entry for each time it was logged.
+    logs: HashMap<usize, Vec<(String, Vec<HostTensor>)>>,
+}
+
+/// The version of the slots that a stage works on.
+#[derive(Default, Clone)]
+pub struct Version {
+    pub slots: HashMap<SlotId, Rc<HostTensor>>,
+}
+
+impl Store {
+    /// The value of a slot in a version, or its first value, or what was read from a file.
+    pub fn read(&self, version: &Version, id: SlotId, slots: &[Slot], data: &Data) -> Option<Rc<HostTensor>> {
+        if let Some(t) = version.slots.get(&id).or_else(|| self.first.get(&id)) {
+            return Some(t.clone());
+        }
+        match slots[id.0 as usize].kind {
+            SlotKind::Data(n) => data.borrow().get(n as usize).cloned(),
+            _ => None,
+        }
+    }
+
+    pub fn read_stage(&self, stage: usize, id: SlotId, slots: &[Slot], data: &Data) -> Option<Rc<HostTensor>> {
+        let empty = Version::default();
+        match self.left.get(&stage).and_then(|v| v.get(&id)) {
+            Some(t) => Some(t.clone()),
+            None => self.read(&empty, id, slots, data),
+        }
+    }
+
+    pub fn set_first(&mut self, id: SlotId, t: Rc<HostTensor>) {
+        self.first.insert(id, t);
+    }
+
+    /// Where a stage starts: what the stages in its `after` left. Of two that left the same slot differently, the slot
+    /// is returned as an error.
+    pub fn start(&self, after: &[usize]) -> Result<Version, SlotId> {
+        let mut version = Version::default();
+        for stage in after {
+            for (id, t) in self.left.get(stage).into_iter().flatten() {
+                if version.slots.insert(*id, t.clone()).is_some_and(|old| *old != **t) {
+                    return Err(*id);
+                }
+            }
+        }
+        Ok(version)
+    }
+
+    pub fn finish(&mut self, stage: usize, version: Version) {
+        self.left.insert(stage, version.slots);
+    }
+
+    pub fn log(&mut self, stage: usize, name: &str, value: HostTensor) {
+        let logs = self.logs.entry(stage).or_default();
+        match logs.iter_mut().find(|l| l.0 == name) {
+            Some(l) => l.1.push(value),
+            None => logs.push((name.to_string(), vec![value])),
+        }
+    }
+
+    /// What a stage logged, by name, in order of first appearance.
+    pub fn logs(&self, stage: usize) -> &[(String, Vec<HostTensor>)] {
+        self.logs.get(&stage).map_or(&[], Vec::as_slice)
+    }
+
+    /// All entries of a log in one tensor.
+    pub fn log_tensor(&self, stage: usize, name: &str) -> Option<HostTensor> {
+        let entries = &self.logs(stage).iter().find(|l| l.0 == name)?.1;
+        let first = entries.first()?;
+        let mut shape = vec![entries.len()];
+        shape.extend(first.shape());
+        let mut out = HostTensor::zeros(first.dtype(), &shape);
+        let n = first.bytes().len();
+        for (i, e) in entries.iter().enumerate() {
+            out.bytes_mut()[i * n..(i + 1) * n].copy_from_slice(e.bytes());
+        }
+        Some(out)
+    }
+}

@@ -1,0 +1,77 @@
+//! The tests of a pipeline.
+
+use super::engine::Engine;
+use super::run::Pipeline;
+use super::stage::Position;
+use super::store::Version;
+use super::{Observer, RunError};
+use mlc_compiler::Report;
+use mlc_compiler::program::{Sink, TestProgram};
+
+/// How a test ended.
+pub enum TestOutcome {
+    Passed,
+    /// One report for each assertion that does not hold.
+    Failed(Vec<Report>),
+    /// It could not be run.
+    Broken(RunError),
+}
+
+/// A test and its outcome.
+pub struct TestResult {
+    pub name: String,
+    pub outcome: TestOutcome,
+}
+
+impl Pipeline {
+    /// Runs the tests whose name contains `filter`, and the stages that they need.
+    pub fn test(&mut self, filter: Option<&str>, observer: &mut dyn Observer) -> Vec<TestResult> {
+        let names = self.session.tests();
+        let mut results = Vec::new();
+        for (i, name) in names.into_iter().enumerate() {
+            if filter.is_some_and(|f| !name.contains(f)) {
+                continue;
+            }
+            let outcome = match self.run_test(i, observer) {
+                Ok(outcome) => outcome,
+                Err(e) => TestOutcome::Broken(e),
+            };
+            results.push(TestResult { name, outcome });
+        }
+        results
+    }
+
+    fn run_test(&mut self, test: usize, observer: &mut dyn Observer) -> Result<TestOutcome, RunError> {
+        let t = self.session.lower_test(test)?;
+        self.run_inits(observer)?;
+        for &stage in &t.needs {
+            self.run_stage(stage, observer)?;
+        }
+        let mut engine = self.engine(t.program.clone(), &t.program.name.clone(), observer)?;
+        let failed = self.check_assertions(&t, &mut engine)?;
+        Ok(if failed.is_empty() { TestOutcome::Passed } else { TestOutcome::Failed(failed) })
+    }
+
+    fn check_assertions(&self, t: &TestProgram, engine: &mut Engine) -> Result<Vec<Report>, RunError> {
+        let version = Version::default();
+        let inputs = self.inputs(&engine.program.sources, &version, Position::default())?;
+        let outputs = engine.run(&inputs);
+        debug_assert!(engine.program.sinks.iter().all(|s| matches!(s, Sink::Value(_) | Sink::Slot(_))));
+        let mut failed = Vec::new();
+        for a in &t.assertions {
+            if outputs[a.output].as_bool()[0] != 0 {
+                continue;
+            }
+            let mut r = Report::new("E0900", format!("in the test \"{}\", an assertion does not hold", t.name))
+                .label(a.span, "this is false");
+            for (text, output) in &a.shown {
+                let values = outputs[*output].to_f64_vec();
+                let shown: Vec<String> = values.iter().map(ToString::to_string).collect();
+                let shown = if shown.len() == 1 { shown[0].clone() } else { format!("[{}]", shown.join(", ")) };
+                r = r.note(format!("`{text}` is {shown}"));
+            }
+            failed.push(r);
+        }
+        Ok(failed)
+    }
+}
