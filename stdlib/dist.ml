@@ -12,15 +12,15 @@ dist normal(mu, sigma in positive) on real {
 /// 1 with probability `p`, otherwise 0; or `bernoulli(logits: l)` with p = sigmoid(l), exact for large l.
 dist bernoulli(p in unit = none, logits = none) on unit {
   logpdf(x) {
-    if given(logits) {
+    if provided(logits) {
       sum(x * logits - softplus(logits))
     } else {
       sum(xlogy(x, p) + xlogy(1.0 - x, 1.0 - p))
     }
   }
-  probs() = if given(logits) { sigmoid(logits) } else { p }
+  probs() = if provided(logits) { sigmoid(logits) } else { p }
   sample() {
-    let q = if given(logits) { sigmoid(logits) } else { p + 0.0 }
+    let q = if provided(logits) { sigmoid(logits) } else { p + 0.0 }
     real(rand(shape(q)) < q)
   }
 }

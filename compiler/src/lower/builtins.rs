@@ -39,7 +39,7 @@ const OTHERS: &[&str] = &[
     "concat", "stack", "halves", "flatten_rows", "zeros", "ones", "full", "zeros_like", "ones_like", "zeros_int",
     "falses", "trues", "shape", "len", "rank", "size", "real", "int", "bool", "f32", "f64", "one_hot", "gather",
     "rand", "stop", "tangent", "grad", "value_and_grad", "jvp", "vjp", "hvp", "sample", "logdensity", "plug_in",
-    "map", "split", "close", "grid", "is_finite", "div", "mod", "pow", "flip", "pad", "constant_schedule", "given",
+    "map", "split", "close", "grid", "is_finite", "div", "mod", "pow", "flip", "pad", "constant_schedule", "provided",
     "flatten", "assume_smooth", "iota",
 ];
 

@@ -27,10 +27,10 @@ impl Session {
                 "grad" | "value_and_grad" | "jvp" | "vjp" | "hvp" => {
                     return self.eval_derivative(name, args, env, e.span);
                 }
-                "given" => {
+                "provided" => {
                     let v = match args {
                         [a] => self.eval(&a.value, env)?,
-                        _ => return Err(Box::new(self.err("E0201", "`given` takes one argument", e.span))),
+                        _ => return Err(Box::new(self.err("E0201", "`provided` takes one argument", e.span))),
                     };
                     return Ok(Val::Bool(!matches!(v, Val::Missing)));
                 }

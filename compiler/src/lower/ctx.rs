@@ -16,8 +16,6 @@ pub struct Ctx {
     /// Slots that this program has given a new value so far, in order of first writing.
     pub written: Vec<SlotId>,
     current: HashMap<SlotId, Value>,
-    /// The stages whose leftover slots this program starts from instead of the first values (tests, reports).
-    pub versions: HashMap<SlotId, usize>,
     /// Counts bindings and lanes, which must stay distinct.
     pub fresh: u32,
     /// `int`: updates done before this one; `None` outside training.
@@ -30,6 +28,7 @@ enum InputKey {
     Seed,
     Step,
     Slot(SlotId),
+    StageSlot(usize, SlotId),
     Log(usize, String),
 }
 
@@ -80,11 +79,12 @@ impl Ctx {
         if let Some(&v) = self.current.get(&id) {
             return v;
         }
-        let source = match self.versions.get(&id) {
-            Some(&stage) => Source::StageSlot(stage, id),
-            None => Source::Slot(id),
-        };
-        self.bound(InputKey::Slot(id), name, ty.clone(), source)
+        self.bound(InputKey::Slot(id), name, ty.clone(), Source::Slot(id))
+    }
+
+    /// The slot's value as a finished stage left it.
+    pub fn read_stage(&mut self, stage: usize, id: SlotId, name: &str, ty: &Type) -> Value {
+        self.bound(InputKey::StageSlot(stage, id), name, ty.clone(), Source::StageSlot(stage, id))
     }
 
     /// The entries of a finished stage's log.

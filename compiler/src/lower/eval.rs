@@ -527,6 +527,22 @@ impl Session {
                 _ => Ok(Val::Method(Rc::new((v.clone(), rc(text))))),
             },
             Val::Stage(i) if text == "log" => Ok(Val::StageLogs(*i)),
+            Val::Stage(i) => {
+                let module = self.root;
+                match self.item(module, text, name.span) {
+                    Some(v) => {
+                        let v = v?;
+                        self.stage_view(*i, v, name.span)
+                    }
+                    None => {
+                        let title = format!("the stage `{}` leaves no `{text}`", self.stages[*i].name);
+                        Err(Box::new(
+                            self.err_at("E0206", title, name.span, "neither a parameter, a net nor a state")
+                                .hint("what a stage logs is read as `stage.log.name`"),
+                        ))
+                    }
+                }
+            }
             Val::StageLogs(i) => self.stage_log(*i, name),
             Val::Tensor(_) | Val::Slot(_) | Val::Log(..) if text == "T" => {
                 let x = self.force(v, name.span)?;

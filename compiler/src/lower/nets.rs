@@ -433,12 +433,8 @@ impl Session {
         Ok(match v {
             Val::Slot(id) => {
                 let slot = self.slots[id.0 as usize].clone();
-                let saved = self.ctx.versions.insert(id, stage);
-                let t = self.ctx.read(id, &slot.name, &slot.ty);
-                match saved {
-                    Some(old) => self.ctx.versions.insert(id, old),
-                    None => None,
-                };
+                let name = format!("{}.{}", self.stages[stage].name, slot.name);
+                let t = self.ctx.read_stage(stage, id, &name, &slot.ty);
                 Val::Tensor(t)
             }
             Val::Net(n) => {

@@ -394,7 +394,12 @@ impl Checker {
 
     fn item(&mut self, item: &Item) {
         self.scoped(|c| match &item.kind {
-            ItemKind::Data { value, .. } => c.expr(value),
+            ItemKind::Data { value, .. } => {
+                // The readers are names here only.
+                c.bind("idx");
+                c.bind("csv");
+                c.expr(value);
+            }
             ItemKind::Def(d) => c.def(d),
             ItemKind::Dist(d) => {
                 c.args(&d.args);
