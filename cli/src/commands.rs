@@ -9,7 +9,9 @@ use mlc_compiler::ir::{Graph, print};
 use mlc_compiler::lower::{Failure, LowerOptions};
 use mlc_compiler::program::StageProgram;
 use mlc_compiler::{FileId, Report, transform};
-use mlc_runtime::driver::{EngineOptions, Observer, Pipeline, RunError, RunOptions, StopFlag, TestOutcome};
+use mlc_runtime::driver::{
+    EngineOptions, Observer, Pipeline, RunError, RunOptions, StopFlag, TestOutcome,
+};
 use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::time::Instant;
@@ -19,18 +21,40 @@ static STOP: StopFlag = StopFlag::new();
 
 pub fn run(cli: Cli) -> Exit {
     match cli.command {
-        Command::Run { pipeline, run, out, json } => run_pipeline(&pipeline, &run, out.as_deref(), json),
+        Command::Run {
+            pipeline,
+            run,
+            out,
+            json,
+        } => run_pipeline(&pipeline, &run, out.as_deref(), json),
         Command::Check { pipeline } => check(&pipeline),
-        Command::Test { pipeline, run, filter } => test(&pipeline, &run, filter.as_deref()),
-        Command::Ir { pipeline, stage, raw, disable_pass } => ir(&pipeline, stage.as_deref(), raw, &disable_pass),
-        Command::Graph { pipeline, stage, format, out } => graph(&pipeline, stage.as_deref(), &format, out.as_deref()),
+        Command::Test {
+            pipeline,
+            run,
+            filter,
+        } => test(&pipeline, &run, filter.as_deref()),
+        Command::Ir {
+            pipeline,
+            stage,
+            raw,
+            disable_pass,
+        } => ir(&pipeline, stage.as_deref(), raw, &disable_pass),
+        Command::Graph {
+            pipeline,
+            stage,
+            format,
+            out,
+        } => graph(&pipeline, stage.as_deref(), &format, out.as_deref()),
         Command::Repl { file, seed } => crate::repl::repl(file.as_deref(), seed),
     }
 }
 
 /// Prints diagnostics on stderr.
 pub fn complain(reports: &[Report], sources: &Sources) {
-    eprint!("{}", render(reports, sources, std::io::stderr().is_terminal()));
+    eprint!(
+        "{}",
+        render(reports, sources, std::io::stderr().is_terminal())
+    );
 }
 
 /// The text of a file, or what is wrong with it, told.
@@ -49,7 +73,11 @@ pub fn read_text(file: &Path) -> Result<String, Exit> {
 
 /// A name may come without its ending.
 fn resolve(file: &Path) -> std::path::PathBuf {
-    if !file.exists() && file.extension().is_none() { file.with_extension("ml") } else { file.to_path_buf() }
+    if !file.exists() && file.extension().is_none() {
+        file.with_extension("ml")
+    } else {
+        file.to_path_buf()
+    }
 }
 
 fn options(run: &RunArgs) -> RunOptions {
@@ -65,16 +93,25 @@ fn options(run: &RunArgs) -> RunOptions {
 }
 
 fn open(args: &PipelineArgs, options: RunOptions) -> Result<Pipeline, Exit> {
-    if let Some(unknown) =
-        options.engine.disabled.iter().find(|d| !transform::PASSES.iter().any(|p| p.name == **d))
+    if let Some(unknown) = options
+        .engine
+        .disabled
+        .iter()
+        .find(|d| !transform::PASSES.iter().any(|p| p.name == **d))
     {
         let names: Vec<&str> = transform::PASSES.iter().map(|p| p.name).collect();
-        eprintln!("error: there is no pass `{unknown}`; there are {}", names.join(", "));
+        eprintln!(
+            "error: there is no pass `{unknown}`; there are {}",
+            names.join(", ")
+        );
         return Err(Exit::Pipeline);
     }
     let file = resolve(&args.file);
     let text = read_text(&file)?;
-    let lower = LowerOptions { sets: args.sets.clone(), ..LowerOptions::default() };
+    let lower = LowerOptions {
+        sets: args.sets.clone(),
+        ..LowerOptions::default()
+    };
     let (mut pipeline, result) = Pipeline::open(&file, &text, lower, options);
     let warnings = pipeline.session.take_warnings();
     complain(&warnings, pipeline.session.sources());
@@ -86,29 +123,51 @@ fn open(args: &PipelineArgs, options: RunOptions) -> Result<Pipeline, Exit> {
 
 fn failed(f: &Failure, pipeline: &Pipeline) -> Exit {
     complain(&f.reports, pipeline.session.sources());
-    if f.environment { Exit::Environment } else { Exit::Pipeline }
+    if f.environment {
+        Exit::Environment
+    } else {
+        Exit::Pipeline
+    }
 }
 
 /// Says why a run ended early.
 fn explain(e: &RunError, pipeline: &Pipeline) -> Exit {
     match e {
         RunError::Pipeline(f) => failed(f, pipeline),
-        RunError::NotANumber { stage, step, name, checkpoint } => {
-            let place = pipeline.session.stages().iter().find(|s| s.name == *stage).map(|s| s.span);
-            let mut r = Report::new("E0610", format!("`{name}` is not a number at step {step} of `{stage}`"));
+        RunError::NotANumber {
+            stage,
+            step,
+            name,
+            checkpoint,
+        } => {
+            let place = pipeline
+                .session
+                .stages()
+                .iter()
+                .find(|s| s.name == *stage)
+                .map(|s| s.span);
+            let mut r = Report::new(
+                "E0610",
+                format!("`{name}` is not a number at step {step} of `{stage}`"),
+            );
             if let Some(span) = place {
                 r = r.label(span.start_only(), "in this stage");
             }
             r = r.hint("lower the learning rate, or look for a log, a division or a square root that leaves its domain");
             if let Some(path) = checkpoint {
-                r = r.note(format!("the values before this step are in `{}`", path.display()));
+                r = r.note(format!(
+                    "the values before this step are in `{}`",
+                    path.display()
+                ));
             }
             complain(&[r], pipeline.session.sources());
             Exit::Pipeline
         }
         RunError::Interrupted { checkpoint } => {
             match checkpoint {
-                Some(path) => eprintln!("interrupted; the values so far are in `{}`", path.display()),
+                Some(path) => {
+                    eprintln!("interrupted; the values so far are in `{}`", path.display())
+                }
                 None => eprintln!("interrupted"),
             }
             Exit::Interrupted
@@ -126,9 +185,15 @@ fn run_pipeline(args: &PipelineArgs, run: &RunArgs, out: Option<&Path>, json: bo
     if let Err(e) = handler {
         eprintln!("warning: Ctrl-C will end the run at once: {e}");
     }
-    let mut observer: Box<dyn Observer> = if json { Box::new(Json::default()) } else { Box::new(Human::default()) };
+    let mut observer: Box<dyn Observer> = if json {
+        Box::new(Json::default())
+    } else {
+        Box::new(Human::default())
+    };
     let result = open(args, options(run)).and_then(|mut pipeline| {
-        let dir = pipeline.write_to(out, &resolve(&args.file)).map_err(|e| explain(&e, &pipeline))?;
+        let dir = pipeline
+            .write_to(out, &resolve(&args.file))
+            .map_err(|e| explain(&e, &pipeline))?;
         let result = pipeline.run(&mut *observer);
         match result {
             Ok(()) => Ok(dir),
@@ -145,7 +210,10 @@ fn run_pipeline(args: &PipelineArgs, run: &RunArgs, out: Option<&Path>, json: bo
         let line = serde_json::json!({"event": "done", "ok": exit == Exit::Done, "seconds": seconds, "out": out});
         println!("{line}");
     } else if let Ok(dir) = &result {
-        println!("done in {seconds:.1} s; see {}", dir.join("report.html").display());
+        println!(
+            "done in {seconds:.1} s; see {}",
+            dir.join("report.html").display()
+        );
     }
     exit
 }
@@ -157,17 +225,18 @@ fn check(args: &PipelineArgs) -> Exit {
     };
     let mut reports: Vec<Report> = Vec::new();
     let mut environment = false;
-    let collect = |result: Result<(), Failure>, reports: &mut Vec<Report>, environment: &mut bool| {
-        if let Err(f) = result {
-            *environment |= f.environment;
-            for r in f.reports {
-                // What failed because another definition failed was told with that one.
-                if r.code != "E0000" && !reports.contains(&r) {
-                    reports.push(r);
+    let collect =
+        |result: Result<(), Failure>, reports: &mut Vec<Report>, environment: &mut bool| {
+            if let Err(f) = result {
+                *environment |= f.environment;
+                for r in f.reports {
+                    // What failed because another definition failed was told with that one.
+                    if r.code != "E0000" && !reports.contains(&r) {
+                        reports.push(r);
+                    }
                 }
             }
-        }
-    };
+        };
     for i in 0..pipeline.session.stages().len() {
         let result = pipeline.session.lower_stage(i).map(|_| ());
         collect(result, &mut reports, &mut environment);
@@ -176,13 +245,20 @@ fn check(args: &PipelineArgs) -> Exit {
         let result = pipeline.session.lower_test(i).map(|_| ());
         collect(result, &mut reports, &mut environment);
     }
-    complain(&pipeline.session.take_warnings(), pipeline.session.sources());
+    complain(
+        &pipeline.session.take_warnings(),
+        pipeline.session.sources(),
+    );
     if reports.is_empty() {
         println!("{}: no mistakes found", resolve(&args.file).display());
         return Exit::Done;
     }
     complain(&reports, pipeline.session.sources());
-    if environment { Exit::Environment } else { Exit::Pipeline }
+    if environment {
+        Exit::Environment
+    } else {
+        Exit::Pipeline
+    }
 }
 
 fn test(args: &PipelineArgs, run: &RunArgs, filter: Option<&str>) -> Exit {
@@ -202,7 +278,11 @@ fn test(args: &PipelineArgs, run: &RunArgs, filter: Option<&str>) -> Exit {
             TestOutcome::Failed(reports) => {
                 println!("FAILED  {}", r.name);
                 complain(reports, pipeline.session.sources());
-                exit = if exit == Exit::Done { Exit::Failed } else { exit };
+                exit = if exit == Exit::Done {
+                    Exit::Failed
+                } else {
+                    exit
+                };
             }
             TestOutcome::Broken(e) => {
                 println!("BROKEN  {}", r.name);
@@ -217,7 +297,12 @@ fn test(args: &PipelineArgs, run: &RunArgs, filter: Option<&str>) -> Exit {
 /// The graphs of a stage, named.
 fn stage_graphs(args: &PipelineArgs, stage: Option<&str>) -> Result<Vec<(String, Graph)>, Exit> {
     let mut pipeline = open(args, RunOptions::default())?;
-    let names: Vec<String> = pipeline.session.stages().iter().map(|s| s.name.clone()).collect();
+    let names: Vec<String> = pipeline
+        .session
+        .stages()
+        .iter()
+        .map(|s| s.name.clone())
+        .collect();
     let index = match stage {
         None if names.is_empty() => {
             eprintln!("error: the pipeline has no stage");
@@ -227,18 +312,31 @@ fn stage_graphs(args: &PipelineArgs, stage: Option<&str>) -> Result<Vec<(String,
         Some(s) => match names.iter().position(|n| n == s) {
             Some(i) => i,
             None => {
-                eprintln!("error: there is no stage `{s}`; there are: {}", names.join(", "));
+                eprintln!(
+                    "error: there is no stage `{s}`; there are: {}",
+                    names.join(", ")
+                );
                 return Err(Exit::Pipeline);
             }
         },
     };
-    let program = pipeline.session.lower_stage(index).map_err(|f| failed(&f, &pipeline))?;
+    let program = pipeline
+        .session
+        .lower_stage(index)
+        .map_err(|f| failed(&f, &pipeline))?;
     let mut graphs = Vec::new();
     match program {
         StageProgram::Train(plan) => {
             graphs.push((plan.step.name, plan.step.graph));
-            graphs.extend(plan.remainder.map(|p| (format!("{} (last batch)", p.name), p.graph)));
-            graphs.extend(plan.every.into_iter().map(|e| (e.program.name, e.program.graph)));
+            graphs.extend(
+                plan.remainder
+                    .map(|p| (format!("{} (last batch)", p.name), p.graph)),
+            );
+            graphs.extend(
+                plan.every
+                    .into_iter()
+                    .map(|e| (e.program.name, e.program.graph)),
+            );
         }
         StageProgram::Compute(p) => graphs.push((p.name, p.graph)),
         StageProgram::Report(items) => {
@@ -255,7 +353,11 @@ fn ir(args: &PipelineArgs, stage: Option<&str>, raw: bool, disabled: &[String]) 
     };
     let mut text = String::new();
     for (name, g) in graphs {
-        let g = if raw { g } else { transform::optimise(g, disabled) };
+        let g = if raw {
+            g
+        } else {
+            transform::optimise(g, disabled)
+        };
         text += &format!("// {name}\n{}\n", print::print(&g));
     }
     write_out(&text, None)

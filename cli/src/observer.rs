@@ -47,7 +47,9 @@ impl Observer for Human {
         match event {
             Event::StageStarted { steps, stage } => {
                 let bar = ProgressBar::new(*steps as u64);
-                if let Ok(style) = ProgressStyle::with_template("{prefix} {bar:30} {pos}/{len} {eta} {msg}") {
+                if let Ok(style) =
+                    ProgressStyle::with_template("{prefix} {bar:30} {pos}/{len} {eta} {msg}")
+                {
                     bar.set_style(style);
                 }
                 bar.set_prefix((*stage).to_string());
@@ -61,8 +63,17 @@ impl Observer for Human {
                     }
                 }
             }
-            Event::Log { stage, step, epoch, values } => {
-                let place = if *step == 0 { String::new() } else { format!("epoch {epoch} step {step}  ") };
+            Event::Log {
+                stage,
+                step,
+                epoch,
+                values,
+            } => {
+                let place = if *step == 0 {
+                    String::new()
+                } else {
+                    format!("epoch {epoch} step {step}  ")
+                };
                 self.say(&format!("{stage}  {place}{}", short(values)));
             }
             Event::StageFinished { .. } => {
@@ -107,12 +118,25 @@ impl Observer for Json {
                 json!({"event": "compiled", "stage": stage, "ms": compilation.milliseconds, "nodes": compilation.nodes,
                        "kernels": compilation.kernels, "bytes_planned": compilation.bytes_planned})
             ),
-            Event::Step { stage, step, epoch, values } | Event::Log { stage, step, epoch, values } => {
+            Event::Step {
+                stage,
+                step,
+                epoch,
+                values,
+            }
+            | Event::Log {
+                stage,
+                step,
+                epoch,
+                values,
+            } => {
                 if values.is_empty() {
                     return;
                 }
-                let values: Map<String, Value> =
-                    values.iter().map(|(n, t)| (n.clone(), json_value(t))).collect();
+                let values: Map<String, Value> = values
+                    .iter()
+                    .map(|(n, t)| (n.clone(), json_value(t)))
+                    .collect();
                 println!(
                     "{}",
                     json!({"event": "log", "stage": stage, "step": step, "epoch": epoch, "values": values})

@@ -7,8 +7,12 @@ use std::path::PathBuf;
 ///
 /// A pipeline is a file with data, models, objectives and stages; `mlc run` compiles and trains it.
 #[derive(Parser)]
-#[command(name = "mlc", version, after_help = "Exit codes: 0 done; 1 the pipeline is wrong; 2 misuse of the command; \
-    3 a file or memory; 4 a failed test; 130 interrupted.")]
+#[command(
+    name = "mlc",
+    version,
+    after_help = "Exit codes: 0 done; 1 the pipeline is wrong; 2 misuse of the command; \
+    3 a file or memory; 4 a failed test; 130 interrupted."
+)]
 pub struct Cli {
     #[command(subcommand)]
     pub command: Command,

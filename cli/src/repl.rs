@@ -9,7 +9,8 @@ use reedline::{DefaultPrompt, DefaultPromptSegment, FileBackedHistory, Reedline,
 use std::io::{BufRead, IsTerminal};
 use std::path::{Path, PathBuf};
 
-const HELP: &str = "An expression is evaluated; a definition (`let`, `fn`, `model`, `param`, ..) is kept.
+const HELP: &str =
+    "An expression is evaluated; a definition (`let`, `fn`, `model`, `param`, ..) is kept.
   :type e      the type of an expression
   :grad e, x   the derivative of e with respect to the name x
   :load file   start again with the definitions of a pipeline
@@ -49,7 +50,10 @@ pub fn repl(file: Option<&Path>, seed: u64) -> Exit {
             Err(e) => eprintln!("warning: no history: {e}"),
         }
     }
-    let prompt = DefaultPrompt::new(DefaultPromptSegment::Basic("mlc".into()), DefaultPromptSegment::Empty);
+    let prompt = DefaultPrompt::new(
+        DefaultPromptSegment::Basic("mlc".into()),
+        DefaultPromptSegment::Empty,
+    );
     loop {
         match editor.read_line(&prompt) {
             Ok(Signal::Success(line)) => {
@@ -86,7 +90,10 @@ impl Repl {
             None => String::new(),
         };
         let path = file.unwrap_or(Path::new("<prompt>"));
-        let options = RunOptions { seed, ..RunOptions::default() };
+        let options = RunOptions {
+            seed,
+            ..RunOptions::default()
+        };
         let (pipeline, result) = Pipeline::open(path, &text, LowerOptions::default(), options);
         match result {
             Ok(()) => Ok(Self { pipeline, seed }),
@@ -115,7 +122,9 @@ impl Repl {
                 Some((e, x)) => self.evaluate(&format!("grad({e}, wrt: {})", x.trim()), false),
                 None => eprintln!("write `:grad e, x`"),
             },
-            _ if command.starts_with(':') => eprintln!("there is no command `{command}`; see :help"),
+            _ if command.starts_with(':') => {
+                eprintln!("there is no command `{command}`; see :help")
+            }
             _ => self.evaluate(line, false),
         }
         true
@@ -133,7 +142,9 @@ impl Repl {
                 ReplResult::Value(e) => match self.pipeline.evaluate(e.program, &mut Silent) {
                     Ok(outputs) => println!("{}", show::value(&e.shape, &outputs)),
                     Err(RunError::Environment(m)) => eprintln!("error: {m}"),
-                    Err(RunError::Pipeline(f)) => complain(&f.reports, self.pipeline.session.sources()),
+                    Err(RunError::Pipeline(f)) => {
+                        complain(&f.reports, self.pipeline.session.sources())
+                    }
                     Err(_) => {}
                 },
             }

@@ -29,8 +29,10 @@ pub fn value(shape: &ValueShape, outputs: &[HostTensor]) -> String {
             format!("({})", items.join(", "))
         }
         ValueShape::Record(fields) => {
-            let fields: Vec<String> =
-                fields.iter().map(|(n, s)| format!("{n}: {}", value(s, outputs))).collect();
+            let fields: Vec<String> = fields
+                .iter()
+                .map(|(n, s)| format!("{n}: {}", value(s, outputs)))
+                .collect();
             format!("{{{}}}", fields.join(", "))
         }
         ValueShape::Text(t) => t.clone(),
@@ -58,7 +60,11 @@ fn nested(items: &[String], shape: &[usize]) -> String {
     let parts: Vec<String> = if n <= 12 {
         (0..n).map(part).collect()
     } else {
-        (0..6).map(part).chain(["..".to_string()]).chain((n - 3..n).map(part)).collect()
+        (0..6)
+            .map(part)
+            .chain(["..".to_string()])
+            .chain((n - 3..n).map(part))
+            .collect()
     };
     format!("[{}]", parts.join(", "))
 }

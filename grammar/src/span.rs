@@ -18,7 +18,10 @@ pub struct Span {
 impl Span {
     /// Its first byte: for labels that stand for something long.
     pub fn start_only(self) -> Self {
-        Self { end: self.start + 1, ..self }
+        Self {
+            end: self.start + 1,
+            ..self
+        }
     }
 
     /// The range `start..end` of `file`.

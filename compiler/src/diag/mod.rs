@@ -30,12 +30,17 @@ impl Sources {
 
     /// The text of a span.
     pub fn text(&self, span: Span) -> &str {
-        self.file_text(span.file).get(span.start as usize..span.end as usize).unwrap_or("")
+        self.file_text(span.file)
+            .get(span.start as usize..span.end as usize)
+            .unwrap_or("")
     }
 
     /// `file:line:column`, counted from 1, columns in characters.
     pub fn place(&self, span: Span) -> String {
-        let before = self.file_text(span.file).get(..span.start as usize).unwrap_or("");
+        let before = self
+            .file_text(span.file)
+            .get(..span.start as usize)
+            .unwrap_or("");
         let line = before.matches('\n').count() + 1;
         let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
         format!("{}:{line}:{column}", self.name(span.file))
@@ -72,7 +77,9 @@ fn render_one(r: &Report, sources: &Sources, colour: bool, out: &mut Vec<u8>) {
         let text = sources.file_text(l.span.file);
         let at = boundaries(text, l.span);
         let line_start = text[..at.start].rfind('\n').map_or(0, |i| i + 1);
-        let line_end = text[at.start..].find('\n').map_or(text.len(), |i| at.start + i);
+        let line_end = text[at.start..]
+            .find('\n')
+            .map_or(text.len(), |i| at.start + i);
         line_end - line_start > MAX_LINE
     });
     if r.labels.is_empty() || huge {
@@ -94,13 +101,22 @@ fn render_one(r: &Report, sources: &Sources, colour: bool, out: &mut Vec<u8>) {
     let id = |f: FileId| sources.name(f).to_string();
     let main_range = boundaries(sources.file_text(main.span.file), main.span);
     let mut b = ariadne::Report::build(ReportKind::Error, (id(main.span.file), main_range))
-        .with_config(Config::default().with_color(colour).with_index_type(IndexType::Byte))
+        .with_config(
+            Config::default()
+                .with_color(colour)
+                .with_index_type(IndexType::Byte),
+        )
         .with_code(r.code)
         .with_message(&r.title);
     for (i, l) in r.labels.iter().enumerate() {
         let range = boundaries(sources.file_text(l.span.file), l.span);
         let color = if i == 0 { Color::Red } else { Color::Blue };
-        b = b.with_label(Label::new((id(l.span.file), range)).with_message(&l.text).with_color(color).with_order(i as i32));
+        b = b.with_label(
+            Label::new((id(l.span.file), range))
+                .with_message(&l.text)
+                .with_color(color)
+                .with_order(i as i32),
+        );
     }
     for n in &r.notes {
         b = b.with_note(n);
@@ -108,10 +124,15 @@ fn render_one(r: &Report, sources: &Sources, colour: bool, out: &mut Vec<u8>) {
     for h in &r.hints {
         b = b.with_help(h);
     }
-    let cache = ariadne::FnCache::new(|name: &String| {
-        Err::<String, _>(format!("no source named {name}"))
-    })
-    .with_sources(sources.files.iter().map(|(n, t)| (n.clone(), Source::from(t.clone()))).collect());
+    let cache =
+        ariadne::FnCache::new(|name: &String| Err::<String, _>(format!("no source named {name}")))
+            .with_sources(
+                sources
+                    .files
+                    .iter()
+                    .map(|(n, t)| (n.clone(), Source::from(t.clone())))
+                    .collect(),
+            );
     // Writing to memory cannot fail.
     let _ = b.finish().write(cache, &mut *out);
 }

@@ -20,7 +20,8 @@ pub struct Tensor {
 impl Tensor {
     /// Row-major values; their number must fit the type.
     pub fn new(ty: Type, values: Vec<f64>) -> Self {
-        let data = ArrayD::from_shape_vec(IxDyn(&ty.shape), values).expect("as many values as the type has elements");
+        let data = ArrayD::from_shape_vec(IxDyn(&ty.shape), values)
+            .expect("as many values as the type has elements");
         Self { ty, data }
     }
 
@@ -69,7 +70,8 @@ fn node(g: &Graph, v: Value, xs: &[&ArrayD<f64>], inputs: &[Tensor]) -> ArrayD<f
         Kernel::Table => match &n.attr {
             Attr::Table(bits, _) => {
                 let values = bits.iter().map(|b| f64::from_bits(*b)).collect();
-                ArrayD::from_shape_vec(IxDyn(shape), values).expect("the shape rule checked the length")
+                ArrayD::from_shape_vec(IxDyn(shape), values)
+                    .expect("the shape rule checked the length")
             }
             other => panic!("internal error: a table with {other:?}"),
         },
@@ -87,7 +89,9 @@ fn node(g: &Graph, v: Value, xs: &[&ArrayD<f64>], inputs: &[Tensor]) -> ArrayD<f
         Kernel::Reduce(m) => reduce(m, &n.attr, xs[0], shape),
         Kernel::View(view) => view_of(view, &n.attr, xs[0], shape),
         Kernel::Concat => {
-            let Attr::Axis(axis) = n.attr else { panic!("internal error: a concat without its axis") };
+            let Attr::Axis(axis) = n.attr else {
+                panic!("internal error: a concat without its axis")
+            };
             build(shape, |mut i| {
                 let mut k = 0;
                 while i[axis] >= xs[k].shape()[axis] {
@@ -98,10 +102,14 @@ fn node(g: &Graph, v: Value, xs: &[&ArrayD<f64>], inputs: &[Tensor]) -> ArrayD<f
             })
         }
         Kernel::Pad => {
-            let Attr::Pad { low, between, .. } = &n.attr else { panic!("internal error: a pad without its sizes") };
+            let Attr::Pad { low, between, .. } = &n.attr else {
+                panic!("internal error: a pad without its sizes")
+            };
             build(shape, |mut i| {
                 for a in 0..low.len() {
-                    let Some(d) = i[a].checked_sub(low[a]) else { return 0.0 };
+                    let Some(d) = i[a].checked_sub(low[a]) else {
+                        return 0.0;
+                    };
                     if d % (between[a] + 1) != 0 || d / (between[a] + 1) >= xs[0].shape()[a] {
                         return 0.0;
                     }
@@ -112,7 +120,9 @@ fn node(g: &Graph, v: Value, xs: &[&ArrayD<f64>], inputs: &[Tensor]) -> ArrayD<f
         }
         Kernel::Contract => contract(&n.attr, xs[0], xs[1], shape),
         Kernel::Draw => {
-            let Attr::Draw { site, .. } = n.attr else { panic!("internal error: a draw without its key") };
+            let Attr::Draw { site, .. } = n.attr else {
+                panic!("internal error: a draw without its key")
+            };
             let word = |x: f64| u64::from(x as i64 as u32);
             let seed = word(xs[0][[0].as_slice()]) | word(xs[0][[1].as_slice()]) << 32;
             let step = xs[1].iter().next().map_or(0, |s| *s as i64 as u64);
@@ -123,10 +133,16 @@ fn node(g: &Graph, v: Value, xs: &[&ArrayD<f64>], inputs: &[Tensor]) -> ArrayD<f
             })
         }
         Kernel::Gather => {
-            let Attr::Axis(axis) = n.attr else { panic!("internal error: a gather without its axis") };
+            let Attr::Axis(axis) = n.attr else {
+                panic!("internal error: a gather without its axis")
+            };
             let rank = xs[1].ndim();
             build(shape, |i| {
-                let at = if rank == 0 { xs[1].iter().next().copied().unwrap_or(0.0) } else { xs[1][[i[axis]].as_slice()] };
+                let at = if rank == 0 {
+                    xs[1].iter().next().copied().unwrap_or(0.0)
+                } else {
+                    xs[1][[i[axis]].as_slice()]
+                };
                 let mut j: Vec<usize> = (0..axis).map(|a| i[a]).collect();
                 j.push(at.clamp(0.0, xs[0].shape()[axis] as f64 - 1.0) as usize);
                 j.extend((axis + rank..shape.len()).map(|a| i[a]));
@@ -134,11 +150,17 @@ fn node(g: &Graph, v: Value, xs: &[&ArrayD<f64>], inputs: &[Tensor]) -> ArrayD<f
             })
         }
         Kernel::ScatterAdd => {
-            let Attr::Scatter { axis, extent } = n.attr else { panic!("internal error: a scatter without its axis") };
+            let Attr::Scatter { axis, extent } = n.attr else {
+                panic!("internal error: a scatter without its axis")
+            };
             let rank = xs[1].ndim();
             let mut out = ArrayD::zeros(IxDyn(shape));
             for (i, x) in xs[0].indexed_iter() {
-                let at = if rank == 0 { xs[1].iter().next().copied().unwrap_or(0.0) } else { xs[1][[i[axis]].as_slice()] };
+                let at = if rank == 0 {
+                    xs[1].iter().next().copied().unwrap_or(0.0)
+                } else {
+                    xs[1][[i[axis]].as_slice()]
+                };
                 let mut j: Vec<usize> = (0..axis).map(|a| i[a]).collect();
                 j.push(at.clamp(0.0, extent as f64 - 1.0) as usize);
                 j.extend((axis + rank..ndarray::Dimension::ndim(&i)).map(|a| i[a]));
@@ -147,13 +169,17 @@ fn node(g: &Graph, v: Value, xs: &[&ArrayD<f64>], inputs: &[Tensor]) -> ArrayD<f
             out
         }
         Kernel::CumSum => {
-            let Attr::Axis(axis) = n.attr else { panic!("internal error: a running sum without its axis") };
+            let Attr::Axis(axis) = n.attr else {
+                panic!("internal error: a running sum without its axis")
+            };
             let mut out = xs[0].clone();
             out.accumulate_axis_inplace(ndarray::Axis(axis), |a, b| *b += a);
             out
         }
         Kernel::ArgMax => {
-            let Attr::Axis(axis) = n.attr else { panic!("internal error: an argmax without its axis") };
+            let Attr::Axis(axis) = n.attr else {
+                panic!("internal error: an argmax without its axis")
+            };
             build(shape, |i| {
                 let mut best = 0;
                 let at = |k: usize| {
@@ -171,11 +197,17 @@ fn node(g: &Graph, v: Value, xs: &[&ArrayD<f64>], inputs: &[Tensor]) -> ArrayD<f
             })
         }
     };
-    if n.ty.dtype == DType::F32 { out.mapv(|x| f64::from(x as f32)) } else { out }
+    if n.ty.dtype == DType::F32 {
+        out.mapv(|x| f64::from(x as f32))
+    } else {
+        out
+    }
 }
 
 fn reduce(m: Monoid, attr: &Attr, x: &ArrayD<f64>, shape: &[usize]) -> ArrayD<f64> {
-    let Attr::Axes(axes) = attr else { panic!("internal error: a reduction without its axes") };
+    let Attr::Axes(axes) = attr else {
+        panic!("internal error: a reduction without its axes")
+    };
     let start = match m {
         Monoid::Sum | Monoid::Any => 0.0,
         Monoid::Prod | Monoid::All => 1.0,
@@ -184,7 +216,10 @@ fn reduce(m: Monoid, attr: &Attr, x: &ArrayD<f64>, shape: &[usize]) -> ArrayD<f6
     };
     let mut out = ArrayD::from_elem(IxDyn(shape), start);
     for (i, &x) in x.indexed_iter() {
-        let j: Vec<usize> = (0..ndarray::Dimension::ndim(&i)).filter(|a| !axes.contains(a)).map(|a| i[a]).collect();
+        let j: Vec<usize> = (0..ndarray::Dimension::ndim(&i))
+            .filter(|a| !axes.contains(a))
+            .map(|a| i[a])
+            .collect();
         let o = &mut out[j.as_slice()];
         *o = match m {
             Monoid::Sum => *o + x,
@@ -214,12 +249,21 @@ fn view_of(view: View, attr: &Attr, x: &ArrayD<f64>, shape: &[usize]) -> ArrayD<
             x[j.as_slice()]
         }),
         (View::Slice, Attr::Slice { start, step, .. }) => build(shape, |i| {
-            let j: Vec<usize> = (0..start.len()).map(|a| start[a] + i[a] * step[a]).collect();
+            let j: Vec<usize> = (0..start.len())
+                .map(|a| start[a] + i[a] * step[a])
+                .collect();
             x[j.as_slice()]
         }),
         (View::Flip, Attr::Axes(axes)) => build(shape, |i| {
-            let j: Vec<usize> =
-                (0..shape.len()).map(|a| if axes.contains(&a) { shape[a] - 1 - i[a] } else { i[a] }).collect();
+            let j: Vec<usize> = (0..shape.len())
+                .map(|a| {
+                    if axes.contains(&a) {
+                        shape[a] - 1 - i[a]
+                    } else {
+                        i[a]
+                    }
+                })
+                .collect();
             x[j.as_slice()]
         }),
         (view, attr) => panic!("internal error: {view:?} with {attr:?}"),
@@ -227,9 +271,15 @@ fn view_of(view: View, attr: &Attr, x: &ArrayD<f64>, shape: &[usize]) -> ArrayD<
 }
 
 fn contract(attr: &Attr, l: &ArrayD<f64>, r: &ArrayD<f64>, shape: &[usize]) -> ArrayD<f64> {
-    let Attr::Contract(c) = attr else { panic!("internal error: a product without its axes") };
-    let left: Vec<usize> = (0..l.ndim()).filter(|a| !c.batch.iter().chain(&c.sum).any(|p| p.0 == *a)).collect();
-    let right: Vec<usize> = (0..r.ndim()).filter(|a| !c.batch.iter().chain(&c.sum).any(|p| p.1 == *a)).collect();
+    let Attr::Contract(c) = attr else {
+        panic!("internal error: a product without its axes")
+    };
+    let left: Vec<usize> = (0..l.ndim())
+        .filter(|a| !c.batch.iter().chain(&c.sum).any(|p| p.0 == *a))
+        .collect();
+    let right: Vec<usize> = (0..r.ndim())
+        .filter(|a| !c.batch.iter().chain(&c.sum).any(|p| p.1 == *a))
+        .collect();
     let extents: Vec<usize> = c.sum.iter().map(|p| l.shape()[p.0]).collect();
     let total: usize = extents.iter().product();
     build(shape, |i| {
@@ -237,8 +287,13 @@ fn contract(attr: &Attr, l: &ArrayD<f64>, r: &ArrayD<f64>, shape: &[usize]) -> A
         for (k, p) in c.batch.iter().enumerate() {
             (a[p.0], b[p.1]) = (i[k], i[k]);
         }
-        left.iter().enumerate().for_each(|(k, &ax)| a[ax] = i[c.batch.len() + k]);
-        right.iter().enumerate().for_each(|(k, &ax)| b[ax] = i[c.batch.len() + left.len() + k]);
+        left.iter()
+            .enumerate()
+            .for_each(|(k, &ax)| a[ax] = i[c.batch.len() + k]);
+        right
+            .iter()
+            .enumerate()
+            .for_each(|(k, &ax)| b[ax] = i[c.batch.len() + left.len() + k]);
         let mut sum = 0.0;
         for flat in 0..total {
             let mut rest = flat;

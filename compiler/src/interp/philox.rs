@@ -14,8 +14,16 @@ pub fn block(mut c: [u32; 4], mut k: [u32; 2]) -> [u32; 4] {
     for _ in 0..10 {
         let a = 0xd251_1f53_u64 * u64::from(c[0]);
         let b = 0xcd9e_8d57_u64 * u64::from(c[2]);
-        c = [(b >> 32) as u32 ^ c[1] ^ k[0], b as u32, (a >> 32) as u32 ^ c[3] ^ k[1], a as u32];
-        k = [k[0].wrapping_add(0x9e37_79b9), k[1].wrapping_add(0xbb67_ae85)];
+        c = [
+            (b >> 32) as u32 ^ c[1] ^ k[0],
+            b as u32,
+            (a >> 32) as u32 ^ c[3] ^ k[1],
+            a as u32,
+        ];
+        k = [
+            k[0].wrapping_add(0x9e37_79b9),
+            k[1].wrapping_add(0xbb67_ae85),
+        ];
     }
     c
 }
@@ -24,7 +32,10 @@ pub fn block(mut c: [u32; 4], mut k: [u32; 2]) -> [u32; 4] {
 pub fn word(seed: u64, site: u64, step: u64, i: u64) -> u32 {
     let key = mix64(seed.wrapping_add(0x9e37_79b9_7f4a_7c15_u64.wrapping_mul(mix64(site))));
     let b = i >> 2;
-    let out = block([b as u32, (b >> 32) as u32, step as u32, (step >> 32) as u32], [key as u32, (key >> 32) as u32]);
+    let out = block(
+        [b as u32, (b >> 32) as u32, step as u32, (step >> 32) as u32],
+        [key as u32, (key >> 32) as u32],
+    );
     out[(i & 3) as usize]
 }
 
@@ -35,10 +46,19 @@ mod tests {
     /// The known answers published with the generator (Random123, `kat_vectors`).
     #[test]
     fn known_answers() {
-        assert_eq!(block([0; 4], [0; 2]), [0x6627_e8d5, 0xe169_c58d, 0xbc57_ac4c, 0x9b00_dbd8]);
-        assert_eq!(block([u32::MAX; 4], [u32::MAX; 2]), [0x408f_276d, 0x41c8_3b0e, 0xa20b_c7c6, 0x6d54_51fd]);
         assert_eq!(
-            block([0x243f_6a88, 0x85a3_08d3, 0x1319_8a2e, 0x0370_7344], [0xa409_3822, 0x299f_31d0]),
+            block([0; 4], [0; 2]),
+            [0x6627_e8d5, 0xe169_c58d, 0xbc57_ac4c, 0x9b00_dbd8]
+        );
+        assert_eq!(
+            block([u32::MAX; 4], [u32::MAX; 2]),
+            [0x408f_276d, 0x41c8_3b0e, 0xa20b_c7c6, 0x6d54_51fd]
+        );
+        assert_eq!(
+            block(
+                [0x243f_6a88, 0x85a3_08d3, 0x1319_8a2e, 0x0370_7344],
+                [0xa409_3822, 0x299f_31d0]
+            ),
             [0xd16c_fe09, 0x94fd_cceb, 0x5001_e420, 0x2412_6ea1]
         );
     }

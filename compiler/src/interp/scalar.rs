@@ -5,12 +5,24 @@ use crate::ops::Scalar;
 
 /// NaN if either is NaN; equal operands give the first.
 pub fn max(x: f64, y: f64) -> f64 {
-    if x.is_nan() || y.is_nan() { f64::NAN } else if y > x { y } else { x }
+    if x.is_nan() || y.is_nan() {
+        f64::NAN
+    } else if y > x {
+        y
+    } else {
+        x
+    }
 }
 
 /// NaN if either is NaN; equal operands give the first.
 pub fn min(x: f64, y: f64) -> f64 {
-    if x.is_nan() || y.is_nan() { f64::NAN } else if y < x { y } else { x }
+    if x.is_nan() || y.is_nan() {
+        f64::NAN
+    } else if y < x {
+        y
+    } else {
+        x
+    }
 }
 
 /// A scalar function; `from` is the operands' element type, `to` the result's.
@@ -68,7 +80,13 @@ pub fn apply(f: Scalar, x: &[f64], from: DType, to: DType) -> f64 {
         Scalar::And => b(x[0] != 0.0 && x[1] != 0.0),
         Scalar::Or => b(x[0] != 0.0 || x[1] != 0.0),
         Scalar::Not => b(x[0] == 0.0),
-        Scalar::Select => if x[0] != 0.0 { x[1] } else { x[2] },
+        Scalar::Select => {
+            if x[0] != 0.0 {
+                x[1]
+            } else {
+                x[2]
+            }
+        }
         Scalar::Cast => match to {
             DType::F32 | DType::F64 => x[0],
             DType::I32 => f64::from(x[0] as i32),
@@ -120,7 +138,8 @@ fn digamma(mut x: f64) -> f64 {
         x += 1.0;
     }
     let y = 1.0 / (x * x);
-    let series = y * (1.0 / 12.0 - y * (1.0 / 120.0 - y * (1.0 / 252.0 - y * (1.0 / 240.0 - y / 132.0))));
+    let series =
+        y * (1.0 / 12.0 - y * (1.0 / 120.0 - y * (1.0 / 252.0 - y * (1.0 / 240.0 - y / 132.0))));
     shift + x.ln() - 0.5 / x - series
 }
 
@@ -139,5 +158,7 @@ fn trigamma(mut x: f64) -> f64 {
         x += 1.0;
     }
     let y = 1.0 / (x * x);
-    sum + 1.0 / x + y / 2.0 + (1.0 / x) * y * (1.0 / 6.0 - y * (1.0 / 30.0 - y * (1.0 / 42.0 - y / 30.0)))
+    sum + 1.0 / x
+        + y / 2.0
+        + (1.0 / x) * y * (1.0 / 6.0 - y * (1.0 / 30.0 - y * (1.0 / 42.0 - y / 30.0)))
 }

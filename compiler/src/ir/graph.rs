@@ -117,7 +117,10 @@ impl Graph {
 
     /// Nodes that have `v` as an operand, with repetition when it is so twice. Guards do not count.
     pub fn users(&self, v: Value) -> Vec<Value> {
-        self.digraph.neighbors(v.index()).map(|n| Value(n.index() as u32)).collect()
+        self.digraph
+            .neighbors(v.index())
+            .map(|n| Value(n.index() as u32))
+            .collect()
     }
 
     /// The petgraph digraph, for algorithms and DOT output.
@@ -149,13 +152,24 @@ impl Graph {
         operands: &[Value],
     ) -> Result<Value, String> {
         let guard = if ops::is_leaf(def) { None } else { self.guard };
-        let key = Key { op: def.name, attr, operands: operands.to_vec(), guard };
+        let key = Key {
+            op: def.name,
+            attr,
+            operands: operands.to_vec(),
+            guard,
+        };
         if let Some(&v) = self.unique.get(&key) {
             return Ok(v);
         }
         let types: Vec<&Type> = operands.iter().map(|&o| self.ty(o)).collect();
         let ty = (def.shape)(&key.attr, &types)?;
-        let node = Node { def, attr: key.attr.clone(), ty, span: self.span, guard };
+        let node = Node {
+            def,
+            attr: key.attr.clone(),
+            ty,
+            span: self.span,
+            guard,
+        };
         let index = self.digraph.add_node(node);
         let v = Value(index.index() as u32);
         for (port, o) in operands.iter().enumerate() {
@@ -169,7 +183,10 @@ impl Graph {
     pub fn add(&mut self, def: &'static OpDef, attr: Attr, operands: &[Value]) -> Value {
         match self.try_add(def, attr, operands) {
             Ok(v) => v,
-            Err(why) => panic!("internal error: `{}` built with wrong shapes: {why}", def.name),
+            Err(why) => panic!(
+                "internal error: `{}` built with wrong shapes: {why}",
+                def.name
+            ),
         }
     }
 
@@ -177,7 +194,10 @@ impl Graph {
     pub fn input(&mut self, name: impl Into<String>, ty: Type) -> Value {
         let position = self.inputs.len() as u32;
         let value = self.add(&ops::INPUT, Attr::Input(position, ty), &[]);
-        self.inputs.push(Input { name: name.into(), value });
+        self.inputs.push(Input {
+            name: name.into(),
+            value,
+        });
         value
     }
 

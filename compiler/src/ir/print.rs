@@ -8,7 +8,9 @@ use std::fmt::Write;
 pub fn live(g: &Graph) -> Vec<Value> {
     let mut used = vec![false; g.len()];
     g.outputs.iter().for_each(|o| used[o.1.0 as usize] = true);
-    g.inputs.iter().for_each(|i| used[i.value.0 as usize] = true);
+    g.inputs
+        .iter()
+        .for_each(|i| used[i.value.0 as usize] = true);
     for v in g.values().rev() {
         if used[v.0 as usize] {
             for o in g.operands(v).iter().chain(&g.node(v).guard) {
@@ -26,10 +28,17 @@ pub fn print(g: &Graph) -> String {
     let mut out = String::new();
     for &v in &nodes {
         let node = g.node(v);
-        let operands: Vec<String> = g.operands(v).iter().map(|o| format!("%{}", number[o])).collect();
+        let operands: Vec<String> = g
+            .operands(v)
+            .iter()
+            .map(|o| format!("%{}", number[o]))
+            .collect();
         let _ = write!(out, "%{} = {}", number[&v], node.def.name);
         let attr = match &node.attr {
-            Attr::Input(i, _) => g.inputs.get(*i as usize).map_or(String::new(), |i| format!(" \"{}\"", i.name)),
+            Attr::Input(i, _) => g
+                .inputs
+                .get(*i as usize)
+                .map_or(String::new(), |i| format!(" \"{}\"", i.name)),
             attr => attr_text(attr),
         };
         out += &attr;
@@ -51,7 +60,9 @@ pub fn print(g: &Graph) -> String {
 /// An attribute, with a leading space, or nothing.
 pub fn attr_text(attr: &Attr) -> String {
     match attr {
-        Attr::None | Attr::Id(_) | Attr::Shape(_) | Attr::DType(_) | Attr::Placeholder(..) => String::new(),
+        Attr::None | Attr::Id(_) | Attr::Shape(_) | Attr::DType(_) | Attr::Placeholder(..) => {
+            String::new()
+        }
         Attr::Input(i, _) => format!(" {i}"),
         Attr::Fill(Literal::Real(x), _) => format!(" {x:?}"),
         Attr::Fill(Literal::Int(i), _) => format!(" {i}"),
@@ -73,7 +84,10 @@ pub fn attr_text(attr: &Attr) -> String {
         Attr::Scatter { axis, extent } => format!("[axis {axis} of {extent}]"),
         Attr::Contract(c) => {
             let pairs = |p: &[(usize, usize)]| {
-                p.iter().map(|(i, j)| format!("{i}-{j}")).collect::<Vec<_>>().join(" ")
+                p.iter()
+                    .map(|(i, j)| format!("{i}-{j}"))
+                    .collect::<Vec<_>>()
+                    .join(" ")
             };
             if c.batch.is_empty() {
                 format!("[{}]", pairs(&c.sum))
@@ -89,11 +103,16 @@ pub fn attr_text(attr: &Attr) -> String {
 /// The graph in Graphviz's language.
 pub fn dot(g: &Graph) -> String {
     let nodes = live(g);
-    let mut out = String::from("digraph step {\n  rankdir=TB;\n  node [shape=box, fontname=\"monospace\"];\n");
+    let mut out = String::from(
+        "digraph step {\n  rankdir=TB;\n  node [shape=box, fontname=\"monospace\"];\n",
+    );
     for &v in &nodes {
         let node = g.node(v);
         let name = match &node.attr {
-            Attr::Input(i, _) => g.inputs.get(*i as usize).map_or("input".into(), |i| i.name.clone()),
+            Attr::Input(i, _) => g
+                .inputs
+                .get(*i as usize)
+                .map_or("input".into(), |i| i.name.clone()),
             attr => format!("{}{}", node.def.name, attr_text(attr)),
         };
         let label = format!("{name}\\n{}", node.ty).replace('"', "'");
@@ -104,7 +123,11 @@ pub fn dot(g: &Graph) -> String {
     }
     for (i, (name, v)) in g.outputs.iter().enumerate() {
         let name = name.replace('"', "'");
-        let _ = writeln!(out, "  o{i} [label=\"{name}\", shape=ellipse];\n  n{} -> o{i};", v.0);
+        let _ = writeln!(
+            out,
+            "  o{i} [label=\"{name}\", shape=ellipse];\n  n{} -> o{i};",
+            v.0
+        );
     }
     out += "}\n";
     out

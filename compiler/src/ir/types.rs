@@ -53,11 +53,17 @@ pub struct Type {
 
 impl Type {
     pub fn new(dtype: DType, shape: impl Into<Shape>) -> Self {
-        Self { dtype, shape: shape.into() }
+        Self {
+            dtype,
+            shape: shape.into(),
+        }
     }
 
     pub fn scalar(dtype: DType) -> Self {
-        Self { dtype, shape: Vec::new() }
+        Self {
+            dtype,
+            shape: Vec::new(),
+        }
     }
 
     pub fn rank(&self) -> usize {
@@ -165,24 +171,44 @@ pub enum Attr {
     /// `reshape`: the result's shape.
     Shape(Shape),
     /// `iota`: the index along `axis`, as an int tensor of the given shape.
-    Iota { shape: Shape, axis: usize },
+    Iota {
+        shape: Shape,
+        axis: usize,
+    },
     /// Reductions: the axes that go away, ascending. `flip`: the axes that are reversed.
     Axes(Vec<usize>),
     /// `transpose`: result axis `i` is operand axis `perm[i]`.
     Perm(Vec<usize>),
     /// `broadcast`: operand axis `i` becomes result axis `axes[i]` (ascending); the other result axes repeat.
-    Broadcast { shape: Shape, axes: Vec<usize> },
+    Broadcast {
+        shape: Shape,
+        axes: Vec<usize>,
+    },
     /// `slice`: per axis, `start..stop` by `step` (step at least 1).
-    Slice { start: Vec<usize>, stop: Vec<usize>, step: Vec<usize> },
+    Slice {
+        start: Vec<usize>,
+        stop: Vec<usize>,
+        step: Vec<usize>,
+    },
     /// `pad`: per axis, zeros before, after, and between neighbours (the transpose of `slice`).
-    Pad { low: Vec<usize>, high: Vec<usize>, between: Vec<usize> },
+    Pad {
+        low: Vec<usize>,
+        high: Vec<usize>,
+        between: Vec<usize>,
+    },
     /// `concat`, `cumsum`, `argmax`, `gather`: the axis meant.
     Axis(usize),
     /// `scatter_add`: the axis and its extent in the result.
-    Scatter { axis: usize, extent: usize },
+    Scatter {
+        axis: usize,
+        extent: usize,
+    },
     Contract(Contract),
     /// `random_bits`: the site's key and the result's shape. Element `i` (row-major) is word `i` of the site's stream.
-    Draw { site: u64, shape: Shape },
+    Draw {
+        site: u64,
+        shape: Shape,
+    },
     /// `site`: the number of a site record kept beside the graph, and the site's type.
     Site(u32, Type),
 }

@@ -24,17 +24,29 @@ pub fn verify(g: &Graph) -> Result<(), String> {
         let types: Vec<_> = operands.iter().map(|&o| g.ty(o)).collect();
         match (node.def.shape)(&node.attr, &types) {
             Ok(ty) if ty == node.ty => {}
-            Ok(ty) => return Err(format!("{v:?} `{name}` has type {} instead of {ty}", node.ty)),
+            Ok(ty) => {
+                return Err(format!(
+                    "{v:?} `{name}` has type {} instead of {ty}",
+                    node.ty
+                ));
+            }
             Err(why) => return Err(format!("{v:?} `{name}`: {why}")),
         }
         if let Some(c) = node.guard {
             let t = g.ty(c);
-            if t.dtype != DType::Bool || !node.ty.shape.starts_with(&t.shape) && node.ty.rank() > 0 && t.rank() > 0 && false {
+            if t.dtype != DType::Bool
+                || !node.ty.shape.starts_with(&t.shape)
+                    && node.ty.rank() > 0
+                    && t.rank() > 0
+                    && false
+            {
                 return Err(format!("{v:?} `{name}` has a guard of type {t}"));
             }
         }
         if let Attr::Input(i, _) = &node.attr
-            && g.inputs.get(*i as usize).is_none_or(|input| input.value != v)
+            && g.inputs
+                .get(*i as usize)
+                .is_none_or(|input| input.value != v)
         {
             return Err(format!("{v:?} is not the input it says it is"));
         }

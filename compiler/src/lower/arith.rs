@@ -22,12 +22,23 @@ impl Session {
             DType::I32 => Literal::Int(x as i64),
             DType::Bool => Literal::Bool(x != 0.0),
         };
-        self.ctx.graph.fill(literal, Type::new(dtype, shape.to_vec()))
+        self.ctx
+            .graph
+            .fill(literal, Type::new(dtype, shape.to_vec()))
     }
 
     /// Adds a node; a shape rule's refusal becomes a diagnostic.
-    pub(super) fn op(&mut self, def: &'static OpDef, attr: Attr, xs: &[Value], span: Span) -> R<Value> {
-        self.ctx.graph.try_add(def, attr, xs).map_err(|why| Box::new(self.err("E0301", why, span)))
+    pub(super) fn op(
+        &mut self,
+        def: &'static OpDef,
+        attr: Attr,
+        xs: &[Value],
+        span: Span,
+    ) -> R<Value> {
+        self.ctx
+            .graph
+            .try_add(def, attr, xs)
+            .map_err(|why| Box::new(self.err("E0301", why, span)))
     }
 
     /// A scalar repeated to a shape.
@@ -35,7 +46,10 @@ impl Session {
         if shape.is_empty() {
             return x;
         }
-        let attr = Attr::Broadcast { shape: shape.to_vec(), axes: vec![] };
+        let attr = Attr::Broadcast {
+            shape: shape.to_vec(),
+            axes: vec![],
+        };
         self.ctx.graph.add(&ops::BROADCAST, attr, &[x])
     }
 
@@ -45,7 +59,10 @@ impl Session {
         if rank == shape.len() {
             return x;
         }
-        let attr = Attr::Broadcast { shape: shape.to_vec(), axes: (0..rank).collect() };
+        let attr = Attr::Broadcast {
+            shape: shape.to_vec(),
+            axes: (0..rank).collect(),
+        };
         self.ctx.graph.add(&ops::BROADCAST, attr, &[x])
     }
 
@@ -54,7 +71,10 @@ impl Session {
         let ty = self.ctx.graph.ty(x).clone();
         let mut shape = vec![n];
         shape.extend(&ty.shape);
-        let attr = Attr::Broadcast { shape, axes: (1..=ty.rank()).collect() };
+        let attr = Attr::Broadcast {
+            shape,
+            axes: (1..=ty.rank()).collect(),
+        };
         self.ctx.graph.add(&ops::BROADCAST, attr, &[x])
     }
 
@@ -87,7 +107,11 @@ impl Session {
                     _ => {
                         let word = if op == UnaryOp::Neg { "`-`" } else { "`not`" };
                         let ty = self.ctx.graph.ty(x).to_string();
-                        return Err(Box::new(self.err("E0302", format!("{word} of a `{ty}`"), span)));
+                        return Err(Box::new(self.err(
+                            "E0302",
+                            format!("{word} of a `{ty}`"),
+                            span,
+                        )));
                     }
                 };
                 Ok(Val::Tensor(self.op(def, Attr::None, &[x], span)?))
@@ -95,7 +119,15 @@ impl Session {
         }
     }
 
-    pub(super) fn binary(&mut self, op: BinaryOp, a: Val, b: Val, span: Span, sa: Span, sb: Span) -> R<Val> {
+    pub(super) fn binary(
+        &mut self,
+        op: BinaryOp,
+        a: Val,
+        b: Val,
+        span: Span,
+        sa: Span,
+        sb: Span,
+    ) -> R<Val> {
         if Self::is_number(&a)
             && Self::is_number(&b)
             && let Some(v) = self.binary_static(op, &a, &b, span)?
@@ -107,7 +139,9 @@ impl Session {
         {
             return Ok(Val::Bool((x == y) == (op == BinaryOp::Eq)));
         }
-        if matches!(a, Val::Record(_) | Val::Tuple(_)) || matches!(b, Val::Record(_) | Val::Tuple(_)) {
+        if matches!(a, Val::Record(_) | Val::Tuple(_))
+            || matches!(b, Val::Record(_) | Val::Tuple(_))
+        {
             return self.binary_record(op, a, b, span, sa, sb);
         }
         if op == BinaryOp::MatMul {
@@ -118,14 +152,23 @@ impl Session {
         let (tx, ty) = (self.ctx.graph.ty(x).clone(), self.ctx.graph.ty(y).clone());
         if tx.dtype != ty.dtype {
             let hint = match (tx.dtype, ty.dtype) {
-                (DType::I32, t) | (t, DType::I32) if t.is_real() => "convert the integers: `real(n)`",
-                (DType::Bool, t) | (t, DType::Bool) if t.is_real() => "convert the truth values: `real(b)`",
+                (DType::I32, t) | (t, DType::I32) if t.is_real() => {
+                    "convert the integers: `real(n)`"
+                }
+                (DType::Bool, t) | (t, DType::Bool) if t.is_real() => {
+                    "convert the truth values: `real(b)`"
+                }
                 _ => "convert one side: `real(..)`, `int(..)`, `f32(..)`, `f64(..)`",
             };
             return Err(Box::new(
-                self.err_at("E0302", "the two sides have different element types", sa, format!("this is `{tx}`"))
-                    .label(sb, format!("this is `{ty}`"))
-                    .hint(hint),
+                self.err_at(
+                    "E0302",
+                    "the two sides have different element types",
+                    sa,
+                    format!("this is `{tx}`"),
+                )
+                .label(sb, format!("this is `{ty}`"))
+                .hint(hint),
             ));
         }
         let (x, y) = match (tx.rank(), ty.rank()) {
@@ -139,9 +182,14 @@ impl Session {
                     "nothing stretches silently; go over the rows: `for r in x { r + y }`"
                 };
                 return Err(Box::new(
-                    self.err_at("E0303", "the two sides have different shapes", sa, format!("this is `{tx}`"))
-                        .label(sb, format!("this is `{ty}`"))
-                        .hint(hint),
+                    self.err_at(
+                        "E0303",
+                        "the two sides have different shapes",
+                        sa,
+                        format!("this is `{tx}`"),
+                    )
+                    .label(sb, format!("this is `{ty}`"))
+                    .hint(hint),
                 ));
             }
         };
@@ -162,7 +210,11 @@ impl Session {
             BinaryOp::And if tx.dtype == DType::Bool => (&ops::AND, x, y),
             BinaryOp::Or if tx.dtype == DType::Bool => (&ops::OR, x, y),
             _ => {
-                let mut r = self.err("E0302", format!("this operation is not defined on `{tx}`"), span);
+                let mut r = self.err(
+                    "E0302",
+                    format!("this operation is not defined on `{tx}`"),
+                    span,
+                );
                 if op == BinaryOp::Div && int {
                     r = r.hint("`/` is for reals: write `real(a) / real(b)`, or `div(a, b)` for the whole part");
                 }
@@ -174,9 +226,11 @@ impl Session {
 
     /// Gives compile-time numbers the element type of the other side.
     fn promote(&mut self, a: Val, b: Val, sa: Span, sb: Span) -> R<(Value, Value)> {
-        let fits = |v: &Val, d: DType| matches!(v, Val::Int(_)) && d != DType::Bool
-            || matches!(v, Val::Real(_)) && d.is_real()
-            || matches!(v, Val::Bool(_)) && d == DType::Bool;
+        let fits = |v: &Val, d: DType| {
+            matches!(v, Val::Int(_)) && d != DType::Bool
+                || matches!(v, Val::Real(_)) && d.is_real()
+                || matches!(v, Val::Bool(_)) && d == DType::Bool
+        };
         if Self::is_number(&a) && !Self::is_number(&b) {
             let y = self.force(&b, sb)?;
             let d = self.ctx.graph.ty(y).dtype;
@@ -219,15 +273,20 @@ impl Session {
                 B::Ge => return Ok(Some(Val::Bool(x >= y))),
                 B::Div => {
                     return Err(Box::new(
-                        self.err("E0302", "`/` of two integers", span)
-                            .hint("write `1.0 / 3.0` for a real, or `div(a, b)` for the whole part"),
+                        self.err("E0302", "`/` of two integers", span).hint(
+                            "write `1.0 / 3.0` for a real, or `div(a, b)` for the whole part",
+                        ),
                     ));
                 }
                 _ => return Ok(None),
             };
             return match checked {
                 Some(v) => Ok(Some(Val::Int(v))),
-                None => Err(Box::new(self.err("E0304", "this integer does not fit in 64 bits", span))),
+                None => Err(Box::new(self.err(
+                    "E0304",
+                    "this integer does not fit in 64 bits",
+                    span,
+                ))),
             };
         }
         let number = |v: &Val| match v {
@@ -235,7 +294,9 @@ impl Session {
             Val::Real(x) => Some(*x),
             _ => None,
         };
-        let (Some(x), Some(y)) = (number(a), number(b)) else { return Ok(None) };
+        let (Some(x), Some(y)) = (number(a), number(b)) else {
+            return Ok(None);
+        };
         Ok(Some(match op {
             B::Add => Val::Real(x + y),
             B::Sub => Val::Real(x - y),
@@ -253,8 +314,19 @@ impl Session {
     }
 
     /// Leaf by leaf, for `+`, `-`, and `*` and `/` by a scalar.
-    fn binary_record(&mut self, op: BinaryOp, a: Val, b: Val, span: Span, sa: Span, sb: Span) -> R<Val> {
-        if !matches!(op, BinaryOp::Add | BinaryOp::Sub | BinaryOp::Mul | BinaryOp::Div) {
+    fn binary_record(
+        &mut self,
+        op: BinaryOp,
+        a: Val,
+        b: Val,
+        span: Span,
+        sa: Span,
+        sb: Span,
+    ) -> R<Val> {
+        if !matches!(
+            op,
+            BinaryOp::Add | BinaryOp::Sub | BinaryOp::Mul | BinaryOp::Div
+        ) {
             return Err(Box::new(
                 self.err("E0302", "this operation is not defined on records", span)
                     .hint("take the fields you mean: `r.x`"),
@@ -262,31 +334,49 @@ impl Session {
         }
         match (&a, &b) {
             (Val::Record(x), Val::Record(y)) => {
-                let names = |r: &[(Rc<str>, Val)]| r.iter().map(|f| f.0.to_string()).collect::<Vec<_>>();
+                let names =
+                    |r: &[(Rc<str>, Val)]| r.iter().map(|f| f.0.to_string()).collect::<Vec<_>>();
                 if x.len() != y.len() || x.iter().zip(y.iter()).any(|(f, g)| f.0 != g.0) {
-                    let (l, r) = (super::resolve::listed(&names(x)), super::resolve::listed(&names(y)));
+                    let (l, r) = (
+                        super::resolve::listed(&names(x)),
+                        super::resolve::listed(&names(y)),
+                    );
                     return Err(Box::new(
-                        self.err_at("E0305", "the two records have different fields", sa, format!("this has {l}"))
-                            .label(sb, format!("this has {r}")),
+                        self.err_at(
+                            "E0305",
+                            "the two records have different fields",
+                            sa,
+                            format!("this has {l}"),
+                        )
+                        .label(sb, format!("this has {r}")),
                     ));
                 }
                 let mut out = Vec::new();
                 for (f, g) in x.iter().zip(y.iter()) {
-                    out.push((f.0.clone(), self.binary(op, f.1.clone(), g.1.clone(), span, sa, sb)?));
+                    out.push((
+                        f.0.clone(),
+                        self.binary(op, f.1.clone(), g.1.clone(), span, sa, sb)?,
+                    ));
                 }
                 Ok(Val::record(out))
             }
             (Val::Record(x), _) => {
                 let mut out = Vec::new();
                 for (n, v) in x.iter() {
-                    out.push((n.clone(), self.binary(op, v.clone(), b.clone(), span, sa, sb)?));
+                    out.push((
+                        n.clone(),
+                        self.binary(op, v.clone(), b.clone(), span, sa, sb)?,
+                    ));
                 }
                 Ok(Val::record(out))
             }
             (_, Val::Record(y)) => {
                 let mut out = Vec::new();
                 for (n, v) in y.iter() {
-                    out.push((n.clone(), self.binary(op, a.clone(), v.clone(), span, sa, sb)?));
+                    out.push((
+                        n.clone(),
+                        self.binary(op, a.clone(), v.clone(), span, sa, sb)?,
+                    ));
                 }
                 Ok(Val::record(out))
             }
@@ -312,16 +402,31 @@ impl Session {
                 Ok(Val::tuple(out))
             }
             _ => Err(Box::new(
-                self.err_at("E0305", "the two sides do not match", sa, format!("this is {}", a.kind()))
-                    .label(sb, format!("this is {}", b.kind())),
+                self.err_at(
+                    "E0305",
+                    "the two sides do not match",
+                    sa,
+                    format!("this is {}", a.kind()),
+                )
+                .label(sb, format!("this is {}", b.kind())),
             )),
         }
     }
 
     /// `x @ y` for a vector or matrix on either side.
-    pub(super) fn matmul(&mut self, x: Value, y: Value, span: Span, sa: Span, sb: Span) -> R<Value> {
+    pub(super) fn matmul(
+        &mut self,
+        x: Value,
+        y: Value,
+        span: Span,
+        sa: Span,
+        sb: Span,
+    ) -> R<Value> {
         let (tx, ty) = (self.ctx.graph.ty(x).clone(), self.ctx.graph.ty(y).clone());
-        let ok = matches!(tx.rank(), 1 | 2) && matches!(ty.rank(), 1 | 2) && tx.dtype == ty.dtype && tx.dtype.is_real();
+        let ok = matches!(tx.rank(), 1 | 2)
+            && matches!(ty.rank(), 1 | 2)
+            && tx.dtype == ty.dtype
+            && tx.dtype.is_real();
         if !ok || tx.shape[tx.rank() - 1] != ty.shape[0] {
             return Err(Box::new(
                 self.err_at("E0306", "the sides of `@` do not fit", sa, format!("this is `{tx}`"))
@@ -329,18 +434,32 @@ impl Session {
                     .hint("`@` sums over the last axis of the left and the first of the right; rows of a batch come from `for`"),
             ));
         }
-        let c = Contract { batch: vec![], sum: vec![(tx.rank() - 1, 0)] };
+        let c = Contract {
+            batch: vec![],
+            sum: vec![(tx.rank() - 1, 0)],
+        };
         self.op(&ops::CONTRACT, Attr::Contract(c), &[x, y], span)
     }
 
     pub(super) fn transpose(&mut self, x: Value, span: Span) -> R<Val> {
         let rank = self.ctx.graph.ty(x).rank();
         let perm: Vec<usize> = (0..rank).rev().collect();
-        Ok(Val::Tensor(self.op(&ops::TRANSPOSE, Attr::Perm(perm), &[x], span)?))
+        Ok(Val::Tensor(self.op(
+            &ops::TRANSPOSE,
+            Attr::Perm(perm),
+            &[x],
+            span,
+        )?))
     }
 
     /// `x[i, a..b]`
-    pub(super) fn eval_index(&mut self, x: &'static Expr, args: &'static [IndexArg], env: &Env, span: Span) -> R<Val> {
+    pub(super) fn eval_index(
+        &mut self,
+        x: &'static Expr,
+        args: &'static [IndexArg],
+        env: &Env,
+        span: Span,
+    ) -> R<Val> {
         let v = self.eval(x, env)?;
         match &v {
             Val::List(items) | Val::Tuple(items) => {
@@ -359,19 +478,30 @@ impl Session {
             }
             Val::NetStack(items) => {
                 let [IndexArg::At(i)] = args else {
-                    return Err(Box::new(self.err("E0307", "a stack of nets takes one index", span)));
+                    return Err(Box::new(self.err(
+                        "E0307",
+                        "a stack of nets takes one index",
+                        span,
+                    )));
                 };
                 let i = self.eval_int(i, env)?;
                 return match items.iter().find(|m| m.0 == i) {
                     Some(m) => Ok(m.1.clone()),
-                    None => Err(Box::new(self.err("E0307", format!("there is no member {i}"), span))),
+                    None => Err(Box::new(self.err(
+                        "E0307",
+                        format!("there is no member {i}"),
+                        span,
+                    ))),
                 };
             }
             Val::Record(fields) => {
                 let mut out = Vec::new();
                 for (n, f) in fields.iter() {
                     let t = self.force(f, span)?;
-                    out.push((n.clone(), Val::Tensor(self.index_tensor(t, args, env, span)?)));
+                    out.push((
+                        n.clone(),
+                        Val::Tensor(self.index_tensor(t, args, env, span)?),
+                    ));
                 }
                 return Ok(Val::record(out));
             }
@@ -381,7 +511,13 @@ impl Session {
         Ok(Val::Tensor(self.index_tensor(t, args, env, span)?))
     }
 
-    fn index_tensor(&mut self, mut t: Value, args: &'static [IndexArg], env: &Env, span: Span) -> R<Value> {
+    fn index_tensor(
+        &mut self,
+        mut t: Value,
+        args: &'static [IndexArg],
+        env: &Env,
+        span: Span,
+    ) -> R<Value> {
         let shape = self.ctx.graph.ty(t).shape.clone();
         if args.len() > shape.len() {
             let ty = self.ctx.graph.ty(t).to_string();
@@ -406,7 +542,8 @@ impl Session {
                     }
                     Val::Real(_) => {
                         return Err(Box::new(
-                            self.err("E0307", "an index is an integer", e.span).hint("write `int(x)`"),
+                            self.err("E0307", "an index is an integer", e.span)
+                                .hint("write `int(x)`"),
                         ));
                     }
                     Val::Range(a, b) => {
@@ -418,18 +555,36 @@ impl Session {
                         let ty = self.ctx.graph.ty(i).clone();
                         if ty.dtype != DType::I32 {
                             return Err(Box::new(
-                                self.err("E0307", format!("an index is an integer, not `{ty}`"), e.span)
-                                    .hint("write `int(x)`, or one_hot for a derivative"),
+                                self.err(
+                                    "E0307",
+                                    format!("an index is an integer, not `{ty}`"),
+                                    e.span,
+                                )
+                                .hint("write `int(x)`, or one_hot for a derivative"),
                             ));
                         }
                         t = self.op(&ops::GATHER, Attr::Axis(axis), &[t, i], span)?;
                         axis += ty.rank();
                     }
                 },
-                IndexArg::Slice { start, stop, step, span } => {
-                    let a = match start { Some(e) => self.eval_int(e, env)?, None => 0 };
-                    let b = match stop { Some(e) => self.eval_int(e, env)?, None => extent as i64 };
-                    let k = match step { Some(e) => self.eval_int(e, env)?, None => 1 };
+                IndexArg::Slice {
+                    start,
+                    stop,
+                    step,
+                    span,
+                } => {
+                    let a = match start {
+                        Some(e) => self.eval_int(e, env)?,
+                        None => 0,
+                    };
+                    let b = match stop {
+                        Some(e) => self.eval_int(e, env)?,
+                        None => extent as i64,
+                    };
+                    let k = match step {
+                        Some(e) => self.eval_int(e, env)?,
+                        None => 1,
+                    };
                     t = self.slice_checked(t, axis, a, b, k, *span)?;
                     axis += 1;
                 }
@@ -438,7 +593,15 @@ impl Session {
         Ok(t)
     }
 
-    fn slice_checked(&mut self, t: Value, axis: usize, a: i64, b: i64, k: i64, span: Span) -> R<Value> {
+    fn slice_checked(
+        &mut self,
+        t: Value,
+        axis: usize,
+        a: i64,
+        b: i64,
+        k: i64,
+        span: Span,
+    ) -> R<Value> {
         let n = self.ctx.graph.ty(t).shape[axis] as i64;
         let (a, b) = (if a < 0 { a + n } else { a }, if b < 0 { b + n } else { b });
         if a < 0 || b > n || a > b || k < 1 {
@@ -448,7 +611,15 @@ impl Session {
         self.slice_axis(t, axis, a as usize, b as usize, k as usize, span)
     }
 
-    pub(super) fn slice_axis(&mut self, t: Value, axis: usize, a: usize, b: usize, k: usize, span: Span) -> R<Value> {
+    pub(super) fn slice_axis(
+        &mut self,
+        t: Value,
+        axis: usize,
+        a: usize,
+        b: usize,
+        k: usize,
+        span: Span,
+    ) -> R<Value> {
         let shape = self.ctx.graph.ty(t).shape.clone();
         let mut start = vec![0; shape.len()];
         let mut stop = shape.clone();

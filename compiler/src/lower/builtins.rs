@@ -35,21 +35,82 @@ const UNARY: &[(&str, &OpDef)] = &[
 
 /// The other functions.
 const OTHERS: &[&str] = &[
-    "max", "min", "sum", "mean", "prod", "any", "all", "argmax", "cumsum", "dot", "reshape", "transpose",
-    "concat", "stack", "halves", "flatten_rows", "zeros", "ones", "full", "zeros_like", "ones_like", "zeros_int",
-    "falses", "trues", "shape", "len", "rank", "size", "real", "int", "bool", "f32", "f64", "one_hot", "gather",
-    "rand", "stop", "tangent", "grad", "value_and_grad", "jvp", "vjp", "hvp", "sample", "logdensity", "plug_in",
-    "map", "split", "close", "grid", "is_finite", "div", "mod", "pow", "flip", "pad", "constant_schedule", "provided",
-    "flatten", "assume_smooth", "iota",
+    "max",
+    "min",
+    "sum",
+    "mean",
+    "prod",
+    "any",
+    "all",
+    "argmax",
+    "cumsum",
+    "dot",
+    "reshape",
+    "transpose",
+    "concat",
+    "stack",
+    "halves",
+    "flatten_rows",
+    "zeros",
+    "ones",
+    "full",
+    "zeros_like",
+    "ones_like",
+    "zeros_int",
+    "falses",
+    "trues",
+    "shape",
+    "len",
+    "rank",
+    "size",
+    "real",
+    "int",
+    "bool",
+    "f32",
+    "f64",
+    "one_hot",
+    "gather",
+    "rand",
+    "stop",
+    "tangent",
+    "grad",
+    "value_and_grad",
+    "jvp",
+    "vjp",
+    "hvp",
+    "sample",
+    "logdensity",
+    "plug_in",
+    "map",
+    "split",
+    "close",
+    "grid",
+    "is_finite",
+    "div",
+    "mod",
+    "pow",
+    "flip",
+    "pad",
+    "constant_schedule",
+    "provided",
+    "flatten",
+    "assume_smooth",
+    "iota",
 ];
 
 /// All names that are built in.
 pub fn names() -> impl Iterator<Item = &'static str> {
-    UNARY.iter().map(|u| u.0).chain(OTHERS.iter().copied()).chain(CONSTANTS.iter().copied())
+    UNARY
+        .iter()
+        .map(|u| u.0)
+        .chain(OTHERS.iter().copied())
+        .chain(CONSTANTS.iter().copied())
 }
 
-const CONSTANTS: &[&str] =
-    &["pi", "inf", "nan", "none", "drop", "positive", "unit", "natural", "simplex", "ordered", "interval"];
+const CONSTANTS: &[&str] = &[
+    "pi", "inf", "nan", "none", "drop", "positive", "unit", "natural", "simplex", "ordered",
+    "interval",
+];
 
 /// The value of a built-in name.
 pub fn constant(name: &str) -> Option<Val> {
@@ -60,7 +121,11 @@ pub fn constant(name: &str) -> Option<Val> {
         "none" => Val::Missing,
         "drop" => Val::Str(rc("drop")),
         _ => {
-            let found = UNARY.iter().map(|u| u.0).chain(OTHERS.iter().copied()).find(|n| *n == name)?;
+            let found = UNARY
+                .iter()
+                .map(|u| u.0)
+                .chain(OTHERS.iter().copied())
+                .find(|n| *n == name)?;
             Val::Builtin(found)
         }
     })
@@ -80,8 +145,16 @@ impl Args {
 }
 
 impl Session {
-    pub(super) fn call_builtin(&mut self, name: &'static str, args: Vec<Given>, span: Span) -> R<Val> {
-        let mut a = Args { positional: vec![], named: vec![] };
+    pub(super) fn call_builtin(
+        &mut self,
+        name: &'static str,
+        args: Vec<Given>,
+        span: Span,
+    ) -> R<Val> {
+        let mut a = Args {
+            positional: vec![],
+            named: vec![],
+        };
         for (n, v) in args {
             match n {
                 Some(n) => a.named.push((n, v)),
@@ -138,12 +211,20 @@ impl Session {
                 let (x, y) = self.two(name, a, span)?;
                 if let (Val::Int(p), Val::Int(q)) = (&x, &y) {
                     if *q == 0 {
-                        return Err(Box::new(self.err("E0304", "a division of integers by zero", span)));
+                        return Err(Box::new(self.err(
+                            "E0304",
+                            "a division of integers by zero",
+                            span,
+                        )));
                     }
                     let floor = p.div_euclid(*q) - i64::from(*q < 0 && p.rem_euclid(*q) != 0);
                     return Ok(Val::Int(if name == "div" { floor } else { p - q * floor }));
                 }
-                let def = if name == "div" { &ops::INT_DIV } else { &ops::MOD };
+                let def = if name == "div" {
+                    &ops::INT_DIV
+                } else {
+                    &ops::MOD
+                };
                 self.map_binary(def, x, y, span)
             }
             "sum" | "mean" | "prod" | "max" | "min" | "any" | "all" => self.reduce(name, a, span),
@@ -155,12 +236,18 @@ impl Session {
                     Some(v) => self.axis(&v, rank, span)?,
                     None if rank == 1 => 0,
                     None => {
-                        return Err(Box::new(
-                            self.err("E0201", format!("`{name}` of a tensor of rank {rank} needs `axis:`"), span),
-                        ));
+                        return Err(Box::new(self.err(
+                            "E0201",
+                            format!("`{name}` of a tensor of rank {rank} needs `axis:`"),
+                            span,
+                        )));
                     }
                 };
-                let def = if name == "argmax" { &ops::ARGMAX } else { &ops::CUMSUM };
+                let def = if name == "argmax" {
+                    &ops::ARGMAX
+                } else {
+                    &ops::CUMSUM
+                };
                 Ok(Val::Tensor(self.op(def, Attr::Axis(axis), &[x], span)?))
             }
             "dot" => {
@@ -178,7 +265,9 @@ impl Session {
                     let c = Attr::Contract(Contract { batch: vec![], sum });
                     let d = Val::Tensor(self.op(&ops::CONTRACT, c, &[*p, *q], span)?);
                     total = Some(match total {
-                        Some(t) => self.binary(mlc_grammar::ast::BinaryOp::Add, t, d, span, span, span)?,
+                        Some(t) => {
+                            self.binary(mlc_grammar::ast::BinaryOp::Add, t, d, span, span, span)?
+                        }
                         None => d,
                     });
                 }
@@ -186,7 +275,11 @@ impl Session {
             }
             "reshape" => {
                 let Some((x, dims)) = a.positional.split_first() else {
-                    return Err(Box::new(self.err("E0201", "`reshape` takes a tensor and sizes", span)));
+                    return Err(Box::new(self.err(
+                        "E0201",
+                        "`reshape` takes a tensor and sizes",
+                        span,
+                    )));
                 };
                 let (x, dims) = (x.clone(), dims.to_vec());
                 let shape = self.dims(&dims, span)?;
@@ -194,10 +287,19 @@ impl Session {
                 let ty = self.ctx.graph.ty(t).clone();
                 if ty.len() != shape.iter().product::<usize>() {
                     let want = Type::new(ty.dtype, shape);
-                    let title = format!("a `{ty}` has {} elements, and `{want}` has {}", ty.len(), want.len());
+                    let title = format!(
+                        "a `{ty}` has {} elements, and `{want}` has {}",
+                        ty.len(),
+                        want.len()
+                    );
                     return Err(Box::new(self.err("E0313", title, span)));
                 }
-                Ok(Val::Tensor(self.op(&ops::RESHAPE, Attr::Shape(shape), &[t], span)?))
+                Ok(Val::Tensor(self.op(
+                    &ops::RESHAPE,
+                    Attr::Shape(shape),
+                    &[t],
+                    span,
+                )?))
             }
             "transpose" => {
                 let v = self.one(name, a, span)?;
@@ -222,7 +324,12 @@ impl Session {
                     Some(v) => self.axis(&v, rank, span)?,
                     None => 0,
                 };
-                Ok(Val::Tensor(self.op(&ops::CONCAT, Attr::Axis(axis), &parts, span)?))
+                Ok(Val::Tensor(self.op(
+                    &ops::CONCAT,
+                    Attr::Axis(axis),
+                    &parts,
+                    span,
+                )?))
             }
             "stack" => {
                 let v = self.one(name, a, span)?;
@@ -240,9 +347,12 @@ impl Session {
                         let rank = self.ctx.graph.ty(first).rank();
                         Ok(Val::Tensor(self.stack_values(&items, rank, span)?))
                     }
-                    Val::List(items) if !items.is_empty() => Ok(Val::Tensor(self.stack_values(items, 0, span)?)),
+                    Val::List(items) if !items.is_empty() => {
+                        Ok(Val::Tensor(self.stack_values(items, 0, span)?))
+                    }
                     other => {
-                        let title = format!("`stack` takes a record or a list, not {}", other.kind());
+                        let title =
+                            format!("`stack` takes a record or a list, not {}", other.kind());
                         Err(Box::new(self.err("E0200", title, span)))
                     }
                 }
@@ -268,10 +378,19 @@ impl Session {
                 let t = self.force(&v, span)?;
                 let ty = self.ctx.graph.ty(t).clone();
                 let Some((&n, rest)) = ty.shape.split_first() else {
-                    return Err(Box::new(self.err("E0313", "`flatten_rows` of a scalar", span)));
+                    return Err(Box::new(self.err(
+                        "E0313",
+                        "`flatten_rows` of a scalar",
+                        span,
+                    )));
                 };
                 let shape = vec![n, rest.iter().product()];
-                Ok(Val::Tensor(self.op(&ops::RESHAPE, Attr::Shape(shape), &[t], span)?))
+                Ok(Val::Tensor(self.op(
+                    &ops::RESHAPE,
+                    Attr::Shape(shape),
+                    &[t],
+                    span,
+                )?))
             }
             "flatten" => {
                 let v = self.one(name, a, span)?;
@@ -281,7 +400,12 @@ impl Session {
                     let n = self.ctx.graph.ty(t).len();
                     parts.push(self.op(&ops::RESHAPE, Attr::Shape(vec![n]), &[t], span)?);
                 }
-                Ok(Val::Tensor(self.op(&ops::CONCAT, Attr::Axis(0), &parts, span)?))
+                Ok(Val::Tensor(self.op(
+                    &ops::CONCAT,
+                    Attr::Axis(0),
+                    &parts,
+                    span,
+                )?))
             }
             "zeros" | "ones" | "zeros_int" | "falses" | "trues" => {
                 let shape = self.dims(&a.positional.clone(), span)?;
@@ -297,11 +421,19 @@ impl Session {
             }
             "full" => {
                 let Some((v, dims)) = a.positional.split_first() else {
-                    return Err(Box::new(self.err("E0201", "`full` takes a value and sizes", span)));
+                    return Err(Box::new(self.err(
+                        "E0201",
+                        "`full` takes a value and sizes",
+                        span,
+                    )));
                 };
                 let (v, dims) = (v.clone(), dims.to_vec());
                 let shape = self.dims(&dims, span)?;
-                let v = if let Val::Int(i) = v { Val::Real(i as f64) } else { v };
+                let v = if let Val::Int(i) = v {
+                    Val::Real(i as f64)
+                } else {
+                    v
+                };
                 let t = self.force(&v, span)?;
                 Ok(Val::Tensor(self.splat(t, &shape)))
             }
@@ -314,7 +446,12 @@ impl Session {
             "iota" => {
                 let v = self.one(name, a, span)?;
                 let shape = self.dims(&[v], span)?;
-                Ok(Val::Tensor(self.op(&ops::IOTA, Attr::Iota { shape, axis: 0 }, &[], span)?))
+                Ok(Val::Tensor(self.op(
+                    &ops::IOTA,
+                    Attr::Iota { shape, axis: 0 },
+                    &[],
+                    span,
+                )?))
             }
             "shape" | "rank" | "size" | "len" => {
                 let v = self.one(name, a, span)?;
@@ -344,7 +481,9 @@ impl Session {
                 let v = self.one(name, a, span)?;
                 match (name, &v) {
                     ("real" | "f32" | "f64", Val::Int(i)) => return Ok(Val::Real(*i as f64)),
-                    ("real" | "f32" | "f64", Val::Bool(b)) => return Ok(Val::Real(f64::from(u8::from(*b)))),
+                    ("real" | "f32" | "f64", Val::Bool(b)) => {
+                        return Ok(Val::Real(f64::from(u8::from(*b))));
+                    }
                     ("int", Val::Real(x)) => return Ok(Val::Int(*x as i64)),
                     ("int", Val::Bool(b)) => return Ok(Val::Int(i64::from(*b))),
                     _ => {}
@@ -370,7 +509,10 @@ impl Session {
                 }
                 let mut shape = ty.shape.clone();
                 shape.push(n);
-                let iota = Attr::Iota { shape: shape.clone(), axis: ty.rank() };
+                let iota = Attr::Iota {
+                    shape: shape.clone(),
+                    axis: ty.rank(),
+                };
                 let at = self.op(&ops::IOTA, iota, &[], span)?;
                 let i = self.lead(i, &shape);
                 let hit = self.op(&ops::EQ, Attr::None, &[i, at], span)?;
@@ -379,7 +521,12 @@ impl Session {
             "gather" => {
                 let (x, i) = self.two(name, a, span)?;
                 let (x, i) = (self.force(&x, span)?, self.force(&i, span)?);
-                Ok(Val::Tensor(self.op(&ops::GATHER, Attr::Axis(0), &[x, i], span)?))
+                Ok(Val::Tensor(self.op(
+                    &ops::GATHER,
+                    Attr::Axis(0),
+                    &[x, i],
+                    span,
+                )?))
             }
             "rand" => {
                 let shape = self.dims(&a.positional.clone(), span)?;
@@ -387,8 +534,18 @@ impl Session {
                 let site = self.draw_key();
                 let counted = self.train.is_some() && !self.in_init;
                 let (seed, step) = (self.ctx.seed(), self.ctx.step_counter(counted));
-                let bits = self.op(&ops::RANDOM_BITS, Attr::Draw { site, shape }, &[seed, step], span)?;
-                Ok(Val::Tensor(self.op(&ops::BITS_TO_UNIT, Attr::DType(self.real), &[bits], span)?))
+                let bits = self.op(
+                    &ops::RANDOM_BITS,
+                    Attr::Draw { site, shape },
+                    &[seed, step],
+                    span,
+                )?;
+                Ok(Val::Tensor(self.op(
+                    &ops::BITS_TO_UNIT,
+                    Attr::DType(self.real),
+                    &[bits],
+                    span,
+                )?))
             }
             "stop" | "tangent" | "assume_smooth" => {
                 let v = self.one(name, a, span)?;
@@ -401,7 +558,11 @@ impl Session {
                 if name == "assume_smooth" {
                     return Err(self.unsupported("`assume_smooth`", span));
                 }
-                let def = if name == "stop" { &ops::STOP } else { &ops::TANGENT };
+                let def = if name == "stop" {
+                    &ops::STOP
+                } else {
+                    &ops::TANGENT
+                };
                 Ok(map_leaves(&v, &mut |t| {
                     if self.ctx.graph.ty(t).dtype.is_real() {
                         self.ctx.graph.add(def, Attr::None, &[t])
@@ -435,19 +596,39 @@ impl Session {
             "close" => {
                 let (x, y, tol) = match a.positional.as_slice() {
                     [x, y, t] => (x.clone(), y.clone(), t.clone()),
-                    [x, y] => (x.clone(), y.clone(), a.take("tol").unwrap_or(Val::Real(1e-6))),
+                    [x, y] => (
+                        x.clone(),
+                        y.clone(),
+                        a.take("tol").unwrap_or(Val::Real(1e-6)),
+                    ),
                     _ => {
-                        return Err(Box::new(self.err("E0201", "`close` takes two values and a tolerance", span)));
+                        return Err(Box::new(self.err(
+                            "E0201",
+                            "`close` takes two values and a tolerance",
+                            span,
+                        )));
                     }
                 };
                 let d = self.binary(mlc_grammar::ast::BinaryOp::Sub, x, y, span, span, span)?;
                 let t = self.force(&d, span)?;
                 let t = self.cast(t, self.real);
                 let t = self.op(&ops::ABS, Attr::None, &[t], span)?;
-                let v = self.binary(mlc_grammar::ast::BinaryOp::Le, Val::Tensor(t), tol, span, span, span)?;
+                let v = self.binary(
+                    mlc_grammar::ast::BinaryOp::Le,
+                    Val::Tensor(t),
+                    tol,
+                    span,
+                    span,
+                    span,
+                )?;
                 let v = self.force(&v, span)?;
                 let axes = (0..self.ctx.graph.ty(v).rank()).collect();
-                Ok(Val::Tensor(self.op(&ops::ALL, Attr::Axes(axes), &[v], span)?))
+                Ok(Val::Tensor(self.op(
+                    &ops::ALL,
+                    Attr::Axes(axes),
+                    &[v],
+                    span,
+                )?))
             }
             "grid" => {
                 let v = self.one(name, a, span)?;
@@ -455,7 +636,11 @@ impl Session {
                     Some(Val::Int(n)) if n > 0 => n as usize,
                     None => 8,
                     Some(_) => {
-                        return Err(Box::new(self.err("E0201", "`columns` is a positive number", span)));
+                        return Err(Box::new(self.err(
+                            "E0201",
+                            "`columns` is a positive number",
+                            span,
+                        )));
                     }
                 };
                 let t = self.force(&v, span)?;
@@ -478,7 +663,12 @@ impl Session {
                     Some(v) => self.axis(&v, rank, span)?,
                     None => 0,
                 };
-                Ok(Val::Tensor(self.op(&ops::FLIP, Attr::Axes(vec![axis]), &[t], span)?))
+                Ok(Val::Tensor(self.op(
+                    &ops::FLIP,
+                    Attr::Axes(vec![axis]),
+                    &[t],
+                    span,
+                )?))
             }
             "constant_schedule" => Ok(a.take("value").unwrap_or(Val::Real(0.0))),
             other => Err(self.unsupported(&format!("`{other}`"), span)),
@@ -497,7 +687,12 @@ impl Session {
             Val::Int(i) if name == "abs" => Ok(Val::Int(i.abs())),
             Val::Int(i) => self.map_unary(name, def, &Val::Real(*i as f64), span),
             // Known numbers that compile-time conditions and constants are made of.
-            Val::Real(x) if matches!(name, "exp" | "log" | "sqrt" | "abs" | "floor" | "ceil" | "sin" | "cos") => {
+            Val::Real(x)
+                if matches!(
+                    name,
+                    "exp" | "log" | "sqrt" | "abs" | "floor" | "ceil" | "sin" | "cos"
+                ) =>
+            {
                 Ok(Val::Real(match name {
                     "exp" => x.exp(),
                     "log" => x.ln(),
@@ -526,7 +721,14 @@ impl Session {
     /// An element-wise function of two, with the rules of arithmetic for types and shapes.
     fn map_binary(&mut self, def: &'static OpDef, x: Val, y: Val, span: Span) -> R<Val> {
         // Addition decides the common type; the operation itself then takes its operands.
-        let sum = self.binary(mlc_grammar::ast::BinaryOp::Add, x.clone(), y.clone(), span, span, span)?;
+        let sum = self.binary(
+            mlc_grammar::ast::BinaryOp::Add,
+            x.clone(),
+            y.clone(),
+            span,
+            span,
+            span,
+        )?;
         let t = self.force(&sum, span)?;
         let ty = self.ctx.graph.ty(t).clone();
         let side = |s: &mut Self, v: &Val| -> R<Value> {
@@ -545,7 +747,11 @@ impl Session {
 
     fn axis(&self, v: &Val, rank: usize, span: Span) -> R<usize> {
         let Val::Int(i) = v else {
-            return Err(Box::new(self.err("E0201", "`axis` is an integer known at compile time", span)));
+            return Err(Box::new(self.err(
+                "E0201",
+                "`axis` is an integer known at compile time",
+                span,
+            )));
         };
         let at = if *i < 0 { i + rank as i64 } else { *i };
         if at < 0 || at >= rank as i64 {
@@ -564,8 +770,13 @@ impl Session {
             let v = self.force_leaves(&v, span)?;
             let mut out = Vec::new();
             for t in leaves(&v) {
-                let mut inner = Args { positional: vec![Val::Tensor(t)], named: vec![] };
-                inner.named.push((rc("axis"), axis.clone().unwrap_or(Val::Int(0))));
+                let mut inner = Args {
+                    positional: vec![Val::Tensor(t)],
+                    named: vec![],
+                };
+                inner
+                    .named
+                    .push((rc("axis"), axis.clone().unwrap_or(Val::Int(0))));
                 let r = self.reduce(name, &mut inner, span)?;
                 out.push(self.force(&r, span)?);
             }
@@ -593,13 +804,21 @@ impl Session {
         }
         if !ty.dtype.is_real() {
             return Err(Box::new(
-                self.err("E0302", format!("`mean` takes reals, not `{ty}`"), span).hint("convert: `mean(real(x))`"),
+                self.err("E0302", format!("`mean` takes reals, not `{ty}`"), span)
+                    .hint("convert: `mean(real(x))`"),
             ));
         }
         if count == 0 {
             return Err(Box::new(self.err("E0313", "`mean` of nothing", span)));
         }
-        self.binary(mlc_grammar::ast::BinaryOp::Div, Val::Tensor(r), Val::Real(count as f64), span, span, span)
+        self.binary(
+            mlc_grammar::ast::BinaryOp::Div,
+            Val::Tensor(r),
+            Val::Real(count as f64),
+            span,
+            span,
+            span,
+        )
     }
 
     /// Sizes: integers, or one list of them.
@@ -617,7 +836,10 @@ impl Session {
                     return Err(Box::new(self.err("E0304", title, span)));
                 }
                 other => {
-                    let title = format!("a size is an integer known at compile time, not {}", other.kind());
+                    let title = format!(
+                        "a size is an integer known at compile time, not {}",
+                        other.kind()
+                    );
                     return Err(Box::new(self.err("E0207", title, span)));
                 }
             }
@@ -632,7 +854,11 @@ impl Session {
             Some(n) if n <= i32::MAX as usize => Ok(()),
             _ => {
                 let ty = Type::new(dtype, shape.to_vec());
-                Err(Box::new(self.err("E0304", format!("a `{ty}` has too many elements"), span)))
+                Err(Box::new(self.err(
+                    "E0304",
+                    format!("a `{ty}` has too many elements"),
+                    span,
+                )))
             }
         }
     }
@@ -642,7 +868,8 @@ impl Session {
         let v = self.one("split", a, span)?;
         let Some(Val::Int(at)) = a.take("at") else {
             return Err(Box::new(
-                self.err("E0201", "`split` needs `at:`, a number of rows", span).hint("write `split(t, at: 9000)`"),
+                self.err("E0201", "`split` needs `at:`, a number of rows", span)
+                    .hint("write `split(t, at: 9000)`"),
             ));
         };
         let v = self.force_leaves(&v, span)?;
@@ -656,7 +883,11 @@ impl Session {
         let part = |s: &mut Self, first: bool| {
             map_leaves(&v, &mut |t| {
                 let n = s.ctx.graph.ty(t).shape[0];
-                let (a, b) = if first { (0, at as usize) } else { (at as usize, n) };
+                let (a, b) = if first {
+                    (0, at as usize)
+                } else {
+                    (at as usize, n)
+                };
                 s.slice_axis(t, 0, a, b, 1, span).unwrap_or(t)
             })
         };
@@ -665,14 +896,29 @@ impl Session {
     }
 
     /// `grad(e, wrt: x)` and its kin.
-    pub(super) fn eval_derivative(&mut self, name: &str, args: &'static [CallArg], env: &Env, span: Span) -> R<Val> {
-        let get = |label: &str| args.iter().find(|a| a.name.as_ref().is_some_and(|n| n.text == label)).map(|a| &a.value);
+    pub(super) fn eval_derivative(
+        &mut self,
+        name: &str,
+        args: &'static [CallArg],
+        env: &Env,
+        span: Span,
+    ) -> R<Val> {
+        let get = |label: &str| {
+            args.iter()
+                .find(|a| a.name.as_ref().is_some_and(|n| n.text == label))
+                .map(|a| &a.value)
+        };
         let Some(e) = args.iter().find(|a| a.name.is_none()).map(|a| &a.value) else {
-            return Err(Box::new(self.err("E0201", format!("`{name}` takes an expression"), span)));
+            return Err(Box::new(self.err(
+                "E0201",
+                format!("`{name}` takes an expression"),
+                span,
+            )));
         };
         let Some(wrt) = get("wrt") else {
             return Err(Box::new(
-                self.err("E0201", format!("`{name}` needs `wrt:`"), span).hint(format!("write `{name}(e, wrt: x)`")),
+                self.err("E0201", format!("`{name}` needs `wrt:`"), span)
+                    .hint(format!("write `{name}(e, wrt: x)`")),
             ));
         };
         let targets: Vec<&'static Expr> = match &wrt.kind {
@@ -689,8 +935,10 @@ impl Session {
         let wrts = leaves(&point);
         let shaped = |new: Vec<Value>| {
             let mut next = new.into_iter();
-            let mut vals: Vec<Val> =
-                points.iter().map(|p| map_leaves(p, &mut |t| next.next().unwrap_or(t))).collect();
+            let mut vals: Vec<Val> = points
+                .iter()
+                .map(|p| map_leaves(p, &mut |t| next.next().unwrap_or(t)))
+                .collect();
             match (&wrt.kind, vals.len()) {
                 (ExprKind::Tuple(_), _) => Val::tuple(vals),
                 _ => vals.swap_remove(0),
@@ -705,7 +953,9 @@ impl Session {
             let pairs = self.paired(&wrts, &leaves(&v), along.span)?;
             let outs = leaves(&value);
             let ts = crate::transform::differentiate::jvp(&mut self.ctx.graph, &outs, &pairs)
-                .map_err(|r| Box::new(self.err_at("E0430", r.sentence, r.span, "a derivative passes here")))?;
+                .map_err(|r| {
+                    Box::new(self.err_at("E0430", r.sentence, r.span, "a derivative passes here"))
+                })?;
             let mut next = Vec::new();
             for (o, t) in outs.iter().zip(ts) {
                 next.push(t.unwrap_or_else(|| self.ctx.graph.constant_like(0.0, *o)));
@@ -723,13 +973,21 @@ impl Session {
             self.paired(&outs, &leaves(&v), by.span)?
         } else {
             let [y] = outs.as_slice() else {
-                return Err(Box::new(self.err("E0613", format!("`{name}` takes one real number"), e.span)));
+                return Err(Box::new(self.err(
+                    "E0613",
+                    format!("`{name}` takes one real number"),
+                    e.span,
+                )));
             };
             let ty = self.ctx.graph.ty(*y).clone();
             if ty.rank() != 0 || !ty.dtype.is_real() {
                 return Err(Box::new(
-                    self.err("E0613", format!("`{name}` takes one real number, not `{ty}`"), e.span)
-                        .hint("sum it, or use `vjp(e, wrt:, by:)`"),
+                    self.err(
+                        "E0613",
+                        format!("`{name}` takes one real number, not `{ty}`"),
+                        e.span,
+                    )
+                    .hint("sum it, or use `vjp(e, wrt:, by:)`"),
                 ));
             }
             vec![(*y, self.ctx.graph.constant_like(1.0, *y))]
@@ -758,9 +1016,16 @@ impl Session {
     }
 
     fn paired(&self, a: &[Value], b: &[Value], span: Span) -> R<Vec<(Value, Value)>> {
-        let fits = a.len() == b.len() && a.iter().zip(b).all(|(x, y)| self.ctx.graph.ty(*x) == self.ctx.graph.ty(*y));
+        let fits = a.len() == b.len()
+            && a.iter()
+                .zip(b)
+                .all(|(x, y)| self.ctx.graph.ty(*x) == self.ctx.graph.ty(*y));
         if !fits {
-            return Err(Box::new(self.err("E0303", "the direction has another form than what it is for", span)));
+            return Err(Box::new(self.err(
+                "E0303",
+                "the direction has another form than what it is for",
+                span,
+            )));
         }
         Ok(a.iter().copied().zip(b.iter().copied()).collect())
     }
@@ -769,7 +1034,8 @@ impl Session {
     fn derivative_point(&mut self, e: &'static Expr, env: &Env) -> R<Val> {
         if super::resolve::path_text(e).is_none() {
             return Err(Box::new(
-                self.err("E0431", "`wrt:` takes names in scope", e.span).hint("bind the value first: `let x = ..`"),
+                self.err("E0431", "`wrt:` takes names in scope", e.span)
+                    .hint("bind the value first: `let x = ..`"),
             ));
         }
         let v = self.eval(e, env)?;
@@ -780,8 +1046,15 @@ impl Session {
             }
             v => {
                 let v = self.force_leaves(v, e.span)?;
-                if leaves(&v).iter().any(|t| !self.ctx.graph.ty(*t).dtype.is_real()) {
-                    return Err(Box::new(self.err("E0431", "a derivative is with respect to reals", e.span)));
+                if leaves(&v)
+                    .iter()
+                    .any(|t| !self.ctx.graph.ty(*t).dtype.is_real())
+                {
+                    return Err(Box::new(self.err(
+                        "E0431",
+                        "a derivative is with respect to reals",
+                        e.span,
+                    )));
                 }
                 Ok(v)
             }
@@ -790,6 +1063,11 @@ impl Session {
 
     /// A batch source from a table, for commands that look at one.
     pub(super) fn _source(table: Val) -> BatchSource {
-        BatchSource { table, shuffle: false, batch: None, drop_last: false }
+        BatchSource {
+            table,
+            shuffle: false,
+            batch: None,
+            drop_last: false,
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::eval::mix;
 use super::session::{R, Session, rc};
-use super::value::{Code, Closure, Env, EstimatorVal, ModelVal, NetCtor, OptimizerVal, Val};
+use super::value::{Closure, Code, Env, EstimatorVal, ModelVal, NetCtor, OptimizerVal, Val};
 use crate::ir::DType;
 use mlc_grammar::ast::{self, Arg, CallArg, Expr, ExprKind, TypeExpr, TypeKind};
 use mlc_grammar::span::Span;
@@ -30,7 +30,13 @@ impl Session {
                 "provided" => {
                     let v = match args {
                         [a] => self.eval(&a.value, env)?,
-                        _ => return Err(Box::new(self.err("E0201", "`provided` takes one argument", e.span))),
+                        _ => {
+                            return Err(Box::new(self.err(
+                                "E0201",
+                                "`provided` takes one argument",
+                                e.span,
+                            )));
+                        }
                     };
                     return Ok(Val::Bool(!matches!(v, Val::Missing)));
                 }
@@ -40,7 +46,10 @@ impl Session {
         let callee = self.eval(f, env)?;
         let mut values = Vec::with_capacity(args.len());
         for a in args {
-            values.push((a.name.as_ref().map(|n| rc(&n.text)), self.eval(&a.value, env)?));
+            values.push((
+                a.name.as_ref().map(|n| rc(&n.text)),
+                self.eval(&a.value, env)?,
+            ));
         }
         self.ctx.graph.span = e.span;
         self.apply(&callee, values, e.span)
@@ -67,25 +76,42 @@ impl Session {
                 self.bind_args(&d.def.name.text, formal, args, &inner, span)?;
                 let args = formal
                     .iter()
-                    .map(|a| (rc(&a.name.text), inner.get(&a.name.text).unwrap_or(Val::Missing)))
+                    .map(|a| {
+                        (
+                            rc(&a.name.text),
+                            inner.get(&a.name.text).unwrap_or(Val::Missing),
+                        )
+                    })
                     .collect();
                 self.make_dist(d.clone(), args, span)
             }
             Val::ModelDef(m) => {
                 let inner = m.env.child();
                 self.bind_args(&m.name, m.args, args, &inner, span)?;
-                Ok(Val::Model(Rc::new(ModelVal { def: m.clone(), env: inner, given: vec![], span })))
+                Ok(Val::Model(Rc::new(ModelVal {
+                    def: m.clone(),
+                    env: inner,
+                    given: vec![],
+                    span,
+                })))
             }
             Val::NetDef(n) => {
                 let inner = n.env.child();
                 self.bind_args(&n.def.name.text, &n.def.statics, args, &inner, span)?;
-                Ok(Val::NetCtor(Rc::new(NetCtor { def: n.clone(), env: inner })))
+                Ok(Val::NetCtor(Rc::new(NetCtor {
+                    def: n.clone(),
+                    env: inner,
+                })))
             }
             Val::NetCtor(c) => {
                 let name = &c.def.def.name.text;
                 Err(Box::new(
-                    self.err("E0108", format!("`{name}(..)` makes parameters, so it must be declared"), span)
-                        .hint(format!("write `net n = {name}(..)` first, then call `n`")),
+                    self.err(
+                        "E0108",
+                        format!("`{name}(..)` makes parameters, so it must be declared"),
+                        span,
+                    )
+                    .hint(format!("write `net n = {name}(..)` first, then call `n`")),
                 ))
             }
             Val::Net(n) => self.call_net(n, args, span),
@@ -103,7 +129,10 @@ impl Session {
                         bound.retain(|(b, _)| *b != n);
                         bound.push((n, v));
                     }
-                    return Ok(Val::Estimator(Rc::new(EstimatorVal { def: e.def.clone(), args: bound })));
+                    return Ok(Val::Estimator(Rc::new(EstimatorVal {
+                        def: e.def.clone(),
+                        args: bound,
+                    })));
                 }
                 let mut all = args;
                 all.extend(bound.into_iter().map(|(n, v)| (Some(n), v)));
@@ -117,13 +146,25 @@ impl Session {
                     .def
                     .args
                     .iter()
-                    .map(|a| (rc(&a.name.text), inner.get(&a.name.text).unwrap_or(Val::Missing)))
+                    .map(|a| {
+                        (
+                            rc(&a.name.text),
+                            inner.get(&a.name.text).unwrap_or(Val::Missing),
+                        )
+                    })
                     .collect();
-                Ok(Val::Optimizer(Rc::new(OptimizerVal { def: o.def.clone(), args })))
+                Ok(Val::Optimizer(Rc::new(OptimizerVal {
+                    def: o.def.clone(),
+                    args,
+                })))
             }
             Val::Continuation(c) => match args.as_slice() {
                 [(None, x)] => self.continue_with(c, x, span),
-                _ => Err(Box::new(self.err("E0201", "a continuation takes the site's value", span))),
+                _ => Err(Box::new(self.err(
+                    "E0201",
+                    "a continuation takes the site's value",
+                    span,
+                ))),
             },
             // A number is a constant schedule.
             Val::Int(_) | Val::Real(_) => {
@@ -131,7 +172,12 @@ impl Session {
                 Err(Box::new(self.err_at("E0203", title, span, "called here")))
             }
             other => {
-                let mut r = self.err_at("E0203", format!("{} is not a function", other.kind()), span, "called here");
+                let mut r = self.err_at(
+                    "E0203",
+                    format!("{} is not a function", other.kind()),
+                    span,
+                    "called here",
+                );
                 if matches!(other, Val::Tensor(_) | Val::Slot(_)) {
                     r = r.hint("to multiply, write `*`; to index, write `x[i]`");
                 }
@@ -161,8 +207,11 @@ impl Session {
             }
             Code::Lambda(patterns, body) => {
                 if patterns.len() != args.len() {
-                    let title =
-                        format!("the function takes {} arguments, not {}", patterns.len(), args.len());
+                    let title = format!(
+                        "the function takes {} arguments, not {}",
+                        patterns.len(),
+                        args.len()
+                    );
                     return Err(Box::new(self.err("E0201", title, span)));
                 }
                 self.in_frame("|..|", span, |s| {
@@ -191,11 +240,16 @@ impl Session {
                 Some(n) => match formal.iter().position(|a| a.name.text == **n) {
                     Some(at) => at,
                     None => {
-                        let known: Vec<String> = formal.iter().map(|a| a.name.text.clone()).collect();
-                        let mut r = self.err("E0202", format!("`{name}` has no argument `{n}`"), span);
+                        let known: Vec<String> =
+                            formal.iter().map(|a| a.name.text.clone()).collect();
+                        let mut r =
+                            self.err("E0202", format!("`{name}` has no argument `{n}`"), span);
                         r = match super::resolve::nearest(n, &known) {
                             Some(near) => r.hint(format!("did you mean `{near}`?")),
-                            None => r.hint(format!("its arguments are {}", super::resolve::listed(&known))),
+                            None => r.hint(format!(
+                                "its arguments are {}",
+                                super::resolve::listed(&known)
+                            )),
                         };
                         return Err(Box::new(r));
                     }
@@ -218,7 +272,9 @@ impl Session {
         for (arg, v) in formal.iter().zip(values) {
             let v = match (v, &arg.default) {
                 (Some(v), _) => v,
-                (None, Some(d)) if matches!(&d.kind, ExprKind::Name(n) if n == "none") => Val::Missing,
+                (None, Some(d)) if matches!(&d.kind, ExprKind::Name(n) if n == "none") => {
+                    Val::Missing
+                }
                 (None, Some(d)) => self.eval(d, env)?,
                 (None, None) => {
                     let title = format!("`{name}` needs its argument `{}`", arg.name.text);
@@ -251,7 +307,13 @@ impl Session {
     }
 
     /// Does `v` have the type written? Names of dimensions that are not bound yet are bound in `env`.
-    pub(super) fn check_type(&mut self, v: Val, ty: &'static TypeExpr, env: &Env, span: Span) -> R<Val> {
+    pub(super) fn check_type(
+        &mut self,
+        v: Val,
+        ty: &'static TypeExpr,
+        env: &Env,
+        span: Span,
+    ) -> R<Val> {
         let (name, dims) = match &ty.kind {
             TypeKind::Named(name, dims) => (name, dims),
             TypeKind::Tuple(parts) => {
@@ -334,8 +396,13 @@ impl Session {
     fn type_error(&self, ty: &TypeExpr, found: &str, span: Span) -> Box<mlc_grammar::diag::Report> {
         let want = self.sources.text(ty.span).to_string();
         Box::new(
-            self.err_at("E0300", "a value has another type than declared", span, format!("found {found}"))
-                .label(ty.span, format!("expected `{want}`")),
+            self.err_at(
+                "E0300",
+                "a value has another type than declared",
+                span,
+                format!("found {found}"),
+            )
+            .label(ty.span, format!("expected `{want}`")),
         )
     }
 

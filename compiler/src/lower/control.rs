@@ -17,7 +17,11 @@ impl Session {
     pub(super) fn eval_for(&mut self, f: &'static ast::For, env: &Env, span: Span) -> R<Val> {
         for (name, value) in &f.options {
             match name.text.as_str() {
-                "of" => return Err(self.unsupported("a subsampled plate (`of:`)", name.span.to(value.span))),
+                "of" => {
+                    return Err(
+                        self.unsupported("a subsampled plate (`of:`)", name.span.to(value.span))
+                    );
+                }
                 other => {
                     let title = format!("`for` has no option `{other}`");
                     return Err(Box::new(self.err("E0210", title, name.span)));
@@ -65,8 +69,11 @@ impl Session {
         let mark = self.ctx.graph.len();
         let mut lanes: Vec<(Value, Value)> = Vec::new();
         let (n, lane) = self.make_lane(source, source_span, &mut lanes)?;
-        let marks: Vec<(usize, usize)> =
-            self.handlers.iter().map(|h| (h.trace.len(), h.log_weights.len())).collect();
+        let marks: Vec<(usize, usize)> = self
+            .handlers
+            .iter()
+            .map(|h| (h.trace.len(), h.log_weights.len()))
+            .collect();
         let site_mark = self.expects.last().map_or(0, |e| e.sites.len());
         self.depth += 1;
         let result = body(self, lane);
@@ -89,7 +96,11 @@ impl Session {
         let batched = batch(&mut self.ctx.graph, mark, &lanes, &exits, n);
         let mut full = Vec::with_capacity(batched.len());
         for l in &batched {
-            full.push(if l.batched { l.value } else { self.trail(l.value, n) });
+            full.push(if l.batched {
+                l.value
+            } else {
+                self.trail(l.value, n)
+            });
         }
         let mut next = full[..n_result].iter();
         let value = map_leaves(&result, &mut |t| *next.next().unwrap_or(&t));
@@ -105,7 +116,10 @@ impl Session {
                 self.handlers[i].trace[j].1 = v;
             }
             for j in m.1..self.handlers[i].log_weights.len() {
-                let sum = self.ctx.graph.add(&ops::SUM, Attr::Axes(vec![0]), &[full[at]]);
+                let sum = self
+                    .ctx
+                    .graph
+                    .add(&ops::SUM, Attr::Axes(vec![0]), &[full[at]]);
                 self.handlers[i].log_weights[j] = sum;
                 at += 1;
             }
@@ -128,16 +142,39 @@ impl Session {
     }
 
     /// How many lanes a source has, and a stand-in for one of them.
-    fn make_lane(&mut self, source: &Val, span: Span, lanes: &mut Vec<(Value, Value)>) -> R<(usize, Val)> {
+    fn make_lane(
+        &mut self,
+        source: &Val,
+        span: Span,
+        lanes: &mut Vec<(Value, Value)>,
+    ) -> R<(usize, Val)> {
         match source {
             Val::Range(a, b) => {
                 let n = usize::try_from(b - a).unwrap_or(0);
                 if n > i32::MAX as usize {
-                    return Err(Box::new(self.err("E0304", format!("a range of {n} is too long"), span)));
+                    return Err(Box::new(self.err(
+                        "E0304",
+                        format!("a range of {n} is too long"),
+                        span,
+                    )));
                 }
-                let iota = self.ctx.graph.add(&ops::IOTA, Attr::Iota { shape: vec![n], axis: 0 }, &[]);
-                let start = self.ctx.graph.fill(Literal::Int(*a), Type::new(DType::I32, vec![n]));
-                let index = if *a == 0 { iota } else { self.ctx.graph.add(&ops::ADD, Attr::None, &[iota, start]) };
+                let iota = self.ctx.graph.add(
+                    &ops::IOTA,
+                    Attr::Iota {
+                        shape: vec![n],
+                        axis: 0,
+                    },
+                    &[],
+                );
+                let start = self
+                    .ctx
+                    .graph
+                    .fill(Literal::Int(*a), Type::new(DType::I32, vec![n]));
+                let index = if *a == 0 {
+                    iota
+                } else {
+                    self.ctx.graph.add(&ops::ADD, Attr::None, &[iota, start])
+                };
                 let lane = self.ctx.lane(Type::scalar(DType::I32));
                 lanes.push((lane, index));
                 Ok((n, Val::Tensor(lane)))
@@ -147,8 +184,12 @@ impl Session {
                 let ty = self.ctx.graph.ty(t).clone();
                 let Some((&n, rest)) = ty.shape.split_first() else {
                     return Err(Box::new(
-                        self.err("E0308", format!("`for` goes over the leading axis, and `{ty}` has none"), span)
-                            .hint("for a number of lanes, write `for i in 0..n`"),
+                        self.err(
+                            "E0308",
+                            format!("`for` goes over the leading axis, and `{ty}` has none"),
+                            span,
+                        )
+                        .hint("for a number of lanes, write `for i in 0..n`"),
                     ));
                 };
                 let lane = self.ctx.lane(Type::new(ty.dtype, rest.to_vec()));
@@ -165,7 +206,11 @@ impl Session {
                 }
                 match count {
                     Some(n) => Ok((n, Val::tuple(out))),
-                    None => Err(Box::new(self.err("E0308", "there is nothing to go over", span))),
+                    None => Err(Box::new(self.err(
+                        "E0308",
+                        "there is nothing to go over",
+                        span,
+                    ))),
                 }
             }
             Val::Record(fields) => {
@@ -178,12 +223,20 @@ impl Session {
                 }
                 match count {
                     Some(n) => Ok((n, Val::record(out))),
-                    None => Err(Box::new(self.err("E0308", "there is nothing to go over", span))),
+                    None => Err(Box::new(self.err(
+                        "E0308",
+                        "there is nothing to go over",
+                        span,
+                    ))),
                 }
             }
             Val::Int(n) => Err(Box::new(
-                self.err("E0308", "`for` goes over a tensor or a range, not a number", span)
-                    .hint(format!("write `0..{n}`")),
+                self.err(
+                    "E0308",
+                    "`for` goes over a tensor or a range, not a number",
+                    span,
+                )
+                .hint(format!("write `0..{n}`")),
             )),
             other => {
                 let title = format!("`for` cannot go over {}", other.kind());
@@ -225,7 +278,10 @@ impl Session {
             Val::Record(first) => {
                 let mut out = Vec::new();
                 for (n, _) in first.iter() {
-                    let column: Vec<Val> = items.iter().map(|v| v.field(n).unwrap_or(Val::Unit)).collect();
+                    let column: Vec<Val> = items
+                        .iter()
+                        .map(|v| v.field(n).unwrap_or(Val::Unit))
+                        .collect();
                     out.push((n.clone(), self.stack_vals(&column, span)?));
                 }
                 Ok(Val::record(out))
@@ -249,7 +305,11 @@ impl Session {
             None => Ok(Val::Unit),
         };
         if let Val::Bool(known) = cond {
-            return if known { self.eval_block(a, env) } else { otherwise(self) };
+            return if known {
+                self.eval_block(a, env)
+            } else {
+                otherwise(self)
+            };
         }
         let cond = self.force(&cond, c.span)?;
         let ty = self.ctx.graph.ty(cond).clone();
@@ -260,13 +320,20 @@ impl Session {
                 "compare it with something: `x > 0`"
             };
             return Err(Box::new(
-                self.err("E0310", format!("a condition is one truth value, not `{ty}`"), c.span).hint(hint),
+                self.err(
+                    "E0310",
+                    format!("a condition is one truth value, not `{ty}`"),
+                    c.span,
+                )
+                .hint(hint),
             ));
         }
         if b.is_none() {
-            return Err(Box::new(
-                self.err("E0311", "this `if` selects a value, so it needs an `else`", span),
-            ));
+            return Err(Box::new(self.err(
+                "E0311",
+                "this `if` selects a value, so it needs an `else`",
+                span,
+            )));
         }
         if self.handlers.iter().any(|h| h.open) || !self.expects.is_empty() {
             let before: usize = self.site_count();
@@ -297,12 +364,18 @@ impl Session {
         let (yes, no) = match outer {
             None => (cond, not),
             Some(g) => {
-                let both = |s: &mut Self, c: Value| s.ctx.graph.with_guard(None, |gr| gr.add(&ops::AND, Attr::None, &[g, c]));
+                let both = |s: &mut Self, c: Value| {
+                    s.ctx
+                        .graph
+                        .with_guard(None, |gr| gr.add(&ops::AND, Attr::None, &[g, c]))
+                };
                 (both(self, cond), both(self, not))
             }
         };
         self.ctx.graph.guard = Some(yes);
-        let x = self.eval_block(a, env).and_then(|v| self.settle_all(&v, span));
+        let x = self
+            .eval_block(a, env)
+            .and_then(|v| self.settle_all(&v, span));
         self.ctx.graph.guard = Some(no);
         let y = otherwise(self).and_then(|v| self.settle_all(&v, span));
         self.ctx.graph.guard = outer;
@@ -325,12 +398,20 @@ impl Session {
             _ => (p.clone(), q.clone()),
         };
         let ty = |s: &mut Self, v: &Val| -> R<Option<Type>> {
-            Ok(if Self::is_tensor(v) { Some(s.force(v, span).map(|t| s.ctx.graph.ty(t).clone())?) } else { None })
+            Ok(if Self::is_tensor(v) {
+                Some(s.force(v, span).map(|t| s.ctx.graph.ty(t).clone())?)
+            } else {
+                None
+            })
         };
         let (tp, tq) = (ty(self, &p)?, ty(self, &q)?);
         let (x, y) = match (tp, tq) {
-            (Some(t), None) if !matches!(q, Val::Unit) => (self.force(&p, span)?, self.literal(&q, t.dtype, &t.shape)),
-            (None, Some(t)) if !matches!(p, Val::Unit) => (self.literal(&p, t.dtype, &t.shape), self.force(&q, span)?),
+            (Some(t), None) if !matches!(q, Val::Unit) => {
+                (self.force(&p, span)?, self.literal(&q, t.dtype, &t.shape))
+            }
+            (None, Some(t)) if !matches!(p, Val::Unit) => {
+                (self.literal(&p, t.dtype, &t.shape), self.force(&q, span)?)
+            }
             _ => (self.force(&p, span)?, self.force(&q, span)?),
         };
         let (tx, ty) = (self.ctx.graph.ty(x).clone(), self.ctx.graph.ty(y).clone());
@@ -348,7 +429,12 @@ impl Session {
         }
         let shape = self.ctx.graph.ty(x).shape.clone();
         let c = self.splat(cond, &shape);
-        Ok(Val::Tensor(self.op(&ops::SELECT, Attr::None, &[c, x, y], span)?))
+        Ok(Val::Tensor(self.op(
+            &ops::SELECT,
+            Attr::None,
+            &[c, x, y],
+            span,
+        )?))
     }
 
     pub(super) fn eval_scan(&mut self, sc: &'static ast::Scan, env: &Env, span: Span) -> R<Val> {
@@ -368,7 +454,9 @@ impl Session {
         };
         if !unroll {
             let r = self.unsupported("a `scan` that is not unrolled", span);
-            return Err(Box::new(r.hint("write `unroll: true` where the number of iterations is small")));
+            return Err(Box::new(r.hint(
+                "write `unroll: true` where the number of iterations is small",
+            )));
         }
         let [(pattern, source)] = generators.as_slice() else {
             return Err(self.unsupported("a `scan` over several generators", span));
@@ -388,7 +476,12 @@ impl Session {
                 let mut out = Vec::new();
                 for i in 0..n.min(MAX_UNROLL as usize) {
                     let row = self.slice_axis(t, 0, i, i + 1, 1, span)?;
-                    out.push(Val::Tensor(self.op(&ops::RESHAPE, Attr::Shape(shape[1..].to_vec()), &[row], span)?));
+                    out.push(Val::Tensor(self.op(
+                        &ops::RESHAPE,
+                        Attr::Shape(shape[1..].to_vec()),
+                        &[row],
+                        span,
+                    )?));
                 }
                 out
             }
@@ -437,7 +530,11 @@ impl Session {
         match (&p.kind, &old) {
             (PatternKind::Name(n), _) => next.get(n).cloned().unwrap_or(old),
             (PatternKind::Tuple(parts), Val::Tuple(items)) => Val::tuple(
-                parts.iter().zip(items.iter()).map(|(p, v)| self.next_carry(p, v.clone(), next)).collect(),
+                parts
+                    .iter()
+                    .zip(items.iter())
+                    .map(|(p, v)| self.next_carry(p, v.clone(), next))
+                    .collect(),
             ),
             _ => old,
         }
@@ -450,7 +547,11 @@ impl Session {
                     next.insert(n.clone(), v);
                     Ok(())
                 }
-                None => Err(Box::new(self.err("E0208", "`next` stands outside a `scan`", pattern.span))),
+                None => Err(Box::new(self.err(
+                    "E0208",
+                    "`next` stands outside a `scan`",
+                    pattern.span,
+                ))),
             },
             PatternKind::Tuple(parts) => match &v {
                 Val::Tuple(items) if items.len() == parts.len() => {
@@ -459,9 +560,17 @@ impl Session {
                     }
                     Ok(())
                 }
-                _ => Err(Box::new(self.err("E0204", "the pattern does not fit the value", pattern.span))),
+                _ => Err(Box::new(self.err(
+                    "E0204",
+                    "the pattern does not fit the value",
+                    pattern.span,
+                ))),
             },
-            _ => Err(Box::new(self.err("E0204", "`next` takes a name", pattern.span))),
+            _ => Err(Box::new(self.err(
+                "E0204",
+                "`next` takes a name",
+                pattern.span,
+            ))),
         }
     }
 }

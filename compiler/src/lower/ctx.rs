@@ -34,7 +34,10 @@ enum InputKey {
 
 impl Ctx {
     pub fn new(name: impl Into<String>) -> Self {
-        Self { name: name.into(), ..Self::default() }
+        Self {
+            name: name.into(),
+            ..Self::default()
+        }
     }
 
     fn bound(&mut self, key: InputKey, name: &str, ty: Type, source: Source) -> Value {
@@ -68,7 +71,9 @@ impl Ctx {
         if let Some(v) = self.rows {
             return v;
         }
-        let v = self.graph.input("rows", Type::new(crate::ir::DType::I32, vec![n]));
+        let v = self
+            .graph
+            .input("rows", Type::new(crate::ir::DType::I32, vec![n]));
         self.sources.push(Source::Rows);
         self.rows = Some(v);
         v
@@ -84,7 +89,12 @@ impl Ctx {
 
     /// The slot's value as a finished stage left it.
     pub fn read_stage(&mut self, stage: usize, id: SlotId, name: &str, ty: &Type) -> Value {
-        self.bound(InputKey::StageSlot(stage, id), name, ty.clone(), Source::StageSlot(stage, id))
+        self.bound(
+            InputKey::StageSlot(stage, id),
+            name,
+            ty.clone(),
+            Source::StageSlot(stage, id),
+        )
     }
 
     /// The entries of a finished stage's log.

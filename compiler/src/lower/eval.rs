@@ -58,7 +58,11 @@ impl Session {
         let mut r = Report::new(code, title);
         for f in self.frames.iter().rev().take(8) {
             if f.span != Span::default() {
-                r = r.note(format!("in `{}`, called at {}", f.name, self.sources.place(f.span)));
+                r = r.note(format!(
+                    "in `{}`, called at {}",
+                    f.name,
+                    self.sources.place(f.span)
+                ));
             }
         }
         r.label(span, "here")
@@ -78,7 +82,9 @@ impl Session {
     }
 
     pub(super) fn frame(&mut self) -> &mut Frame {
-        self.frames.last_mut().expect("the root frame is never popped")
+        self.frames
+            .last_mut()
+            .expect("the root frame is never popped")
     }
 
     /// Runs `f` inside a call named `name`.
@@ -90,10 +96,9 @@ impl Session {
     ) -> R<T> {
         if self.frames.len() > MAX_DEPTH {
             let title = format!("`{name}` calls itself without end");
-            return Err(Box::new(
-                self.err("E0105", title, span)
-                    .hint("recursion is not part of the language; write the loop with `scan`"),
-            ));
+            return Err(Box::new(self.err("E0105", title, span).hint(
+                "recursion is not part of the language; write the loop with `scan`",
+            )));
         }
         let key = self.frame().next_key(name);
         self.with_frame_key(name, span, key, f)
@@ -106,7 +111,12 @@ impl Session {
         key: u64,
         f: impl FnOnce(&mut Self) -> R<T>,
     ) -> R<T> {
-        self.frames.push(Frame { name: name.to_string(), span, key, ordinals: HashMap::new() });
+        self.frames.push(Frame {
+            name: name.to_string(),
+            span,
+            key,
+            ordinals: HashMap::new(),
+        });
         let result = f(self);
         self.frames.pop();
         result
@@ -140,20 +150,39 @@ impl Session {
                 }
                 Ok(out)
             }
-            ast::ItemKind::Dist(def) => {
-                Ok(vec![(def.name.text.clone(), Val::DistDef(Rc::new(Scoped { def, env: env.clone() })))])
-            }
+            ast::ItemKind::Dist(def) => Ok(vec![(
+                def.name.text.clone(),
+                Val::DistDef(Rc::new(Scoped {
+                    def,
+                    env: env.clone(),
+                })),
+            )]),
             ast::ItemKind::Estimator(def) => {
-                let e = EstimatorVal { def: Rc::new(Scoped { def, env: env.clone() }), args: vec![] };
+                let e = EstimatorVal {
+                    def: Rc::new(Scoped {
+                        def,
+                        env: env.clone(),
+                    }),
+                    args: vec![],
+                };
                 Ok(vec![(def.name.text.clone(), Val::Estimator(Rc::new(e)))])
             }
             ast::ItemKind::Optimizer(def) => {
-                let o = OptimizerVal { def: Rc::new(Scoped { def, env: env.clone() }), args: vec![] };
+                let o = OptimizerVal {
+                    def: Rc::new(Scoped {
+                        def,
+                        env: env.clone(),
+                    }),
+                    args: vec![],
+                };
                 Ok(vec![(def.name.text.clone(), Val::Optimizer(Rc::new(o)))])
             }
             ast::ItemKind::Stage(stage) => {
                 let at = s.stages.iter().position(|i| i.name == stage.name.text);
-                Ok(vec![(stage.name.text.clone(), at.map_or(Val::Unit, Val::Stage))])
+                Ok(vec![(
+                    stage.name.text.clone(),
+                    at.map_or(Val::Unit, Val::Stage),
+                )])
             }
             _ => Ok(vec![]),
         });
@@ -174,7 +203,11 @@ impl Session {
                 self.bind_pattern(pattern, v, env)
             }
             ast::Def::Fn(f) => {
-                let closure = Closure { name: rc(&f.name.text), code: Code::Fn(f), env: env.clone() };
+                let closure = Closure {
+                    name: rc(&f.name.text),
+                    code: Code::Fn(f),
+                    env: env.clone(),
+                };
                 env.bind(&f.name.text, Val::Fn(Rc::new(closure)));
                 Ok(())
             }
@@ -191,16 +224,34 @@ impl Session {
                 env.bind(&m.name.text, v);
                 Ok(())
             }
-            ast::Def::NetUse { name, index, value } => self.declare_net(name, index.as_ref(), value, env),
+            ast::Def::NetUse { name, index, value } => {
+                self.declare_net(name, index.as_ref(), value, env)
+            }
             ast::Def::Net(n) => {
-                let v = Val::NetDef(Rc::new(Scoped { def: n, env: env.clone() }));
+                let v = Val::NetDef(Rc::new(Scoped {
+                    def: n,
+                    env: env.clone(),
+                }));
                 env.bind(&n.name.text, v);
                 Ok(())
             }
-            ast::Def::Param { name, index, ty, support, value } => {
-                self.declare_param(name, index.as_ref(), ty.as_ref(), support.as_ref(), value, env)
+            ast::Def::Param {
+                name,
+                index,
+                ty,
+                support,
+                value,
+            } => self.declare_param(
+                name,
+                index.as_ref(),
+                ty.as_ref(),
+                support.as_ref(),
+                value,
+                env,
+            ),
+            ast::Def::State { name, ty, value } => {
+                self.declare_state(name, ty.as_ref(), value, env)
             }
-            ast::Def::State { name, ty, value } => self.declare_state(name, ty.as_ref(), value, env),
         }
     }
 
@@ -222,13 +273,17 @@ impl Session {
                     Val::Tuple(items) | Val::List(items) => items.to_vec(),
                     Val::Record(fields) => fields.iter().map(|f| f.1.clone()).collect(),
                     other => {
-                        let title = format!("a pattern of {} names meets {}", parts.len(), other.kind());
+                        let title =
+                            format!("a pattern of {} names meets {}", parts.len(), other.kind());
                         return Err(Box::new(self.err("E0204", title, pattern.span)));
                     }
                 };
                 if items.len() != parts.len() {
-                    let title =
-                        format!("a pattern of {} names meets {} values", parts.len(), items.len());
+                    let title = format!(
+                        "a pattern of {} names meets {} values",
+                        parts.len(),
+                        items.len()
+                    );
                     return Err(Box::new(self.err("E0204", title, pattern.span)));
                 }
                 for (p, v) in parts.iter().zip(items) {
@@ -290,20 +345,33 @@ impl Session {
                 let v = self.eval(e, env)?;
                 match self.yields.last_mut() {
                     Some(y) => y.push(v),
-                    None => return Err(Box::new(self.err("E0208", "`yield` stands outside a `scan`", stmt.span))),
+                    None => {
+                        return Err(Box::new(self.err(
+                            "E0208",
+                            "`yield` stands outside a `scan`",
+                            stmt.span,
+                        )));
+                    }
                 }
                 Ok(Val::Unit)
             }
-            StmtKind::Set { target, value } => self.eval_set(target, value, env).map(|()| Val::Unit),
-            StmtKind::Optimize { maximize, value, over, using } => {
-                self.eval_optimize(*maximize, value, over, using.as_ref(), env).map(|()| Val::Unit)
+            StmtKind::Set { target, value } => {
+                self.eval_set(target, value, env).map(|()| Val::Unit)
             }
-            StmtKind::Update { over, by, using } => {
-                self.eval_update(over, by, using.as_ref(), env).map(|()| Val::Unit)
-            }
-            StmtKind::Every { count, unit, body } => {
-                self.eval_every(count, *unit, body, env, stmt.span).map(|()| Val::Unit)
-            }
+            StmtKind::Optimize {
+                maximize,
+                value,
+                over,
+                using,
+            } => self
+                .eval_optimize(*maximize, value, over, using.as_ref(), env)
+                .map(|()| Val::Unit),
+            StmtKind::Update { over, by, using } => self
+                .eval_update(over, by, using.as_ref(), env)
+                .map(|()| Val::Unit),
+            StmtKind::Every { count, unit, body } => self
+                .eval_every(count, *unit, body, env, stmt.span)
+                .map(|()| Val::Unit),
             StmtKind::Log(entries) => self.eval_log(entries, env).map(|()| Val::Unit),
             StmtKind::Factor(e) => self.eval_factor(e, env).map(|()| Val::Unit),
             StmtKind::Tap { name, value } => {
@@ -313,12 +381,17 @@ impl Session {
             }
             StmtKind::Output { kind, .. } => Err(Box::new(self.err(
                 "E0602",
-                format!("`{}` stands only in a `report` stage or in `every`", kind.text),
+                format!(
+                    "`{}` stands only in a `report` stage or in `every`",
+                    kind.text
+                ),
                 stmt.span,
             ))),
-            StmtKind::Assert(_) | StmtKind::Snapshot(_) => {
-                Err(Box::new(self.err("E0603", "an assertion stands only in a `test`", stmt.span)))
-            }
+            StmtKind::Assert(_) | StmtKind::Snapshot(_) => Err(Box::new(self.err(
+                "E0603",
+                "an assertion stands only in a `test`",
+                stmt.span,
+            ))),
             StmtKind::StopWhen(_) => Err(self.unsupported("`stop when`", stmt.span)),
             StmtKind::Keep { .. } => Err(self.unsupported("`keep`", stmt.span)),
             StmtKind::Hole => Ok(Val::Unit),
@@ -328,8 +401,12 @@ impl Session {
     /// A construct that parses but that this version gives no meaning to.
     pub(super) fn unsupported(&self, what: &str, span: Span) -> Box<Report> {
         Box::new(
-            self.err("E0700", format!("{what} cannot be compiled by this version"), span)
-                .hint("`docs/language.md` lists what can"),
+            self.err(
+                "E0700",
+                format!("{what} cannot be compiled by this version"),
+                span,
+            )
+            .hint("`docs/language.md` lists what can"),
         )
     }
 
@@ -367,7 +444,8 @@ impl Session {
                 let left = self.eval(a, env)?;
                 // A compile-time left side decides before the right side is looked at.
                 match (op, &left) {
-                    (ast::BinaryOp::And, Val::Bool(false)) | (ast::BinaryOp::Or, Val::Bool(true)) => Ok(left),
+                    (ast::BinaryOp::And, Val::Bool(false))
+                    | (ast::BinaryOp::Or, Val::Bool(true)) => Ok(left),
                     (_, Val::Bool(_)) => self.eval(b, env),
                     _ => {
                         let right = self.eval(b, env)?;
@@ -401,12 +479,18 @@ impl Session {
             ExprKind::Except(x, names) => {
                 let v = self.eval(x, env)?;
                 let Val::Record(fields) = &v else {
-                    return Err(Box::new(self.err("E0206", format!("`except` on {}", v.kind()), x.span)));
+                    return Err(Box::new(self.err(
+                        "E0206",
+                        format!("`except` on {}", v.kind()),
+                        x.span,
+                    )));
                 };
                 for n in names {
                     self.field(&v, n)?;
                 }
-                let kept = fields.iter().filter(|(f, _)| !names.iter().any(|n| n.text == **f));
+                let kept = fields
+                    .iter()
+                    .filter(|(f, _)| !names.iter().any(|n| n.text == **f));
                 Ok(Val::record(kept.cloned().collect()))
             }
             ExprKind::Lambda(patterns, body) => Ok(Val::Fn(Rc::new(Closure {
@@ -425,10 +509,14 @@ impl Session {
                     .hint("write `z ~ d via s` in a model or an `expect`"),
             )),
             ExprKind::WithKey(..) => Err(self.unsupported("`with_key`", e.span)),
-            ExprKind::Address(names) => {
-                Ok(Val::Address(Rc::new(names.iter().map(|n| n.text.clone()).collect())))
-            }
-            ExprKind::Hole => Err(Box::new(self.err("E0001", "this could not be parsed", e.span))),
+            ExprKind::Address(names) => Ok(Val::Address(Rc::new(
+                names.iter().map(|n| n.text.clone()).collect(),
+            ))),
+            ExprKind::Hole => Err(Box::new(self.err(
+                "E0001",
+                "this could not be parsed",
+                e.span,
+            ))),
         }
     }
 
@@ -475,7 +563,12 @@ impl Session {
         }
         let mut known = env.names();
         known.extend(self.modules[env.0.module].items.keys().cloned());
-        let mut r = self.err_at("E0100", format!("unknown name `{name}`"), span, "not defined");
+        let mut r = self.err_at(
+            "E0100",
+            format!("unknown name `{name}`"),
+            span,
+            "not defined",
+        );
         if let Some(near) = super::resolve::nearest(name, &known) {
             r = r.hint(format!("did you mean `{near}`?"));
         }
@@ -484,7 +577,10 @@ impl Session {
 
     fn used_here(&self, mut r: Box<Report>, name: &str, span: Span) -> Box<Report> {
         if r.notes.len() < 8 && r.labels.first().is_none_or(|l| l.span != span) {
-            r.notes.push(format!("`{name}` is needed at {}", self.sources.place(span)));
+            r.notes.push(format!(
+                "`{name}` is needed at {}",
+                self.sources.place(span)
+            ));
         }
         r
     }
@@ -501,7 +597,12 @@ impl Session {
                     return Ok(Val::Method(Rc::new((v.clone(), rc(text)))));
                 }
                 let known: Vec<String> = fields.iter().map(|f| f.0.to_string()).collect();
-                let mut r = self.err_at("E0206", format!("the record has no field `{text}`"), name.span, "not a field");
+                let mut r = self.err_at(
+                    "E0206",
+                    format!("the record has no field `{text}`"),
+                    name.span,
+                    "not a field",
+                );
                 r = match super::resolve::nearest(text, &known) {
                     Some(near) => r.hint(format!("did you mean `{near}`?")),
                     None => r.hint(format!("its fields are {}", super::resolve::listed(&known))),
@@ -535,10 +636,16 @@ impl Session {
                         self.stage_view(*i, v, name.span)
                     }
                     None => {
-                        let title = format!("the stage `{}` leaves no `{text}`", self.stages[*i].name);
+                        let title =
+                            format!("the stage `{}` leaves no `{text}`", self.stages[*i].name);
                         Err(Box::new(
-                            self.err_at("E0206", title, name.span, "neither a parameter, a net nor a state")
-                                .hint("what a stage logs is read as `stage.log.name`"),
+                            self.err_at(
+                                "E0206",
+                                title,
+                                name.span,
+                                "neither a parameter, a net nor a state",
+                            )
+                            .hint("what a stage logs is read as `stage.log.name`"),
                         ))
                     }
                 }
@@ -551,7 +658,12 @@ impl Session {
             Val::Source(_) => Ok(Val::Method(Rc::new((v.clone(), rc(text))))),
             other => {
                 let title = format!("{} has no field `{text}`", other.kind());
-                Err(Box::new(self.err_at("E0206", title, name.span, "no such field")))
+                Err(Box::new(self.err_at(
+                    "E0206",
+                    title,
+                    name.span,
+                    "no such field",
+                )))
             }
         }
     }
@@ -561,7 +673,10 @@ impl Session {
         match self.eval(e, env)? {
             Val::Int(i) => Ok(i),
             other => {
-                let title = format!("expected an integer known at compile time, found {}", other.kind());
+                let title = format!(
+                    "expected an integer known at compile time, found {}",
+                    other.kind()
+                );
                 Err(Box::new(self.err("E0207", title, e.span)))
             }
         }
@@ -580,7 +695,8 @@ impl Session {
                 Ok(self.ctx.read_log(*stage, name, ty))
             }
             Val::Int(_) | Val::Real(_) | Val::Bool(_) => {
-                let dtype = super::value::static_dtype(v, self.real).expect("a compile-time number");
+                let dtype =
+                    super::value::static_dtype(v, self.real).expect("a compile-time number");
                 Ok(self.literal(v, dtype, &[]))
             }
             Val::List(items) if !items.is_empty() => self.stack_values(items, 0, span),
@@ -594,12 +710,15 @@ impl Session {
     /// Reads slots now: a `let` is a value taken where it stands.
     pub(super) fn settle(&mut self, v: Val) -> Val {
         match &v {
-            Val::Slot(_) if !self.in_init => {
-                self.force(&v, Span::default()).map_or(v.clone(), Val::Tensor)
-            }
+            Val::Slot(_) if !self.in_init => self
+                .force(&v, Span::default())
+                .map_or(v.clone(), Val::Tensor),
             Val::Tuple(items) => Val::tuple(items.iter().map(|v| self.settle(v.clone())).collect()),
             Val::Record(fields) if self.train.is_some() && !self.in_init => Val::record(
-                fields.iter().map(|(n, v)| (n.clone(), self.settle(v.clone()))).collect(),
+                fields
+                    .iter()
+                    .map(|(n, v)| (n.clone(), self.settle(v.clone())))
+                    .collect(),
             ),
             _ => v,
         }

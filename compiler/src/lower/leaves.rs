@@ -12,11 +12,18 @@ pub fn map_leaves(v: &Val, f: &mut dyn FnMut(Value) -> Value) -> Val {
         Val::Tensor(t) => Val::Tensor(f(*t)),
         Val::Tuple(items) => Val::tuple(items.iter().map(|v| map_leaves(v, f)).collect()),
         Val::List(items) => Val::list(items.iter().map(|v| map_leaves(v, f)).collect()),
-        Val::Record(fields) => {
-            Val::record(fields.iter().map(|(n, v)| (n.clone(), map_leaves(v, f))).collect())
-        }
+        Val::Record(fields) => Val::record(
+            fields
+                .iter()
+                .map(|(n, v)| (n.clone(), map_leaves(v, f)))
+                .collect(),
+        ),
         Val::Dist(d) => Val::Dist(Rc::new(DistVal {
-            args: d.args.iter().map(|(n, v)| (n.clone(), map_leaves(v, f))).collect(),
+            args: d
+                .args
+                .iter()
+                .map(|(n, v)| (n.clone(), map_leaves(v, f)))
+                .collect(),
             ..(**d).clone()
         })),
         Val::Grid(g) => Val::Grid(Rc::new((map_leaves(&g.0, f), g.1))),
@@ -66,7 +73,11 @@ impl Session {
             Val::Tensor(_) | Val::Record(_) | Val::Tuple(_) | Val::Real(_) => {
                 let forced = self.force_leaves(&v, span)?;
                 Ok(map_leaves(&forced, &mut |t| {
-                    if self.ctx.graph.ty(t).dtype.is_real() { self.ctx.bind(t) } else { t }
+                    if self.ctx.graph.ty(t).dtype.is_real() {
+                        self.ctx.bind(t)
+                    } else {
+                        t
+                    }
                 }))
             }
             _ => Ok(v),
@@ -87,7 +98,11 @@ impl Session {
                 for (p, q) in x.iter().zip(y.iter()) {
                     out.push(self.zip_leaves(p, q, span, f)?);
                 }
-                Ok(if matches!(a, Val::Tuple(_)) { Val::tuple(out) } else { Val::list(out) })
+                Ok(if matches!(a, Val::Tuple(_)) {
+                    Val::tuple(out)
+                } else {
+                    Val::list(out)
+                })
             }
             (Val::Record(x), Val::Record(y))
                 if x.len() == y.len() && x.iter().zip(y.iter()).all(|(p, q)| p.0 == q.0) =>

@@ -60,7 +60,9 @@ impl Session {
             settled.push((n, v));
         }
         for (formal, (_, v)) in def.def.args.iter().zip(&settled) {
-            let Some(support) = &formal.support else { continue };
+            let Some(support) = &formal.support else {
+                continue;
+            };
             let name = self.sources.text(support.span).to_string();
             let x = match v {
                 Val::Int(i) => *i as f64,
@@ -75,12 +77,22 @@ impl Session {
             if !fine {
                 let title = format!(
                     "`{}` of `{}` must be {}, and is {x}",
-                    formal.name.text, def.def.name.text, super::resolve::support_words(&name)
+                    formal.name.text,
+                    def.def.name.text,
+                    super::resolve::support_words(&name)
                 );
-                return Err(Box::new(self.err("E0401", title, span).label(formal.name.span, "declared here")));
+                return Err(Box::new(
+                    self.err("E0401", title, span)
+                        .label(formal.name.span, "declared here"),
+                ));
             }
         }
-        Ok(Val::Dist(Rc::new(DistVal { def, args: settled, plates: vec![], span })))
+        Ok(Val::Dist(Rc::new(DistVal {
+            def,
+            args: settled,
+            plates: vec![],
+            span,
+        })))
     }
 
     fn has_member(d: &DistVal, name: &str) -> bool {
@@ -102,10 +114,19 @@ impl Session {
             for (_, v) in &args {
                 columns.push(self.force_leaves(v, span)?);
             }
-            let inner = DistVal { plates: d.plates[1..].to_vec(), ..(**d).clone() };
+            let inner = DistVal {
+                plates: d.plates[1..].to_vec(),
+                ..(**d).clone()
+            };
             let lanes: Vec<Val> = columns
                 .iter()
-                .map(|v| if leaves(v).is_empty() { Val::Unit } else { v.clone() })
+                .map(|v| {
+                    if leaves(v).is_empty() {
+                        Val::Unit
+                    } else {
+                        v.clone()
+                    }
+                })
                 .filter(|v| !matches!(v, Val::Unit))
                 .collect();
             let source = if lanes.is_empty() {
@@ -115,19 +136,34 @@ impl Session {
             };
             let names: Vec<Option<Rc<str>>> = args.iter().map(|a| a.0.clone()).collect();
             let stacked = self.over_lanes(&source, span, span, &mut |s, lane| {
-                let Val::Tuple(items) = lane else { return Ok(Val::Unit) };
+                let Val::Tuple(items) = lane else {
+                    return Ok(Val::Unit);
+                };
                 let mut items = items.iter();
                 let mut take = |v: &Val| {
-                    if leaves(v).is_empty() { v.clone() } else { items.next().cloned().unwrap_or(Val::Unit) }
+                    if leaves(v).is_empty() {
+                        v.clone()
+                    } else {
+                        items.next().cloned().unwrap_or(Val::Unit)
+                    }
                 };
-                let dist_args =
-                    d.args.iter().map(|(n, v)| (n.clone(), take(v))).collect();
-                let call_args =
-                    names.iter().zip(&columns[n_args..]).map(|(n, v)| (n.clone(), take(v))).collect();
-                let lane_dist = Rc::new(DistVal { args: dist_args, ..inner.clone() });
+                let dist_args = d.args.iter().map(|(n, v)| (n.clone(), take(v))).collect();
+                let call_args = names
+                    .iter()
+                    .zip(&columns[n_args..])
+                    .map(|(n, v)| (n.clone(), take(v)))
+                    .collect();
+                let lane_dist = Rc::new(DistVal {
+                    args: dist_args,
+                    ..inner.clone()
+                });
                 s.call_member(&lane_dist, name, call_args, span)
             })?;
-            return if name == "logpdf" { self.sum_all(&stacked, span) } else { Ok(stacked) };
+            return if name == "logpdf" {
+                self.sum_all(&stacked, span)
+            } else {
+                Ok(stacked)
+            };
         }
         if let Some(m) = d.def.def.members.iter().find(|m| m.name.text == name) {
             let env = d.def.env.child();
@@ -156,7 +192,13 @@ impl Session {
             return self.opaque(&v, span);
         }
         let dist = &d.def.def.name.text;
-        let mut known: Vec<String> = d.def.def.members.iter().map(|m| m.name.text.clone()).collect();
+        let mut known: Vec<String> = d
+            .def
+            .def
+            .members
+            .iter()
+            .map(|m| m.name.text.clone())
+            .collect();
         known.push("sample".into());
         Err(Box::new(
             self.err("E0402", format!("`{dist}` declares no `{name}`"), span)
@@ -172,7 +214,12 @@ impl Session {
         if rank == 0 {
             return Ok(Val::Tensor(t));
         }
-        Ok(Val::Tensor(self.op(&ops::SUM, Attr::Axes((0..rank).collect()), &[t], span)?))
+        Ok(Val::Tensor(self.op(
+            &ops::SUM,
+            Attr::Axes((0..rank).collect()),
+            &[t],
+            span,
+        )?))
     }
 
     /// Marks a plain draw: a derivative that reaches its parameters is refused.
@@ -198,13 +245,22 @@ impl Session {
         let open = self.handlers.last().is_some_and(|h| h.open);
         if !open && self.expects.is_empty() {
             return Err(Box::new(
-                self.err("E0403", "`~` stands only in a model or an `expect`", name.span)
-                    .hint("elsewhere, write `d.sample()` for a draw"),
+                self.err(
+                    "E0403",
+                    "`~` stands only in a model or an `expect`",
+                    name.span,
+                )
+                .hint("elsewhere, write `d.sample()` for a draw"),
             ));
         }
         let value = self.eval(dist, env)?;
         let site = rc(&name.text);
-        if open && self.handlers.last().is_some_and(|h| h.trace.iter().any(|t| t.0 == site)) {
+        if open
+            && self
+                .handlers
+                .last()
+                .is_some_and(|h| h.trace.iter().any(|t| t.0 == site))
+        {
             let title = format!("the address `{}` is used twice", name.text);
             return Err(Box::new(self.err("E0406", title, name.span)));
         }
@@ -224,7 +280,10 @@ impl Session {
                 self.eval_dist_site(&site, d, strategy, name.span, dist.span)?
             }
             other => {
-                let title = format!("`~` draws from a distribution or a model, not {}", other.kind());
+                let title = format!(
+                    "`~` draws from a distribution or a model, not {}",
+                    other.kind()
+                );
                 return Err(Box::new(self.err("E0404", title, dist.span)));
             }
         };
@@ -262,7 +321,9 @@ impl Session {
             None if !self.expects.is_empty() => self.new_site(site, d, via, span)?,
             None => {
                 let key = self.frame().next_key(site);
-                self.with_frame_key(site, span, key, |s| s.call_member(d, "sample", vec![], span))?
+                self.with_frame_key(site, span, key, |s| {
+                    s.call_member(d, "sample", vec![], span)
+                })?
             }
         };
         if let Some(h) = at {
@@ -294,8 +355,12 @@ impl Session {
             "this site is scored",
         );
         r = match super::resolve::nearest(site, &known) {
-            Some(near) => r.hint(format!("the guide draws `{near}`: use the same name on both sides")),
-            None if known.is_empty() => r.hint(format!("draw `{site}` in the guide, or condition on it: `given {{{site}: ..}}`")),
+            Some(near) => r.hint(format!(
+                "the guide draws `{near}`: use the same name on both sides"
+            )),
+            None if known.is_empty() => r.hint(format!(
+                "draw `{site}` in the guide, or condition on it: `given {{{site}: ..}}`"
+            )),
             None => r.hint(format!(
                 "the guide draws {}; draw `{site}` too, or condition on it: `given {{{site}: ..}}`",
                 super::resolve::listed(&known)
@@ -322,7 +387,12 @@ impl Session {
     }
 
     /// Runs a model: its value, its trace and the terms of the trace's log density.
-    fn run_model(&mut self, m: &Rc<ModelVal>, scored: Option<Val>, span: Span) -> R<(Val, Val, Vec<Value>)> {
+    fn run_model(
+        &mut self,
+        m: &Rc<ModelVal>,
+        scored: Option<Val>,
+        span: Span,
+    ) -> R<(Val, Val, Vec<Value>)> {
         let expected = scored.clone();
         self.handlers.push(Handler {
             trace: vec![],
@@ -346,10 +416,9 @@ impl Session {
             for (n, _) in fields.iter() {
                 if !h.trace.iter().any(|t| t.0 == *n) {
                     let title = format!("the trace has `{n}`, which is no open site of `{name}`");
-                    return Err(Box::new(
-                        self.err("E0412", title, span)
-                            .hint(format!("remove `{n}` from the guide, or give the model a site of that name")),
-                    ));
+                    return Err(Box::new(self.err("E0412", title, span).hint(format!(
+                        "remove `{n}` from the guide, or give the model a site of that name"
+                    ))));
                 }
             }
         }
@@ -412,7 +481,11 @@ impl Session {
                 self.handlers[h].log_weights.push(w);
                 Ok(())
             }
-            None => Err(Box::new(self.err("E0403", "`factor` stands only in a model", e.span))),
+            None => Err(Box::new(self.err(
+                "E0403",
+                "`factor` stands only in a model",
+                e.span,
+            ))),
         }
     }
 
@@ -472,7 +545,12 @@ impl Session {
     }
 
     /// `expect { .. }`: runs the block, then removes its sites, last to first, each by its estimator.
-    pub(super) fn eval_expect(&mut self, block: &'static ast::Block, env: &Env, span: Span) -> R<Val> {
+    pub(super) fn eval_expect(
+        &mut self,
+        block: &'static ast::Block,
+        env: &Env,
+        span: Span,
+    ) -> R<Val> {
         self.expects.push(ExpectFrame::default());
         // Sites of the block itself belong to no model that happens to be running.
         let opened: Vec<bool> = self.handlers.iter().map(|h| h.open).collect();
@@ -483,7 +561,10 @@ impl Session {
         }
         let frame = self.expects.pop().expect("pushed above");
         let mut result = self.force_leaves(&result?, span)?;
-        let before = self.options.record_estimates.then(|| self.region_text(&result));
+        let before = self
+            .options
+            .record_estimates
+            .then(|| self.region_text(&result));
         let mut sites = frame.sites;
         // A site's operands are older than it, so descending ids are "last to first".
         sites.sort_by_key(|s| std::cmp::Reverse(s.node));
@@ -493,14 +574,18 @@ impl Session {
         if let Some(before) = before {
             let after = self.region_text(&result);
             let place = self.sources.place(span);
-            self.estimates.push(format!("expect at {place}, before\n{before}after\n{after}"));
+            self.estimates
+                .push(format!("expect at {place}, before\n{before}after\n{after}"));
         }
         Ok(result)
     }
 
     fn region_text(&self, result: &Val) -> String {
         let mut g = self.ctx.graph.clone();
-        g.outputs = leaves(result).into_iter().map(|v| ("value".to_string(), v)).collect();
+        g.outputs = leaves(result)
+            .into_iter()
+            .map(|v| ("value".to_string(), v))
+            .collect();
         crate::ir::print::print(&g)
     }
 
@@ -512,13 +597,27 @@ impl Session {
             .dist
             .args
             .iter()
-            .map(|(n, v)| (n.clone(), map_leaves(v, &mut |t| *next.next().unwrap_or(&t))))
+            .map(|(n, v)| {
+                (
+                    n.clone(),
+                    map_leaves(v, &mut |t| *next.next().unwrap_or(&t)),
+                )
+            })
             .collect();
         let mut plates = site.plates.clone();
         plates.extend(&site.dist.plates);
-        let dist = Rc::new(DistVal { args, plates, ..(*site.dist).clone() });
+        let dist = Rc::new(DistVal {
+            args,
+            plates,
+            ..(*site.dist).clone()
+        });
         let ty = self.ctx.graph.ty(site.node).clone();
-        let k = Rc::new(Continuation { site: site.node, site_type: ty, result, depth: self.depth });
+        let k = Rc::new(Continuation {
+            site: site.node,
+            site_type: ty,
+            result,
+            depth: self.depth,
+        });
         let (estimator, marked) = match &site.via {
             Some((e, marked)) => {
                 self.check_conditions(site, e, &dist, &k, true)?;
@@ -535,13 +634,25 @@ impl Session {
             ));
         }
         let mut args = vec![(None, Val::Dist(dist)), (None, Val::Continuation(k))];
-        args.extend(estimator.args.iter().map(|(n, v)| (Some(n.clone()), v.clone())));
+        args.extend(
+            estimator
+                .args
+                .iter()
+                .map(|(n, v)| (Some(n.clone()), v.clone())),
+        );
         let key = site.key;
-        let v = self.with_frame_key(&site.name, site.span, key, |s| s.run_estimator(&estimator, args, span))?;
+        let v = self.with_frame_key(&site.name, site.span, key, |s| {
+            s.run_estimator(&estimator, args, span)
+        })?;
         self.force_leaves(&v, span)
     }
 
-    pub(super) fn run_estimator(&mut self, e: &Rc<EstimatorVal>, args: Vec<super::call::Given>, span: Span) -> R<Val> {
+    pub(super) fn run_estimator(
+        &mut self,
+        e: &Rc<EstimatorVal>,
+        args: Vec<super::call::Given>,
+        span: Span,
+    ) -> R<Val> {
         let env = e.def.env.child();
         let def = e.def.def;
         self.bind_args(&def.name.text, &def.args, args, &env, span)?;
@@ -555,7 +666,12 @@ impl Session {
     }
 
     /// The first unbiased estimator of the library, in its own order, that is valid at the site and needs no more arguments.
-    fn default_estimator(&mut self, site: &Site, d: &Rc<DistVal>, k: &Rc<Continuation>) -> R<Rc<EstimatorVal>> {
+    fn default_estimator(
+        &mut self,
+        site: &Site,
+        d: &Rc<DistVal>,
+        k: &Rc<Continuation>,
+    ) -> R<Rc<EstimatorVal>> {
         for (name, e) in self.library_estimators(site.span)? {
             let def = e.def.def;
             let complete = def.args.iter().skip(2).all(|a| a.default.is_some());
@@ -566,7 +682,10 @@ impl Session {
         }
         Err(Box::new(self.err(
             "E0409",
-            format!("no estimator of the library is valid at the site `{}`", site.name),
+            format!(
+                "no estimator of the library is valid at the site `{}`",
+                site.name
+            ),
             site.span,
         )))
     }
@@ -597,15 +716,22 @@ impl Session {
         let name = &e.def.def.name.text;
         let dist = &d.def.def.name.text;
         for c in &e.def.def.conditions {
-            let ExprKind::Call(f, _) = &c.kind else { continue };
-            let ExprKind::Name(condition) = &f.kind else { continue };
+            let ExprKind::Call(f, _) = &c.kind else {
+                continue;
+            };
+            let ExprKind::Name(condition) = &f.kind else {
+                continue;
+            };
             let need: &[&str] = match condition.as_str() {
                 "smooth" => {
                     if let Some((op, at)) = self.rough_use(k) {
                         let mut r = self
                             .err_at(
                                 "E0420",
-                                format!("`{name}` at `{}`, whose value is used discontinuously", site.name),
+                                format!(
+                                    "`{name}` at `{}`, whose value is used discontinuously",
+                                    site.name
+                                ),
                                 site.span,
                                 "this sample",
                             )
@@ -627,8 +753,14 @@ impl Session {
             };
             for member in need {
                 if !Self::has_member(d, member) {
-                    let title = format!("`{name}` needs `{member}`, which `{dist}` does not declare");
-                    let mut r = self.err_at("E0421", title, site.span, format!("`{}` is drawn here", site.name));
+                    let title =
+                        format!("`{name}` needs `{member}`, which `{dist}` does not declare");
+                    let mut r = self.err_at(
+                        "E0421",
+                        title,
+                        site.span,
+                        format!("`{}` is drawn here", site.name),
+                    );
                     if explain {
                         r = self.list_valid(r, site, d, k);
                     }
@@ -642,7 +774,13 @@ impl Session {
         Ok(())
     }
 
-    fn list_valid(&mut self, r: Report, site: &Site, d: &Rc<DistVal>, k: &Rc<Continuation>) -> Report {
+    fn list_valid(
+        &mut self,
+        r: Report,
+        site: &Site,
+        d: &Rc<DistVal>,
+        k: &Rc<Continuation>,
+    ) -> Report {
         let all = self.library_estimators(site.span).unwrap_or_default();
         let mut valid = Vec::new();
         for (name, e) in all {
@@ -652,7 +790,10 @@ impl Session {
         }
         match valid.len() {
             0 => r,
-            _ => r.hint(format!("valid at this site: {}", super::resolve::listed(&valid))),
+            _ => r.hint(format!(
+                "valid at this site: {}",
+                super::resolve::listed(&valid)
+            )),
         }
     }
 
@@ -667,8 +808,11 @@ impl Session {
         let mut cone = Vec::new();
         for i in k.site.0 + 1..=last.0 {
             let v = Value(i);
-            let from: Vec<Value> =
-                g.operands(v).into_iter().filter(|o| reached.get(o.0 as usize) == Some(&true)).collect();
+            let from: Vec<Value> = g
+                .operands(v)
+                .into_iter()
+                .filter(|o| reached.get(o.0 as usize) == Some(&true))
+                .collect();
             if from.is_empty() {
                 continue;
             }
@@ -680,7 +824,9 @@ impl Session {
         results.iter().for_each(|r| used[r.0 as usize] = true);
         for (v, _) in cone.iter().rev() {
             if used[v.0 as usize] {
-                g.operands(*v).iter().for_each(|o| used[o.0 as usize] = true);
+                g.operands(*v)
+                    .iter()
+                    .for_each(|o| used[o.0 as usize] = true);
             }
         }
         for (v, from) in &cone {

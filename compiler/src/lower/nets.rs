@@ -55,7 +55,10 @@ impl Session {
             Val::Record(fields) => {
                 let mut out = Vec::new();
                 for (n, v) in fields.iter() {
-                    out.push((n.clone(), self.keep(&format!("{path}.{n}"), v.clone(), kind, span)?));
+                    out.push((
+                        n.clone(),
+                        self.keep(&format!("{path}.{n}"), v.clone(), kind, span)?,
+                    ));
                 }
                 Val::record(out)
             }
@@ -80,7 +83,12 @@ impl Session {
         self.keep(path, v, &SlotKind::Global, Span::default())
     }
 
-    pub(super) fn eval_data(&mut self, name: &'static Name, value: &'static Expr, env: &Env) -> R<Val> {
+    pub(super) fn eval_data(
+        &mut self,
+        name: &'static Name,
+        value: &'static Expr,
+        env: &Env,
+    ) -> R<Val> {
         if let ExprKind::Call(f, args) = &value.kind
             && let ExprKind::Name(reader) = &f.kind
             && matches!(reader.as_str(), "idx" | "csv")
@@ -92,7 +100,8 @@ impl Session {
             let Val::Str(path) = path else {
                 let title = format!("`{reader}` takes the path of a file");
                 return Err(Box::new(
-                    self.err("E0501", title, value.span).hint(format!("write `{reader}(\"data/file\")`")),
+                    self.err("E0501", title, value.span)
+                        .hint(format!("write `{reader}(\"data/file\")`")),
                 ));
             };
             let double = self.real == crate::ir::DType::F64;
@@ -106,7 +115,11 @@ impl Session {
             };
             let mut fields = Vec::new();
             for c in columns {
-                let path = if c.name.is_empty() { name.text.clone() } else { format!("{}.{}", name.text, c.name) };
+                let path = if c.name.is_empty() {
+                    name.text.clone()
+                } else {
+                    format!("{}.{}", name.text, c.name)
+                };
                 let id = self.new_slot(&path, c.ty, SlotKind::Data(c.data));
                 if c.name.is_empty() {
                     return Ok(Val::Slot(id));
@@ -119,7 +132,12 @@ impl Session {
         self.keep_globals(&name.text, v)
     }
 
-    fn indexed(&mut self, name: &Name, index: Option<&'static Expr>, env: &Env) -> R<(String, Option<i64>)> {
+    fn indexed(
+        &mut self,
+        name: &Name,
+        index: Option<&'static Expr>,
+        env: &Env,
+    ) -> R<(String, Option<i64>)> {
         match index {
             None => Ok((name.text.clone(), None)),
             Some(e) => {
@@ -149,9 +167,11 @@ impl Session {
             return Err(self.unsupported("a parameter with a support", s.span));
         }
         if self.nets.is_empty() && !self.in_init {
-            return Err(Box::new(
-                self.err("E0503", "`param` stands at the top of a file or in a net", name.span),
-            ));
+            return Err(Box::new(self.err(
+                "E0503",
+                "`param` stands at the top of a file or in a net",
+                name.span,
+            )));
         }
         let (local, at) = self.indexed(name, index, env)?;
         let path = self.path_of(&local);
@@ -166,7 +186,9 @@ impl Session {
 
     /// What a parameter of the running net is worth: stopped, replaced, or as kept.
     fn param_value(&mut self, local: &str, v: Val, span: Span) -> R<Val> {
-        let Some(net) = self.nets.last() else { return Ok(v) };
+        let Some(net) = self.nets.last() else {
+            return Ok(v);
+        };
         let stopped = net.stopped;
         if let Some(with) = net.with.clone() {
             return match with.field(local) {
@@ -179,7 +201,11 @@ impl Session {
         }
         if stopped {
             let t = self.force(&v, span)?;
-            return Ok(Val::Tensor(self.ctx.graph.add(&ops::STOP, Attr::None, &[t])));
+            return Ok(Val::Tensor(self.ctx.graph.add(
+                &ops::STOP,
+                Attr::None,
+                &[t],
+            )));
         }
         Ok(v)
     }
@@ -212,7 +238,9 @@ impl Session {
                 if let Some(v) = env.get(&name)
                     && !super::leaves::leaves(&v).is_empty()
                 {
-                    let title = format!("a first value cannot depend on `{name}`, which is known only at run time");
+                    let title = format!(
+                        "a first value cannot depend on `{name}`, which is known only at run time"
+                    );
                     return Err(Box::new(self.err("E0502", title, value.span)));
                 }
             }
@@ -233,7 +261,11 @@ impl Session {
                 Val::Int(i) if *kind == SlotKind::Param => Val::Real(i as f64),
                 v => v,
             };
-            let v = if matches!(v, Val::Slot(_)) { Val::Tensor(s.force(&v, value.span)?) } else { v };
+            let v = if matches!(v, Val::Slot(_)) {
+                Val::Tensor(s.force(&v, value.span)?)
+            } else {
+                v
+            };
             s.keep(path, v, kind, value.span)
         })
     }
@@ -248,9 +280,13 @@ impl Session {
         let path = match self.train.as_ref().and_then(|t| t.optimizer_path.clone()) {
             Some(p) => format!("{p}.{}", name.text),
             None if self.in_init && self.nets.is_empty() => name.text.clone(),
-            None => return Err(Box::new(
-                self.err("E0503", "`state` stands at the top of a file or in an optimizer", name.span),
-            )),
+            None => {
+                return Err(Box::new(self.err(
+                    "E0503",
+                    "`state` stands at the top of a file or in an optimizer",
+                    name.span,
+                )));
+            }
         };
         let v = match self.state_values.get(&path) {
             Some(v) => v.clone(),
@@ -279,12 +315,18 @@ impl Session {
                     Some(n) => (n.stopped, n.with.as_ref().and_then(|w| w.field(&local))),
                     None => (false, None),
                 };
-                Val::Net(Rc::new(NetVal { ctor, path: rc(&path), stopped, with }))
+                Val::Net(Rc::new(NetVal {
+                    ctor,
+                    path: rc(&path),
+                    stopped,
+                    with,
+                }))
             }
             Val::NetDef(def) => {
                 let title = format!("`{}` needs its compile-time arguments", def.def.name.text);
                 return Err(Box::new(
-                    self.err("E0505", title, value.span).hint(format!("write `{}(..)`", def.def.name.text)),
+                    self.err("E0505", title, value.span)
+                        .hint(format!("write `{}(..)`", def.def.name.text)),
                 ));
             }
             other => {
@@ -299,7 +341,11 @@ impl Session {
     pub(super) fn call_net(&mut self, n: &Rc<NetVal>, args: Vec<Given>, span: Span) -> R<Val> {
         let def = n.ctor.def.def;
         let env = n.ctor.env.child();
-        self.nets.push(NetFrame { path: n.path.clone(), stopped: n.stopped, with: n.with.clone() });
+        self.nets.push(NetFrame {
+            path: n.path.clone(),
+            stopped: n.stopped,
+            with: n.with.clone(),
+        });
         let result = self.in_frame(&n.path.clone(), span, |s| {
             s.bind_args(&def.name.text, &def.args, args, &env, span)?;
             match &def.body {
@@ -318,10 +364,9 @@ impl Session {
             .filter(|id| {
                 let slot = &self.slots[id.0 as usize];
                 slot.kind == SlotKind::Param
-                    && slot
-                        .name
-                        .strip_prefix(path)
-                        .is_some_and(|rest| rest.is_empty() || rest.starts_with('.') || rest.starts_with('['))
+                    && slot.name.strip_prefix(path).is_some_and(|rest| {
+                        rest.is_empty() || rest.starts_with('.') || rest.starts_with('[')
+                    })
             })
             .collect()
     }
@@ -337,11 +382,14 @@ impl Session {
             let dims = match a.ty.as_ref().map(|t| &t.kind) {
                 Some(ast::TypeKind::Named(name, dims)) if name.text == "real" => dims,
                 _ => {
-                    let title = format!("the parameters of `{}` are not known before its first call", n.path);
-                    return Err(Box::new(
-                        self.err("E0506", title, span)
-                            .hint(format!("declare the type of `{}`, e.g. `{}: real[n]`", a.name.text, a.name.text)),
-                    ));
+                    let title = format!(
+                        "the parameters of `{}` are not known before its first call",
+                        n.path
+                    );
+                    return Err(Box::new(self.err("E0506", title, span).hint(format!(
+                        "declare the type of `{}`, e.g. `{}: real[n]`",
+                        a.name.text, a.name.text
+                    ))));
                 }
             };
             let mut shape = Vec::new();
@@ -369,11 +417,17 @@ impl Session {
     /// The parameters of a target of `over`, with the value that each has now.
     pub(super) fn target_slots(&mut self, e: &'static Expr, env: &Env) -> R<Vec<SlotId>> {
         let Some(path) = super::resolve::path_text(e) else {
-            return Err(Box::new(
-                self.err("E0610", "`over` takes a parameter, a net, or a part of one", e.span),
-            ));
+            return Err(Box::new(self.err(
+                "E0610",
+                "`over` takes a parameter, a net, or a part of one",
+                e.span,
+            )));
         };
-        let root = path.split(['.', '[']).next().unwrap_or_default().to_string();
+        let root = path
+            .split(['.', '['])
+            .next()
+            .unwrap_or_default()
+            .to_string();
         let base = match self.lookup(&root, env, e.span)? {
             Val::Net(n) => {
                 self.ensure_net(&n, e.span)?;
@@ -395,7 +449,12 @@ impl Session {
         Ok(found)
     }
 
-    pub(super) fn eval_set(&mut self, target: &'static Expr, value: &'static Expr, env: &Env) -> R<()> {
+    pub(super) fn eval_set(
+        &mut self,
+        target: &'static Expr,
+        value: &'static Expr,
+        env: &Env,
+    ) -> R<()> {
         let v = self.eval(value, env)?;
         let old = self.eval(target, env)?;
         if matches!(target.kind, ExprKind::Index(..)) {
@@ -419,7 +478,10 @@ impl Session {
             };
             let have = s.ctx.graph.ty(t).clone();
             if have != ty {
-                let title = format!("`{}` is a `{ty}`, and the new value a `{have}`", s.slots[id.0 as usize].name);
+                let title = format!(
+                    "`{}` is a `{ty}`, and the new value a `{have}`",
+                    s.slots[id.0 as usize].name
+                );
                 return Err(Box::new(s.err("E0612", title, value.span)));
             }
             s.ctx.write(*id, t);

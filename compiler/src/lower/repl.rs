@@ -59,24 +59,39 @@ impl Session {
 
     fn repl_item(&mut self, item: ast::Item) -> Result<ReplResult, Failure> {
         let item: &'static ast::Item = Box::leak(Box::new(item));
-        let names: Vec<String> = super::resolve::item_names(item).iter().map(|n| n.text.clone()).collect();
-        let tree: &'static ast::File = Box::leak(Box::new(ast::File { items: vec![item.clone()] }));
-        self.modules[self.root].wrt.extend(super::resolve::wrt_names(tree));
+        let names: Vec<String> = super::resolve::item_names(item)
+            .iter()
+            .map(|n| n.text.clone())
+            .collect();
+        let tree: &'static ast::File = Box::leak(Box::new(ast::File {
+            items: vec![item.clone()],
+        }));
+        self.modules[self.root]
+            .wrt
+            .extend(super::resolve::wrt_names(tree));
         if let ast::ItemKind::Use(_) = &item.kind {
             let mut reports = Vec::new();
             let whole = self.modules[self.root].tree;
             self.modules[self.root].tree = tree;
             self.link_uses(self.root, &mut reports);
             self.modules[self.root].tree = whole;
-            return if reports.is_empty() { Ok(ReplResult::Defined("use".into())) } else { Err(self.failure(reports)) };
+            return if reports.is_empty() {
+                Ok(ReplResult::Defined("use".into()))
+            } else {
+                Err(self.failure(reports))
+            };
         }
-        let old: Vec<(String, Option<ItemState>)> =
-            names.iter().map(|n| (n.clone(), self.modules[self.root].items.get(n).cloned())).collect();
+        let old: Vec<(String, Option<ItemState>)> = names
+            .iter()
+            .map(|n| (n.clone(), self.modules[self.root].items.get(n).cloned()))
+            .collect();
         for n in &names {
             // A new definition of a parameter or state starts a new slot.
             self.slot_index.remove(n);
             self.state_values.remove(n);
-            self.modules[self.root].items.insert(n.clone(), ItemState::Waiting(item));
+            self.modules[self.root]
+                .items
+                .insert(n.clone(), ItemState::Waiting(item));
         }
         for n in &names {
             let span = item.span;
@@ -97,7 +112,10 @@ impl Session {
         let stmt: &'static ast::Stmt = Box::leak(Box::new(stmt));
         let stmts: &'static [ast::Stmt] = std::slice::from_ref(stmt);
         let outer = std::mem::replace(&mut self.ctx, super::ctx::Ctx::new("repl"));
-        let frames = std::mem::replace(&mut self.frames, vec![Frame::root(&format!("repl {}", self.repl_files))]);
+        let frames = std::mem::replace(
+            &mut self.frames,
+            vec![Frame::root(&format!("repl {}", self.repl_files))],
+        );
         let result: R<(ValueShape, String)> = (|| {
             let env = Env::module(self.root).child();
             let v = self.eval_stmts(stmts, &env)?;
@@ -121,7 +139,11 @@ impl Session {
             Ok((shape, ty)) => {
                 let slots = &self.slots;
                 let program = ctx.finish(|id| slots[id.0 as usize].name.clone());
-                Ok(ReplResult::Value(Box::new(ExprProgram { program, shape, ty })))
+                Ok(ReplResult::Value(Box::new(ExprProgram {
+                    program,
+                    shape,
+                    ty,
+                })))
             }
             Err(r) => Err(self.failure(vec![*r])),
         }
@@ -132,11 +154,13 @@ impl Session {
         Ok(match v {
             Val::Slot(_) | Val::Log(..) => Val::Tensor(self.force(v, span)?),
             Val::Tuple(items) => {
-                let items: R<Vec<Val>> = items.iter().map(|v| self.force_tensors(v, span)).collect();
+                let items: R<Vec<Val>> =
+                    items.iter().map(|v| self.force_tensors(v, span)).collect();
                 Val::tuple(items?)
             }
             Val::List(items) => {
-                let items: R<Vec<Val>> = items.iter().map(|v| self.force_tensors(v, span)).collect();
+                let items: R<Vec<Val>> =
+                    items.iter().map(|v| self.force_tensors(v, span)).collect();
                 Val::list(items?)
             }
             Val::Record(fields) => {
@@ -155,9 +179,9 @@ impl Session {
         match v {
             Val::Tensor(t) => self.ctx.graph.ty(*t).to_string(),
             Val::Slot(id) => self.slots[id.0 as usize].ty.to_string(),
-            Val::Log(stage, name) => {
-                self.log_type(*stage, name, Default::default()).map_or("real".into(), |t: Type| t.to_string())
-            }
+            Val::Log(stage, name) => self
+                .log_type(*stage, name, Default::default())
+                .map_or("real".into(), |t: Type| t.to_string()),
             Val::Int(_) => "int".into(),
             Val::Real(_) => "real".into(),
             Val::Bool(_) => "bool".into(),
@@ -170,8 +194,10 @@ impl Session {
                 format!("[{}]", parts.join(", "))
             }
             Val::Record(fields) => {
-                let parts: Vec<String> =
-                    fields.iter().map(|(n, v)| format!("{n}: {}", self.type_text(v))).collect();
+                let parts: Vec<String> = fields
+                    .iter()
+                    .map(|(n, v)| format!("{n}: {}", self.type_text(v)))
+                    .collect();
                 format!("{{{}}}", parts.join(", "))
             }
             other => other.kind().to_string(),
@@ -187,9 +213,12 @@ fn shape_of(v: &Val, next: &mut usize) -> ValueShape {
         }
         Val::Tuple(items) => ValueShape::Tuple(items.iter().map(|v| shape_of(v, next)).collect()),
         Val::List(items) => ValueShape::Tuple(items.iter().map(|v| shape_of(v, next)).collect()),
-        Val::Record(fields) => {
-            ValueShape::Record(fields.iter().map(|(n, v)| (n.to_string(), shape_of(v, next))).collect())
-        }
+        Val::Record(fields) => ValueShape::Record(
+            fields
+                .iter()
+                .map(|(n, v)| (n.to_string(), shape_of(v, next)))
+                .collect(),
+        ),
         Val::Int(i) => ValueShape::Text(i.to_string()),
         Val::Real(x) => ValueShape::Text(x.to_string()),
         Val::Bool(b) => ValueShape::Text(b.to_string()),

@@ -27,7 +27,9 @@ fn distance(a: &str, b: &str) -> usize {
         let mut row = vec![i];
         for j in 1..=b.len() {
             let cost = usize::from(a[i - 1] != b[j - 1]);
-            let mut d = (rows[i - 1][j] + 1).min(row[j - 1] + 1).min(rows[i - 1][j - 1] + cost);
+            let mut d = (rows[i - 1][j] + 1)
+                .min(row[j - 1] + 1)
+                .min(rows[i - 1][j - 1] + cost);
             if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
                 d = d.min(rows[i - 2][j - 2] + 1);
             }
@@ -67,7 +69,9 @@ pub fn item_names(item: &Item) -> Vec<&Name> {
             }
             Def::Fn(f) => vec![&f.name],
             Def::Model(m) => vec![&m.name],
-            Def::NetUse { name, .. } | Def::Param { name, .. } | Def::State { name, .. } => vec![name],
+            Def::NetUse { name, .. } | Def::Param { name, .. } | Def::State { name, .. } => {
+                vec![name]
+            }
             Def::Net(n) => vec![&n.name],
         },
         ItemKind::Dist(d) => vec![&d.name],
@@ -82,7 +86,10 @@ fn pattern_name_refs(p: &Pattern) -> Vec<&Name> {
     // A name in a pattern is interned once for the life of the process, like the tree it stands in.
     let mut out: Vec<&Name> = Vec::new();
     pattern_names(p, &mut |text, span| {
-        out.push(Box::leak(Box::new(Name { text: text.to_string(), span })));
+        out.push(Box::leak(Box::new(Name {
+            text: text.to_string(),
+            span,
+        })));
     });
     out
 }
@@ -104,7 +111,12 @@ pub fn path_text(e: &Expr) -> Option<String> {
         ExprKind::Paren(e) => path_text(e),
         ExprKind::Field(x, n) => Some(format!("{}.{}", path_text(x)?, n.text)),
         ExprKind::Index(x, args) => match args.as_slice() {
-            [IndexArg::At(Expr { kind: ExprKind::Int(i), .. })] => Some(format!("{}[{i}]", path_text(x)?)),
+            [
+                IndexArg::At(Expr {
+                    kind: ExprKind::Int(i),
+                    ..
+                }),
+            ] => Some(format!("{}[{i}]", path_text(x)?)),
             _ => None,
         },
         _ => None,
@@ -140,12 +152,18 @@ fn each_expr_of_def(d: &Def, f: &mut dyn FnMut(&Expr)) {
             index.iter().for_each(|e| each_expr(e, f));
             each_expr(value, f);
         }
-        Def::Model(Model { kind: ModelKind::Value(e), .. }) => each_expr(e, f),
+        Def::Model(Model {
+            kind: ModelKind::Value(e),
+            ..
+        }) => each_expr(e, f),
         Def::Fn(func) => match &func.body {
             Body::Expr(e) => each_expr(e, f),
             Body::Block(b) => b.stmts.iter().for_each(|s| each_expr_of_stmt(s, f)),
         },
-        Def::Model(Model { kind: ModelKind::Block { body, .. }, .. }) => {
+        Def::Model(Model {
+            kind: ModelKind::Block { body, .. },
+            ..
+        }) => {
             body.stmts.iter().for_each(|s| each_expr_of_stmt(s, f));
         }
         Def::Net(n) => match &n.body {
@@ -159,13 +177,19 @@ fn each_expr_of_def(d: &Def, f: &mut dyn FnMut(&Expr)) {
 pub fn each_expr_of_stmt(s: &Stmt, f: &mut dyn FnMut(&Expr)) {
     match &s.kind {
         StmtKind::Def(d) => each_expr_of_def(d, f),
-        StmtKind::Expr(e) | StmtKind::Yield(e) | StmtKind::Factor(e) | StmtKind::Assert(e) | StmtKind::Snapshot(e)
+        StmtKind::Expr(e)
+        | StmtKind::Yield(e)
+        | StmtKind::Factor(e)
+        | StmtKind::Assert(e)
+        | StmtKind::Snapshot(e)
         | StmtKind::StopWhen(e) => each_expr(e, f),
         StmtKind::Site { dist, via, .. } => {
             each_expr(dist, f);
             via.iter().for_each(|v| each_expr(&v.value, f));
         }
-        StmtKind::Next { value, .. } | StmtKind::Tap { value, .. } | StmtKind::Keep { value, .. } => each_expr(value, f),
+        StmtKind::Next { value, .. }
+        | StmtKind::Tap { value, .. }
+        | StmtKind::Keep { value, .. } => each_expr(value, f),
         StmtKind::Set { target, value } => {
             each_expr(target, f);
             each_expr(value, f);
@@ -175,7 +199,9 @@ pub fn each_expr_of_stmt(s: &Stmt, f: &mut dyn FnMut(&Expr)) {
             each_expr(by, f);
             using.iter().for_each(|e| each_expr(e, f));
         }
-        StmtKind::Optimize { value, over, using, .. } => {
+        StmtKind::Optimize {
+            value, over, using, ..
+        } => {
             each_expr(value, f);
             over.iter().for_each(|o| each_over(o, f));
             using.iter().for_each(|e| each_expr(e, f));
@@ -197,14 +223,23 @@ fn each_over(o: &Over, f: &mut dyn FnMut(&Expr)) {
 pub fn each_expr(e: &Expr, f: &mut dyn FnMut(&Expr)) {
     f(e);
     match &e.kind {
-        ExprKind::Tuple(items) | ExprKind::List(items) => items.iter().for_each(|e| each_expr(e, f)),
-        ExprKind::Paren(a) | ExprKind::Unary(_, a) | ExprKind::Field(a, _) | ExprKind::Project(a, _)
-        | ExprKind::Except(a, _) | ExprKind::Lambda(_, a) => each_expr(a, f),
+        ExprKind::Tuple(items) | ExprKind::List(items) => {
+            items.iter().for_each(|e| each_expr(e, f))
+        }
+        ExprKind::Paren(a)
+        | ExprKind::Unary(_, a)
+        | ExprKind::Field(a, _)
+        | ExprKind::Project(a, _)
+        | ExprKind::Except(a, _)
+        | ExprKind::Lambda(_, a) => each_expr(a, f),
         ExprKind::Record(parts) => parts.iter().for_each(|p| match p {
             RecordPart::Field(_, e) | RecordPart::Spread(e) => each_expr(e, f),
             RecordPart::Pun(_) => {}
         }),
-        ExprKind::Binary(_, a, b) | ExprKind::Range(a, b) | ExprKind::Given(a, b) | ExprKind::WithKey(a, b) => {
+        ExprKind::Binary(_, a, b)
+        | ExprKind::Range(a, b)
+        | ExprKind::Given(a, b)
+        | ExprKind::WithKey(a, b) => {
             each_expr(a, f);
             each_expr(b, f);
         }
@@ -217,8 +252,13 @@ pub fn each_expr(e: &Expr, f: &mut dyn FnMut(&Expr)) {
             for arg in args {
                 match arg {
                     IndexArg::At(e) => each_expr(e, f),
-                    IndexArg::Slice { start, stop, step, .. } => {
-                        [start, stop, step].into_iter().flatten().for_each(|e| each_expr(e, f));
+                    IndexArg::Slice {
+                        start, stop, step, ..
+                    } => {
+                        [start, stop, step]
+                            .into_iter()
+                            .flatten()
+                            .for_each(|e| each_expr(e, f));
                     }
                 }
             }
@@ -252,7 +292,11 @@ pub fn each_expr(e: &Expr, f: &mut dyn FnMut(&Expr)) {
 /// Names that an expression reads, those of blocks inside it included.
 pub fn names_in(e: &Expr) -> Vec<String> {
     let block = Block {
-        stmts: vec![Stmt { kind: StmtKind::Expr(e.clone()), span: e.span, doc: None }],
+        stmts: vec![Stmt {
+            kind: StmtKind::Expr(e.clone()),
+            span: e.span,
+            doc: None,
+        }],
         span: e.span,
     };
     names_in_block(&block)
@@ -312,12 +356,21 @@ fn each_block_expr(item: &Item, f: &mut dyn FnMut(&Expr)) {
                 rules.iter().for_each(|r| blocks.push(&r.body));
             }
             Def::Net(NetDef { body, .. }) => push_body(body, &mut blocks, &mut exprs),
-            Def::Model(Model { kind: ModelKind::Block { body, .. }, .. }) => blocks.push(body),
-            Def::Model(Model { kind: ModelKind::Value(e), .. }) => exprs.push(e),
+            Def::Model(Model {
+                kind: ModelKind::Block { body, .. },
+                ..
+            }) => blocks.push(body),
+            Def::Model(Model {
+                kind: ModelKind::Value(e),
+                ..
+            }) => exprs.push(e),
             Def::Let { value, .. } | Def::State { value, .. } => exprs.push(value),
             Def::NetUse { value, .. } | Def::Param { value, .. } => exprs.push(value),
         },
-        ItemKind::Dist(d) => d.members.iter().for_each(|m| push_body(&m.body, &mut blocks, &mut exprs)),
+        ItemKind::Dist(d) => d
+            .members
+            .iter()
+            .for_each(|m| push_body(&m.body, &mut blocks, &mut exprs)),
         ItemKind::Estimator(e) => blocks.push(&e.body),
         ItemKind::Optimizer(o) => blocks.push(&o.body),
         ItemKind::Stage(s) => blocks.push(&s.body),
@@ -325,8 +378,14 @@ fn each_block_expr(item: &Item, f: &mut dyn FnMut(&Expr)) {
         _ => {}
     }
     for e in exprs {
-        let stmt = Stmt { kind: StmtKind::Expr(e.clone()), span: e.span, doc: None };
-        each_stmt(std::slice::from_ref(&stmt), &mut |s| each_expr_of_stmt(s, f));
+        let stmt = Stmt {
+            kind: StmtKind::Expr(e.clone()),
+            span: e.span,
+            doc: None,
+        };
+        each_stmt(std::slice::from_ref(&stmt), &mut |s| {
+            each_expr_of_stmt(s, f)
+        });
     }
     for b in blocks {
         each_stmt(&b.stmts, &mut |s| each_expr_of_stmt(s, f));
@@ -349,7 +408,10 @@ pub(super) fn check(s: &Session, module: usize) -> Vec<Report> {
     for other in [s.prelude, s.estimators] {
         known.extend(s.modules[other].items.keys().cloned());
     }
-    let mut c = Checker { scopes: vec![known], reports: Vec::new() };
+    let mut c = Checker {
+        scopes: vec![known],
+        reports: Vec::new(),
+    };
     for item in &m.tree.items {
         c.item(item);
     }
@@ -385,7 +447,8 @@ impl Checker {
             return;
         }
         let known: Vec<String> = self.scopes.iter().flatten().cloned().collect();
-        let mut r = Report::new("E0100", format!("unknown name `{name}`")).label(span, "not defined");
+        let mut r =
+            Report::new("E0100", format!("unknown name `{name}`")).label(span, "not defined");
         if let Some(near) = nearest(name, &known) {
             r = r.hint(format!("did you mean `{near}`?"));
         }
@@ -424,7 +487,13 @@ impl Checker {
             }
             ItemKind::Stage(s) => {
                 c.args(&s.args);
-                if let StageKind::Train { pattern, source, count, .. } = &s.kind {
+                if let StageKind::Train {
+                    pattern,
+                    source,
+                    count,
+                    ..
+                } = &s.kind
+                {
                     source.iter().for_each(|e| c.expr(e));
                     c.expr(count);
                     pattern.iter().for_each(|p| c.bind_pattern(p));
@@ -516,7 +585,13 @@ impl Checker {
                     c.body(&n.body);
                 });
             }
-            Def::Param { name, index, ty, value, .. } => {
+            Def::Param {
+                name,
+                index,
+                ty,
+                value,
+                ..
+            } => {
                 index.iter().for_each(|e| self.expr(e));
                 ty.iter().for_each(|t| self.ty(t));
                 self.expr(value);
@@ -610,9 +685,15 @@ impl Checker {
 fn collect_children<'a>(e: &'a Expr, _first: &mut bool, out: &mut Vec<&'a Expr>) {
     match &e.kind {
         ExprKind::Tuple(items) | ExprKind::List(items) => out.extend(items),
-        ExprKind::Paren(a) | ExprKind::Unary(_, a) | ExprKind::Field(a, _) | ExprKind::Project(a, _)
+        ExprKind::Paren(a)
+        | ExprKind::Unary(_, a)
+        | ExprKind::Field(a, _)
+        | ExprKind::Project(a, _)
         | ExprKind::Except(a, _) => out.push(a),
-        ExprKind::Binary(_, a, b) | ExprKind::Range(a, b) | ExprKind::Given(a, b) | ExprKind::WithKey(a, b) => {
+        ExprKind::Binary(_, a, b)
+        | ExprKind::Range(a, b)
+        | ExprKind::Given(a, b)
+        | ExprKind::WithKey(a, b) => {
             out.extend([&**a, &**b]);
         }
         ExprKind::Call(a, args) => {
@@ -624,7 +705,9 @@ fn collect_children<'a>(e: &'a Expr, _first: &mut bool, out: &mut Vec<&'a Expr>)
             for arg in args {
                 match arg {
                     IndexArg::At(e) => out.push(e),
-                    IndexArg::Slice { start, stop, step, .. } => {
+                    IndexArg::Slice {
+                        start, stop, step, ..
+                    } => {
                         out.extend([start, stop, step].into_iter().flatten());
                     }
                 }
@@ -638,13 +721,19 @@ fn collect_children<'a>(e: &'a Expr, _first: &mut bool, out: &mut Vec<&'a Expr>)
 /// The outermost expressions of a statement.
 fn each_top_expr<'a>(s: &'a Stmt, f: &mut dyn FnMut(&'a Expr)) {
     match &s.kind {
-        StmtKind::Expr(e) | StmtKind::Yield(e) | StmtKind::Factor(e) | StmtKind::Assert(e) | StmtKind::Snapshot(e)
+        StmtKind::Expr(e)
+        | StmtKind::Yield(e)
+        | StmtKind::Factor(e)
+        | StmtKind::Assert(e)
+        | StmtKind::Snapshot(e)
         | StmtKind::StopWhen(e) => f(e),
         StmtKind::Site { dist, via, .. } => {
             f(dist);
             via.iter().for_each(|v| f(&v.value));
         }
-        StmtKind::Next { value, .. } | StmtKind::Tap { value, .. } | StmtKind::Keep { value, .. } => f(value),
+        StmtKind::Next { value, .. }
+        | StmtKind::Tap { value, .. }
+        | StmtKind::Keep { value, .. } => f(value),
         StmtKind::Set { target, value } => {
             f(target);
             f(value);
@@ -654,7 +743,9 @@ fn each_top_expr<'a>(s: &'a Stmt, f: &mut dyn FnMut(&'a Expr)) {
             f(by);
             using.iter().for_each(&mut *f);
         }
-        StmtKind::Optimize { value, over, using, .. } => {
+        StmtKind::Optimize {
+            value, over, using, ..
+        } => {
             f(value);
             over.iter().for_each(|o| over_exprs(o, f));
             using.iter().for_each(f);

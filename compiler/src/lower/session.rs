@@ -205,28 +205,36 @@ impl Session {
     /// A slot by its name, or a new one.
     pub(super) fn new_slot(&mut self, name: &str, ty: Type, kind: SlotKind) -> SlotId {
         let id = SlotId(self.slots.len() as u32);
-        self.slots.push(Slot { name: name.to_string(), ty, kind });
+        self.slots.push(Slot {
+            name: name.to_string(),
+            ty,
+            kind,
+        });
         self.slot_index.insert(name.to_string(), id);
         id
     }
 
     /// Fails everything collected so far if there are reports.
     pub(super) fn failure(&mut self, reports: Vec<Report>) -> Failure {
-        Failure { reports, environment: std::mem::take(&mut self.environment_error) }
+        Failure {
+            reports,
+            environment: std::mem::take(&mut self.environment_error),
+        }
     }
 
     fn load_root(&mut self, display: &str, text: &str) -> Result<(), Failure> {
         let (root, mut reports) = self.load_text(display, text);
         self.root = root;
-        let library = |s: &mut Self, name: &str, reports: &mut Vec<Report>| match crate::stdlib::text(name) {
-            Some(text) => {
-                let (module, more) = s.load_text(&format!("std/{name}.ml"), text);
-                s.module_index.insert(format!("std/{name}"), module);
-                reports.extend(more);
-                module
-            }
-            None => root,
-        };
+        let library =
+            |s: &mut Self, name: &str, reports: &mut Vec<Report>| match crate::stdlib::text(name) {
+                Some(text) => {
+                    let (module, more) = s.load_text(&format!("std/{name}.ml"), text);
+                    s.module_index.insert(format!("std/{name}"), module);
+                    reports.extend(more);
+                    module
+                }
+                None => root,
+            };
         self.prelude = library(self, "prelude", &mut reports);
         self.estimators = library(self, "estimators", &mut reports);
         if !reports.is_empty() {
@@ -251,7 +259,11 @@ impl Session {
         if reports.is_empty() {
             reports.extend(self.order_stages());
         }
-        if reports.is_empty() { Ok(()) } else { Err(self.failure(reports)) }
+        if reports.is_empty() {
+            Ok(())
+        } else {
+            Err(self.failure(reports))
+        }
     }
 
     /// Parses one text into a module.
@@ -279,7 +291,9 @@ impl Session {
                 if let Some(doc) = &item.doc {
                     module.docs.insert(name.text.clone(), doc.clone());
                 }
-                module.items.insert(name.text.clone(), ItemState::Waiting(item));
+                module
+                    .items
+                    .insert(name.text.clone(), ItemState::Waiting(item));
             }
             match &item.kind {
                 ast::ItemKind::Precision(name) if name.text == "f64" => self.real = DType::F64,
@@ -298,46 +312,61 @@ impl Session {
         let tree = self.modules[module].tree;
         let mut found = Vec::new();
         for item in &tree.items {
-            let ast::ItemKind::Use(u) = &item.kind else { continue };
+            let ast::ItemKind::Use(u) = &item.kind else {
+                continue;
+            };
             let segments: Vec<String> = u.path.iter().map(|n| n.text.clone()).collect();
             let names: Vec<&ast::Name> = u.names.iter().collect();
             // `a.b.{c}`: the module is `a/b`. `a.b`: the module `a/b` itself, or the name `b` of the module `a`.
             let whole = self.find_module(&segments, reports);
-            let (target, brought): (usize, Vec<(String, Option<String>)>) = match (whole, names.is_empty()) {
-                (Some(m), false) => {
-                    (m, names.iter().map(|n| (n.text.clone(), Some(n.text.clone()))).collect())
-                }
-                (Some(m), true) => {
-                    let last = segments.last().cloned().unwrap_or_default();
-                    (m, vec![(u.alias.as_ref().map_or(last, |a| a.text.clone()), None)])
-                }
-                (None, true) if segments.len() > 1 => {
-                    let (last, init) = segments.split_last().expect("more than one segment");
-                    match self.find_module(init, reports) {
-                        Some(m) => {
-                            let name = u.alias.as_ref().map_or(last.clone(), |a| a.text.clone());
-                            (m, vec![(name, Some(last.clone()))])
-                        }
-                        None => {
-                            reports.push(self.no_module(u, &segments));
-                            continue;
+            let (target, brought): (usize, Vec<(String, Option<String>)>) =
+                match (whole, names.is_empty()) {
+                    (Some(m), false) => (
+                        m,
+                        names
+                            .iter()
+                            .map(|n| (n.text.clone(), Some(n.text.clone())))
+                            .collect(),
+                    ),
+                    (Some(m), true) => {
+                        let last = segments.last().cloned().unwrap_or_default();
+                        (
+                            m,
+                            vec![(u.alias.as_ref().map_or(last, |a| a.text.clone()), None)],
+                        )
+                    }
+                    (None, true) if segments.len() > 1 => {
+                        let (last, init) = segments.split_last().expect("more than one segment");
+                        match self.find_module(init, reports) {
+                            Some(m) => {
+                                let name =
+                                    u.alias.as_ref().map_or(last.clone(), |a| a.text.clone());
+                                (m, vec![(name, Some(last.clone()))])
+                            }
+                            None => {
+                                reports.push(self.no_module(u, &segments));
+                                continue;
+                            }
                         }
                     }
-                }
-                _ => {
-                    reports.push(self.no_module(u, &segments));
-                    continue;
-                }
-            };
+                    _ => {
+                        reports.push(self.no_module(u, &segments));
+                        continue;
+                    }
+                };
             found.push(target);
             for (local, name) in brought {
                 if let Some(name) = &name
                     && !self.modules[target].items.contains_key(name)
                 {
-                    let span = names.iter().find(|n| n.text == *name).map_or(item.span, |n| n.span);
+                    let span = names
+                        .iter()
+                        .find(|n| n.text == *name)
+                        .map_or(item.span, |n| n.span);
                     let known: Vec<String> = self.modules[target].items.keys().cloned().collect();
-                    let mut r = Report::new("E0102", format!("`{}` has no `{name}`", segments.join(".")))
-                        .label(span, "not defined in that module");
+                    let mut r =
+                        Report::new("E0102", format!("`{}` has no `{name}`", segments.join(".")))
+                            .label(span, "not defined in that module");
                     if let Some(near) = super::resolve::nearest(name, &known) {
                         r = r.hint(format!("did you mean `{near}`?"));
                     }
@@ -353,10 +382,17 @@ impl Session {
     fn no_module(&self, u: &ast::Use, segments: &[String]) -> Report {
         let span = u.path.first().map_or(Span::default(), |n| n.span);
         let span = u.path.last().map_or(span, |n| span.to(n.span));
-        let mut r = Report::new("E0101", format!("there is no module `{}`", segments.join(".")))
-            .label(span, "neither in the standard library nor beside the pipeline");
-        let known: Vec<String> =
-            crate::stdlib::names().map(|n| format!("std.{}", n.replace('/', "."))).collect();
+        let mut r = Report::new(
+            "E0101",
+            format!("there is no module `{}`", segments.join(".")),
+        )
+        .label(
+            span,
+            "neither in the standard library nor beside the pipeline",
+        );
+        let known: Vec<String> = crate::stdlib::names()
+            .map(|n| format!("std.{}", n.replace('/', ".")))
+            .collect();
         if let Some(near) = super::resolve::nearest(&segments.join("."), &known) {
             r = r.hint(format!("did you mean `use {near}`?"));
         }
@@ -390,7 +426,8 @@ impl Session {
             };
             if !known {
                 let names: Vec<String> = self.modules[self.root].items.keys().cloned().collect();
-                let mut r = Report::new("E0103", format!("`--set {name}` names no top-level `let`"));
+                let mut r =
+                    Report::new("E0103", format!("`--set {name}` names no top-level `let`"));
                 if let Some(near) = super::resolve::nearest(&name, &names) {
                     r = r.hint(format!("did you mean `{near}`?"));
                 }
@@ -404,7 +441,9 @@ impl Session {
                     let env = Env::module(self.root);
                     match self.in_init(|s| s.eval(e, &env)) {
                         Ok(v) => {
-                            self.modules[self.root].items.insert(name, ItemState::Done(v));
+                            self.modules[self.root]
+                                .items
+                                .insert(name, ItemState::Done(v));
                         }
                         Err(r) => reports.push(*r),
                     }
@@ -426,18 +465,23 @@ impl Session {
         Some(match state {
             ItemState::Done(v) => Ok(v),
             ItemState::Failed => Err(Box::new(
-                Report::new("E0000", format!("`{name}` could not be evaluated")).label(span, "used here"),
+                Report::new("E0000", format!("`{name}` could not be evaluated"))
+                    .label(span, "used here"),
             )),
             ItemState::Busy(at) => Err(Box::new(
                 Report::new("E0104", format!("`{name}` is defined by itself"))
                     .label(span, "needed here, while it is being evaluated")
                     .label(at, "the definition")
-                    .hint("a definition cannot need its own value; recursion is written with `scan`"),
+                    .hint(
+                        "a definition cannot need its own value; recursion is written with `scan`",
+                    ),
             )),
             ItemState::Waiting(item) => {
                 let busy = ItemState::Busy(item.span);
                 for n in super::resolve::item_names(item) {
-                    self.modules[module].items.insert(n.text.clone(), busy.clone());
+                    self.modules[module]
+                        .items
+                        .insert(n.text.clone(), busy.clone());
                 }
                 match self.eval_item(module, item) {
                     Ok(values) => {
@@ -451,7 +495,9 @@ impl Session {
                     }
                     Err(r) => {
                         for n in super::resolve::item_names(item) {
-                            self.modules[module].items.insert(n.text.clone(), ItemState::Failed);
+                            self.modules[module]
+                                .items
+                                .insert(n.text.clone(), ItemState::Failed);
                         }
                         Err(r)
                     }

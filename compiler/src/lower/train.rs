@@ -45,8 +45,11 @@ impl Session {
             .collect();
         let mut graph = DiGraph::<usize, ()>::new();
         let nodes: Vec<_> = (0..asts.len()).map(|i| graph.add_node(i)).collect();
-        let index: HashMap<&str, usize> =
-            asts.iter().enumerate().map(|(i, s)| (s.0.name.text.as_str(), i)).collect();
+        let index: HashMap<&str, usize> = asts
+            .iter()
+            .enumerate()
+            .map(|(i, s)| (s.0.name.text.as_str(), i))
+            .collect();
         let mut reports = Vec::new();
         let mut after: Vec<Vec<usize>> = Vec::new();
         let mut needs: Vec<Vec<usize>> = Vec::new();
@@ -83,7 +86,8 @@ impl Session {
                 let mut done = vec![false; asts.len()];
                 let mut order = Vec::new();
                 while order.len() < asts.len() {
-                    let next = (0..asts.len()).find(|&i| !done[i] && needs[i].iter().all(|&j| done[j]));
+                    let next =
+                        (0..asts.len()).find(|&i| !done[i] && needs[i].iter().all(|&j| done[j]));
                     let Some(i) = next else { break };
                     done[i] = true;
                     order.push(i);
@@ -93,8 +97,11 @@ impl Session {
             Err(cycle) => {
                 let at = asts[graph[cycle.node_id()]].0;
                 reports.push(
-                    Report::new("E0605", format!("the stage `{}` needs its own result", at.name.text))
-                        .label(at.name.span, "part of a cycle of stages"),
+                    Report::new(
+                        "E0605",
+                        format!("the stage `{}` needs its own result", at.name.text),
+                    )
+                    .label(at.name.span, "part of a cycle of stages"),
                 );
                 return reports;
             }
@@ -155,8 +162,14 @@ impl Session {
             self.logs_known(need)?;
         }
         match &def.kind {
-            ast::StageKind::Train { pattern, source, count, unit } => {
-                let plan = self.train_plan(stage, def, pattern.as_ref(), source.as_ref(), count, *unit)?;
+            ast::StageKind::Train {
+                pattern,
+                source,
+                count,
+                unit,
+            } => {
+                let plan =
+                    self.train_plan(stage, def, pattern.as_ref(), source.as_ref(), count, *unit)?;
                 let logs = plan_logs(&plan);
                 self.stage_logs.insert(stage, logs);
                 Ok(StageProgram::Train(plan))
@@ -206,20 +219,28 @@ impl Session {
             None => None,
             Some(e) => match self.in_init(|s| s.eval(e, &env))? {
                 Val::Source(s) => Some((*s).clone()),
-                table @ (Val::Record(_) | Val::Slot(_)) => {
-                    Some(BatchSource { table, shuffle: false, batch: None, drop_last: false })
-                }
+                table @ (Val::Record(_) | Val::Slot(_)) => Some(BatchSource {
+                    table,
+                    shuffle: false,
+                    batch: None,
+                    drop_last: false,
+                }),
                 other => {
                     let title = format!("a training loop goes over a table, not {}", other.kind());
                     return Err(Box::new(
-                        self.err("E0606", title, e.span).hint("write `for b in table.shuffle().batch(128)`"),
+                        self.err("E0606", title, e.span)
+                            .hint("write `for b in table.shuffle().batch(128)`"),
                     ));
                 }
             },
         };
         let total = self.in_init(|s| s.eval_int(count, &env))?;
         let total = usize::try_from(total).map_err(|_| {
-            Box::new(self.err("E0607", "a training loop cannot run a negative number of times", count.span))
+            Box::new(self.err(
+                "E0607",
+                "a training loop cannot run a negative number of times",
+                count.span,
+            ))
         })?;
         let unit = lower_unit(unit);
         let rows = match &source {
@@ -230,9 +251,18 @@ impl Session {
             (Some(s), Some(rows)) => {
                 let size = s.batch.unwrap_or(rows).min(rows.max(1));
                 if rows == 0 {
-                    return Err(Box::new(self.err("E0608", "the table has no rows", count.span)));
+                    return Err(Box::new(self.err(
+                        "E0608",
+                        "the table has no rows",
+                        count.span,
+                    )));
                 }
-                Some(Batching { rows, size, shuffle: s.shuffle, drop_last: s.drop_last })
+                Some(Batching {
+                    rows,
+                    size,
+                    shuffle: s.shuffle,
+                    drop_last: s.drop_last,
+                })
             }
             _ => None,
         };
@@ -269,7 +299,9 @@ impl Session {
         let size = batching.as_ref().map_or(0, |b| b.size);
         let step = lower_step(self, size)?;
         let remainder = match &batching {
-            Some(b) if b.rows % b.size != 0 && !b.drop_last => Some(lower_step(self, b.rows % b.size)?),
+            Some(b) if b.rows % b.size != 0 && !b.drop_last => {
+                Some(lower_step(self, b.rows % b.size)?)
+            }
             _ => None,
         };
         let mut blocks = Vec::new();
@@ -279,7 +311,9 @@ impl Session {
                 let env = Env::module(s.root).child();
                 for stmt in &body.stmts {
                     match &stmt.kind {
-                        StmtKind::Output { kind, .. } if kind.text == "checkpoint" => checkpoint = true,
+                        StmtKind::Output { kind, .. } if kind.text == "checkpoint" => {
+                            checkpoint = true
+                        }
                         StmtKind::Output { kind, .. } => {
                             let what = format!("`{}` in `every`", kind.text);
                             return Err(s.unsupported(&what, stmt.span));
@@ -291,9 +325,21 @@ impl Session {
                 }
                 Ok(())
             })?;
-            blocks.push(Every { count, unit, program, checkpoint });
+            blocks.push(Every {
+                count,
+                unit,
+                program,
+                checkpoint,
+            });
         }
-        Ok(TrainPlan { batching, count: total, unit, step, remainder, every: blocks })
+        Ok(TrainPlan {
+            batching,
+            count: total,
+            unit,
+            step,
+            remainder,
+            every: blocks,
+        })
     }
 
     fn table_rows(&mut self, table: &Val, span: Span) -> R<usize> {
@@ -301,13 +347,27 @@ impl Session {
         let mut visit = |s: &Self, v: &Val| -> R<()> {
             let ty = match v {
                 Val::Slot(id) => s.slots[id.0 as usize].ty.clone(),
-                _ => return Err(Box::new(s.err("E0606", "the columns of a table are tensors", span))),
+                _ => {
+                    return Err(Box::new(s.err(
+                        "E0606",
+                        "the columns of a table are tensors",
+                        span,
+                    )));
+                }
             };
             let Some(&n) = ty.shape.first() else {
-                return Err(Box::new(s.err("E0606", "a column of a table has rows", span)));
+                return Err(Box::new(s.err(
+                    "E0606",
+                    "a column of a table has rows",
+                    span,
+                )));
             };
             if rows.is_some_and(|r| r != n) {
-                return Err(Box::new(s.err("E0606", "the columns of the table differ in length", span)));
+                return Err(Box::new(s.err(
+                    "E0606",
+                    "the columns of the table differ in length",
+                    span,
+                )));
             }
             rows = Some(n);
             Ok(())
@@ -340,16 +400,32 @@ impl Session {
             }
             v => {
                 let t = self.force(v, span)?;
-                Ok(Val::Tensor(self.op(&ops::GATHER, Attr::Axis(0), &[t, rows], span)?))
+                Ok(Val::Tensor(self.op(
+                    &ops::GATHER,
+                    Attr::Axis(0),
+                    &[t, rows],
+                    span,
+                )?))
             }
         }
     }
 
     /// `.shuffle()` and `.batch(n, last: drop)` of a table.
-    pub(super) fn call_source_method(&mut self, on: &Val, name: &str, args: Vec<Given>, span: Span) -> R<Val> {
+    pub(super) fn call_source_method(
+        &mut self,
+        on: &Val,
+        name: &str,
+        args: Vec<Given>,
+        span: Span,
+    ) -> R<Val> {
         let mut source = match on {
             Val::Source(s) => (**s).clone(),
-            table => BatchSource { table: table.clone(), shuffle: false, batch: None, drop_last: false },
+            table => BatchSource {
+                table: table.clone(),
+                shuffle: false,
+                batch: None,
+                drop_last: false,
+            },
         };
         match (name, args.as_slice()) {
             ("shuffle", []) => source.shuffle = true,
@@ -357,23 +433,38 @@ impl Session {
                 source.batch = Some(*n as usize);
                 match rest {
                     [] => {}
-                    [(Some(l), Val::Str(s))] if &**l == "last" && &**s == "drop" => source.drop_last = true,
+                    [(Some(l), Val::Str(s))] if &**l == "last" && &**s == "drop" => {
+                        source.drop_last = true
+                    }
                     _ => {
-                        return Err(Box::new(
-                            self.err("E0201", "`batch` takes a size and `last: drop`", span),
-                        ));
+                        return Err(Box::new(self.err(
+                            "E0201",
+                            "`batch` takes a size and `last: drop`",
+                            span,
+                        )));
                     }
                 }
             }
             ("batch", _) => {
-                return Err(Box::new(self.err("E0201", "`batch` takes a positive size known at compile time", span)));
+                return Err(Box::new(self.err(
+                    "E0201",
+                    "`batch` takes a positive size known at compile time",
+                    span,
+                )));
             }
             ("shuffle", _) => {
-                return Err(Box::new(self.err("E0201", "`shuffle` takes no arguments", span)));
+                return Err(Box::new(self.err(
+                    "E0201",
+                    "`shuffle` takes no arguments",
+                    span,
+                )));
             }
             _ => {
                 let title = format!("a table has no method `{name}`");
-                return Err(Box::new(self.err("E0206", title, span).hint("it has `shuffle()` and `batch(n)`")));
+                return Err(Box::new(
+                    self.err("E0206", title, span)
+                        .hint("it has `shuffle()` and `batch(n)`"),
+                ));
             }
         }
         Ok(Val::Source(Rc::new(source)))
@@ -389,16 +480,28 @@ impl Session {
     ) -> R<()> {
         let n = self.eval_int(count, env)?;
         let Some(train) = &mut self.train else {
-            return Err(Box::new(self.err("E0602", "`every` stands only in a `train` stage", span)));
+            return Err(Box::new(self.err(
+                "E0602",
+                "`every` stands only in a `train` stage",
+                span,
+            )));
         };
         if n < 1 {
-            return Err(Box::new(self.err("E0607", "`every` needs a positive number", count.span)));
+            return Err(Box::new(self.err(
+                "E0607",
+                "`every` needs a positive number",
+                count.span,
+            )));
         }
         train.every.push((n as usize, lower_unit(unit), body));
         Ok(())
     }
 
-    pub(super) fn eval_log(&mut self, entries: &'static [(Option<ast::Name>, Expr)], env: &Env) -> R<()> {
+    pub(super) fn eval_log(
+        &mut self,
+        entries: &'static [(Option<ast::Name>, Expr)],
+        env: &Env,
+    ) -> R<()> {
         for (name, e) in entries {
             let v = self.eval(e, env)?;
             let name = match name {
@@ -428,17 +531,23 @@ impl Session {
         env: &Env,
     ) -> R<()> {
         if self.train.is_none() {
-            return Err(Box::new(
-                self.err("E0602", "`minimize` stands only in a `train` stage", value.span),
-            ));
+            return Err(Box::new(self.err(
+                "E0602",
+                "`minimize` stands only in a `train` stage",
+                value.span,
+            )));
         }
         let v = self.eval(value, env)?;
         let loss = self.force(&v, value.span)?;
         let ty = self.ctx.graph.ty(loss).clone();
         if ty.rank() != 0 || !ty.dtype.is_real() {
             return Err(Box::new(
-                self.err("E0613", format!("an objective is one real number, not `{ty}`"), value.span)
-                    .hint("take the mean or the sum: `mean(..)`"),
+                self.err(
+                    "E0613",
+                    format!("an objective is one real number, not `{ty}`"),
+                    value.span,
+                )
+                .hint("take the mean or the sum: `mean(..)`"),
             ));
         }
         if let Some(t) = &mut self.train {
@@ -470,8 +579,15 @@ impl Session {
         }
         if !used {
             return Err(Box::new(
-                self.err("E0614", "the objective does not depend on what it is optimised over", value.span)
-                    .label(over.first().map_or(value.span, |o| o.target.span), "optimised over this"),
+                self.err(
+                    "E0614",
+                    "the objective does not depend on what it is optimised over",
+                    value.span,
+                )
+                .label(
+                    over.first().map_or(value.span, |o| o.target.span),
+                    "optimised over this",
+                ),
             ));
         }
         self.update_all(steps, value.span)
@@ -486,7 +602,11 @@ impl Session {
         env: &Env,
     ) -> R<()> {
         if self.train.is_none() {
-            return Err(Box::new(self.err("E0602", "`update` stands only in a `train` stage", by.span)));
+            return Err(Box::new(self.err(
+                "E0602",
+                "`update` stands only in a `train` stage",
+                by.span,
+            )));
         }
         let v = self.eval(by, env)?;
         let v = self.force_leaves(&v, by.span)?;
@@ -502,7 +622,10 @@ impl Session {
         for (ids, opt) in groups {
             for id in ids {
                 let g = gs.next().expect("counted above");
-                let (have, want) = (self.ctx.graph.ty(g).clone(), self.slots[id.0 as usize].ty.clone());
+                let (have, want) = (
+                    self.ctx.graph.ty(g).clone(),
+                    self.slots[id.0 as usize].ty.clone(),
+                );
                 if have != want {
                     let title = format!(
                         "`{}` is a `{want}`, and is updated by a `{have}`",
@@ -531,7 +654,8 @@ impl Session {
             }
             let Some(opt) = o.using.as_ref().or(using) else {
                 return Err(Box::new(
-                    self.err("E0615", "there is no optimizer", o.target.span).hint("add `using adam(lr: 1e-3)`"),
+                    self.err("E0615", "there is no optimizer", o.target.span)
+                        .hint("add `using adam(lr: 1e-3)`"),
                 ));
             };
             match self.eval(opt, env)? {
@@ -567,12 +691,22 @@ impl Session {
                 // A number where a schedule is declared is a constant schedule.
                 let schedule = matches!(arg.ty.as_ref().map(|t| &t.kind),
                     Some(ast::TypeKind::Named(t, _)) if t.text == "schedule");
-                if schedule && matches!(v, Val::Int(_) | Val::Real(_) | Val::Slot(_) | Val::Tensor(_)) {
-                    let constant = Val::Partial(Rc::new((Val::Builtin("constant_schedule"), vec![(rc("value"), v.clone())])));
+                if schedule
+                    && matches!(
+                        v,
+                        Val::Int(_) | Val::Real(_) | Val::Slot(_) | Val::Tensor(_)
+                    )
+                {
+                    let constant = Val::Partial(Rc::new((
+                        Val::Builtin("constant_schedule"),
+                        vec![(rc("value"), v.clone())],
+                    )));
                     env.bind(n, constant);
                 }
             }
-            let [p, rest @ ..] = def.binders.as_slice() else { continue };
+            let [p, rest @ ..] = def.binders.as_slice() else {
+                continue;
+            };
             env.bind(&p.text, Val::Slot(id));
             if let Some(name) = rest.first() {
                 env.bind(&name.text, Val::Tensor(g));
@@ -594,7 +728,10 @@ impl Session {
             let new = self.force(&v?, span)?;
             let have = self.ctx.graph.ty(new).clone();
             if have != slot.ty {
-                let title = format!("`{}` gives a `{have}` for the `{}` `{}`", def.name.text, slot.ty, slot.name);
+                let title = format!(
+                    "`{}` gives a `{have}` for the `{}` `{}`",
+                    def.name.text, slot.ty, slot.name
+                );
                 return Err(Box::new(self.err("E0612", title, span)));
             }
             news.push((id, new));
@@ -616,8 +753,13 @@ impl Session {
     ) -> R<Vec<Option<Value>>> {
         vjp(&mut self.ctx.graph, outputs, wrt).map_err(|refusal| {
             Box::new(
-                self.err_at("E0430", refusal.sentence, refusal.span, "a derivative passes here")
-                    .label(span, "the derivative is taken here"),
+                self.err_at(
+                    "E0430",
+                    refusal.sentence,
+                    refusal.span,
+                    "a derivative passes here",
+                )
+                .label(span, "the derivative is taken here"),
             )
         })
     }
@@ -644,11 +786,20 @@ impl Session {
         Ok(Val::Log(stage, rc(&name.text)))
     }
 
-    fn report_item(&mut self, def: &'static ast::Stage, stmt: &'static ast::Stmt, nth: usize) -> R<Option<ReportItem>> {
+    fn report_item(
+        &mut self,
+        def: &'static ast::Stage,
+        stmt: &'static ast::Stmt,
+        nth: usize,
+    ) -> R<Option<ReportItem>> {
         let StmtKind::Output { kind, args } = &stmt.kind else {
             return Err(Box::new(
-                self.err("E0602", "a report holds `image`, `plot`, `table` and `text`", stmt.span)
-                    .hint("compute values in a `compute` stage, and show them here"),
+                self.err(
+                    "E0602",
+                    "a report holds `image`, `plot`, `table` and `text`",
+                    stmt.span,
+                )
+                .hint("compute values in a `compute` stage, and show them here"),
             ));
         };
         let title_of = |args: &'static [CallArg]| {
@@ -660,12 +811,25 @@ impl Session {
         let mut item = ReportItem {
             kind: kind.text.clone(),
             title: title_of(args).unwrap_or_else(|| def.name.text.clone()),
-            program: Program { name: String::new(), graph: Default::default(), sources: vec![], sinks: vec![] },
+            program: Program {
+                name: String::new(),
+                graph: Default::default(),
+                sources: vec![],
+                sinks: vec![],
+            },
             columns: 8,
             text: String::new(),
         };
         if kind.text == "text" {
-            if let Some(CallArg { value: Expr { kind: ExprKind::Str(s), .. }, .. }) = args.first() {
+            if let Some(CallArg {
+                value:
+                    Expr {
+                        kind: ExprKind::Str(s),
+                        ..
+                    },
+                ..
+            }) = args.first()
+            {
                 item.text = s.clone();
             }
             return Ok(Some(item));
@@ -686,7 +850,10 @@ impl Session {
                     }
                     v => v,
                 };
-                let label = a.name.as_ref().map_or_else(|| log_name(&a.value), |n| n.text.clone());
+                let label = a
+                    .name
+                    .as_ref()
+                    .map_or_else(|| log_name(&a.value), |n| n.text.clone());
                 match s.force_leaves(&v, a.value.span)? {
                     Val::Record(fields) => {
                         for (n, v) in fields.iter() {
@@ -717,11 +884,22 @@ impl Session {
         result.map_err(|r| self.failure(vec![*r]))
     }
 
-    fn test_program(&mut self, name: &str, block: &'static ast::Block, module: usize) -> R<TestProgram> {
-        let index: HashMap<String, usize> =
-            self.stages.iter().enumerate().map(|(i, s)| (s.name.clone(), i)).collect();
-        let mut needs: Vec<usize> =
-            super::resolve::names_in_block(block).iter().filter_map(|n| index.get(n).copied()).collect();
+    fn test_program(
+        &mut self,
+        name: &str,
+        block: &'static ast::Block,
+        module: usize,
+    ) -> R<TestProgram> {
+        let index: HashMap<String, usize> = self
+            .stages
+            .iter()
+            .enumerate()
+            .map(|(i, s)| (s.name.clone(), i))
+            .collect();
+        let mut needs: Vec<usize> = super::resolve::names_in_block(block)
+            .iter()
+            .filter_map(|n| index.get(n).copied())
+            .collect();
         needs.sort_unstable();
         needs.dedup();
         for &n in &needs {
@@ -741,7 +919,10 @@ impl Session {
                 let ty = s.ctx.graph.ty(t).clone();
                 if ty.dtype != DType::Bool || ty.rank() != 0 {
                     let title = format!("an assertion is one truth value, not `{ty}`");
-                    return Err(Box::new(s.err("E0617", title, e.span).hint("for a tensor, write `all(..)`")));
+                    return Err(Box::new(
+                        s.err("E0617", title, e.span)
+                            .hint("for a tensor, write `all(..)`"),
+                    ));
                 }
                 let output = s.ctx.graph.outputs.len();
                 s.ctx.value(&format!("assert {output}"), t);
@@ -756,20 +937,40 @@ impl Session {
                     }
                 }
                 let text = s.sources.text(e.span).to_string();
-                assertions.push(Assertion { span: e.span, output, text, shown: outputs });
+                assertions.push(Assertion {
+                    span: e.span,
+                    output,
+                    text,
+                    shown: outputs,
+                });
             }
             Ok(())
         })?;
-        Ok(TestProgram { name: name.to_string(), program, assertions, needs })
+        Ok(TestProgram {
+            name: name.to_string(),
+            program,
+            assertions,
+            needs,
+        })
     }
 
     /// Evaluates an assertion, keeping the sides of a comparison to show when it fails.
-    fn eval_assertion(&mut self, e: &'static Expr, env: &Env, shown: &mut Vec<(String, Val)>) -> R<Val> {
+    fn eval_assertion(
+        &mut self,
+        e: &'static Expr,
+        env: &Env,
+        shown: &mut Vec<(String, Val)>,
+    ) -> R<Val> {
         match &e.kind {
             ExprKind::Binary(op, a, b)
                 if matches!(
                     op,
-                    BinaryOp::Lt | BinaryOp::Le | BinaryOp::Gt | BinaryOp::Ge | BinaryOp::Eq | BinaryOp::Ne
+                    BinaryOp::Lt
+                        | BinaryOp::Le
+                        | BinaryOp::Gt
+                        | BinaryOp::Ge
+                        | BinaryOp::Eq
+                        | BinaryOp::Ne
                 ) =>
             {
                 let (x, y) = (self.eval(a, env)?, self.eval(b, env)?);
@@ -803,8 +1004,10 @@ impl Session {
         let mut reports = Vec::new();
         for item in &tree.items {
             for name in super::resolve::item_names(item) {
-                if matches!(self.modules[self.root].items.get(&name.text), Some(ItemState::Waiting(_)))
-                    && let Some(Err(r)) = self.item(self.root, &name.text, name.span)
+                if matches!(
+                    self.modules[self.root].items.get(&name.text),
+                    Some(ItemState::Waiting(_))
+                ) && let Some(Err(r)) = self.item(self.root, &name.text, name.span)
                 {
                     reports.push(*r);
                 }

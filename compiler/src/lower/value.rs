@@ -167,7 +167,11 @@ pub struct Scope {
 
 impl Env {
     pub fn module(module: usize) -> Self {
-        Env(Rc::new(Scope { vars: RefCell::default(), parent: None, module }))
+        Env(Rc::new(Scope {
+            vars: RefCell::default(),
+            parent: None,
+            module,
+        }))
     }
 
     pub fn child(&self) -> Self {
@@ -221,9 +225,10 @@ impl Val {
     /// A field of a record.
     pub fn field(&self, name: &str) -> Option<Val> {
         match self {
-            Val::Record(fields) => {
-                fields.iter().find(|(n, _)| &**n == name).map(|(_, v)| v.clone())
-            }
+            Val::Record(fields) => fields
+                .iter()
+                .find(|(n, _)| &**n == name)
+                .map(|(_, v)| v.clone()),
             _ => None,
         }
     }

@@ -72,23 +72,42 @@ impl Graph {
     }
 
     pub fn cast(&mut self, x: Value, dtype: DType) -> Value {
-        if self.ty(x).dtype == dtype { x } else { self.add(&CAST, Attr::DType(dtype), &[x]) }
+        if self.ty(x).dtype == dtype {
+            x
+        } else {
+            self.add(&CAST, Attr::DType(dtype), &[x])
+        }
     }
 
     /// Sums over axes; `x` itself when there are none.
     pub fn sum(&mut self, x: Value, axes: Vec<usize>) -> Value {
-        if axes.is_empty() { x } else { self.add(&SUM, Attr::Axes(axes), &[x]) }
+        if axes.is_empty() {
+            x
+        } else {
+            self.add(&SUM, Attr::Axes(axes), &[x])
+        }
     }
 
     pub fn broadcast(&mut self, x: Value, shape: Shape, axes: Vec<usize>) -> Value {
-        if self.ty(x).shape == shape { x } else { self.add(&BROADCAST, Attr::Broadcast { shape, axes }, &[x]) }
+        if self.ty(x).shape == shape {
+            x
+        } else {
+            self.add(&BROADCAST, Attr::Broadcast { shape, axes }, &[x])
+        }
     }
 
     /// Repeats `x` along a new leading axis of extent `n`.
     pub fn trail(&mut self, x: Value, n: usize) -> Value {
         let ty = self.ty(x).clone();
         let shape = std::iter::once(n).chain(ty.shape.iter().copied()).collect();
-        self.add(&BROADCAST, Attr::Broadcast { shape, axes: (1..=ty.rank()).collect() }, &[x])
+        self.add(
+            &BROADCAST,
+            Attr::Broadcast {
+                shape,
+                axes: (1..=ty.rank()).collect(),
+            },
+            &[x],
+        )
     }
 
     /// Repeats `x`, whose shape is a prefix of `shape`, along the axes behind its own.
@@ -98,14 +117,28 @@ impl Graph {
     }
 
     pub fn reshape(&mut self, x: Value, shape: Shape) -> Value {
-        if self.ty(x).shape == shape { x } else { self.add(&RESHAPE, Attr::Shape(shape), &[x]) }
+        if self.ty(x).shape == shape {
+            x
+        } else {
+            self.add(&RESHAPE, Attr::Shape(shape), &[x])
+        }
     }
 
     pub fn transpose(&mut self, x: Value, perm: Vec<usize>) -> Value {
-        if perm.iter().enumerate().all(|(i, &p)| i == p) { x } else { self.add(&TRANSPOSE, Attr::Perm(perm), &[x]) }
+        if perm.iter().enumerate().all(|(i, &p)| i == p) {
+            x
+        } else {
+            self.add(&TRANSPOSE, Attr::Perm(perm), &[x])
+        }
     }
 
-    pub fn pad(&mut self, x: Value, low: Vec<usize>, high: Vec<usize>, between: Vec<usize>) -> Value {
+    pub fn pad(
+        &mut self,
+        x: Value,
+        low: Vec<usize>,
+        high: Vec<usize>,
+        between: Vec<usize>,
+    ) -> Value {
         self.add(&PAD, Attr::Pad { low, high, between }, &[x])
     }
 
@@ -115,10 +148,24 @@ impl Graph {
         let mut a = vec![0; shape.len()];
         let mut b = shape.clone();
         (a[axis], b[axis]) = (start, stop);
-        self.add(&SLICE, Attr::Slice { start: a, stop: b, step: vec![1; shape.len()] }, &[x])
+        self.add(
+            &SLICE,
+            Attr::Slice {
+                start: a,
+                stop: b,
+                step: vec![1; shape.len()],
+            },
+            &[x],
+        )
     }
 
-    pub fn contract(&mut self, x: Value, y: Value, batch: Vec<(usize, usize)>, sum: Vec<(usize, usize)>) -> Value {
+    pub fn contract(
+        &mut self,
+        x: Value,
+        y: Value,
+        batch: Vec<(usize, usize)>,
+        sum: Vec<(usize, usize)>,
+    ) -> Value {
         self.add(&CONTRACT, Attr::Contract(Contract { batch, sum }), &[x, y])
     }
 }

@@ -38,7 +38,10 @@ pub static CAST: OpDef = OpDef {
             case(DType::I32, DType::F64, Domain::Below(9)),
             case(DType::Bool, DType::F64, Domain::Below(2)),
             case(DType::F64, DType::Bool, Domain::Between(0.1, 0.9)),
-            Case { attr: Attr::DType(DType::F64), operands: vec![(f64s(&[]), Domain::Between(0.0, 1.0))] },
+            Case {
+                attr: Attr::DType(DType::F64),
+                operands: vec![(f64s(&[]), Domain::Between(0.0, 1.0))],
+            },
         ]
     },
 };
@@ -49,13 +52,18 @@ pub static BITS_TO_UNIT: OpDef = OpDef {
     doc: "32 random bits to a real in the open unit interval.",
     arity: Arity::Exactly(1),
     shape: |attr, types| match (attr, types) {
-        (Attr::DType(d), [t]) if d.is_real() && t.dtype == DType::I32 => Ok(Type::new(*d, t.shape.clone())),
+        (Attr::DType(d), [t]) if d.is_real() && t.dtype == DType::I32 => {
+            Ok(Type::new(*d, t.shape.clone()))
+        }
         (other, _) => bad_attr("bits_to_unit", other),
     },
     kernel: Kernel::Map(Scalar::BitsToUnit),
     ad: Ad::Zero,
     batch: Batch::Pointwise,
     cases: || {
-        vec![Case { attr: Attr::DType(DType::F64), operands: vec![(Type::new(DType::I32, vec![7]), Domain::Below(1000))] }]
+        vec![Case {
+            attr: Attr::DType(DType::F64),
+            operands: vec![(Type::new(DType::I32, vec![7]), Domain::Below(1000))],
+        }]
     },
 };

@@ -11,7 +11,10 @@ pub static RANDOM_BITS: OpDef = OpDef {
     arity: Arity::Exactly(2),
     shape: |attr, types| match (attr, types) {
         (Attr::Draw { shape, .. }, [seed, step])
-            if seed.dtype == DType::I32 && seed.shape == [2] && step.dtype == DType::I32 && step.rank() == 0 =>
+            if seed.dtype == DType::I32
+                && seed.shape == [2]
+                && step.dtype == DType::I32
+                && step.rank() == 0 =>
         {
             sized(DType::I32, shape.clone())
         }

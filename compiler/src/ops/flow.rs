@@ -25,7 +25,10 @@ pub static BIND: OpDef = OpDef {
     arity: Arity::Exactly(1),
     shape: any_alike,
     kernel: Kernel::Map(Scalar::Identity),
-    ad: Ad::Linear { wrt: Wrt::All, transpose: |_, _, _, ct| vec![Some(ct)] },
+    ad: Ad::Linear {
+        wrt: Wrt::All,
+        transpose: |_, _, _, ct| vec![Some(ct)],
+    },
     batch: Batch::Custom(batch_bind),
     cases: super::rules::no_cases,
 };
@@ -37,7 +40,10 @@ pub static TANGENT: OpDef = OpDef {
     arity: Arity::Exactly(1),
     shape: real_alike,
     kernel: Kernel::Map(Scalar::Zero),
-    ad: Ad::Custom { jvp: |_, _, _, ts| ts[0], vjp: |_, _, _, ct| vec![Some(ct)] },
+    ad: Ad::Custom {
+        jvp: |_, _, _, ts| ts[0],
+        vjp: |_, _, _, ct| vec![Some(ct)],
+    },
     batch: Batch::Pointwise,
     cases: super::rules::no_cases,
 };
@@ -58,6 +64,10 @@ pub static OPAQUE: OpDef = OpDef {
 
 fn batch_bind(g: &mut Graph, v: Value, lanes: &[Lane], n: usize) -> Value {
     let attr = g.node(v).attr.clone();
-    let x = if lanes[0].batched { lanes[0].value } else { g.trail(lanes[0].value, n) };
+    let x = if lanes[0].batched {
+        lanes[0].value
+    } else {
+        g.trail(lanes[0].value, n)
+    };
     g.add(&BIND, attr, &[x])
 }

@@ -9,7 +9,10 @@ const WIDE: Domain = Domain::Between(-1.0, 1.0);
 fn indexed(attr: Attr, shape: &[usize], index: &[usize], below: usize) -> Case {
     Case {
         attr,
-        operands: vec![(f64s(shape), WIDE), (Type::new(DType::I32, index.to_vec()), Domain::Below(below))],
+        operands: vec![
+            (f64s(shape), WIDE),
+            (Type::new(DType::I32, index.to_vec()), Domain::Below(below)),
+        ],
     }
 }
 
@@ -21,7 +24,9 @@ pub static GATHER: OpDef = OpDef {
     shape: |attr, types| match (attr, types) {
         (Attr::Axis(axis), [t, i]) => {
             if i.dtype != DType::I32 || i.rank() > 1 || *axis >= t.rank() {
-                return Err(format!("a `{t}` cannot be indexed by `{i}` along axis {axis}"));
+                return Err(format!(
+                    "a `{t}` cannot be indexed by `{i}` along axis {axis}"
+                ));
             }
             if t.shape[*axis] == 0 && !i.is_empty() {
                 return Err(format!("a `{t}` has nothing to index along axis {axis}"));
@@ -37,9 +42,14 @@ pub static GATHER: OpDef = OpDef {
     ad: Ad::Linear {
         wrt: Wrt::Only(&[0]),
         transpose: |g, v, x, ct| {
-            let Attr::Axis(axis) = g.node(v).attr else { return vec![None, None] };
+            let Attr::Axis(axis) = g.node(v).attr else {
+                return vec![None, None];
+            };
             let extent = g.ty(x[0]).shape[axis];
-            vec![Some(g.add(&SCATTER_ADD, Attr::Scatter { axis, extent }, &[ct, x[1]])), None]
+            vec![
+                Some(g.add(&SCATTER_ADD, Attr::Scatter { axis, extent }, &[ct, x[1]])),
+                None,
+            ]
         },
     },
     batch: Batch::Custom(batch_gather),
@@ -64,7 +74,9 @@ pub static SCATTER_ADD: OpDef = OpDef {
                 && t.rank() >= i.rank() + axis
                 && i.shape.iter().all(|n| t.shape.get(*axis) == Some(n));
             if !fits || (*extent == 0 && !t.is_empty()) {
-                return Err(format!("`{t}` cannot be scattered by `{i}` along axis {axis} of {extent}"));
+                return Err(format!(
+                    "`{t}` cannot be scattered by `{i}` along axis {axis} of {extent}"
+                ));
             }
             let mut shape = t.shape[..*axis].to_vec();
             shape.push(*extent);
@@ -77,7 +89,9 @@ pub static SCATTER_ADD: OpDef = OpDef {
     ad: Ad::Linear {
         wrt: Wrt::Only(&[0]),
         transpose: |g, v, x, ct| {
-            let Attr::Scatter { axis, .. } = g.node(v).attr else { return vec![None, None] };
+            let Attr::Scatter { axis, .. } = g.node(v).attr else {
+                return vec![None, None];
+            };
             vec![Some(g.add(&GATHER, Attr::Axis(axis), &[ct, x[1]])), None]
         },
     },
@@ -94,10 +108,20 @@ pub static SCATTER_ADD: OpDef = OpDef {
 /// Lane numbers times `extent`, added to clamped indices: rows of a table whose lanes lie one after the other.
 fn lane_index(g: &mut Graph, index: Value, n: usize, extent: usize) -> Value {
     let ty = g.ty(index).clone();
-    let (zero, last) = (g.constant_like(0.0, index), g.constant_like(extent.saturating_sub(1) as f64, index));
+    let (zero, last) = (
+        g.constant_like(0.0, index),
+        g.constant_like(extent.saturating_sub(1) as f64, index),
+    );
     let low = g.binary(&super::MAX, index, zero);
     let safe = g.binary(&super::MIN, low, last);
-    let lane = g.add(&super::IOTA, Attr::Iota { shape: ty.shape.clone(), axis: 0 }, &[]);
+    let lane = g.add(
+        &super::IOTA,
+        Attr::Iota {
+            shape: ty.shape.clone(),
+            axis: 0,
+        },
+        &[],
+    );
     let step = g.constant_like(extent as f64, index);
     let offset = g.binary(&super::MUL, lane, step);
     let at = g.binary(&super::ADD, safe, offset);
@@ -105,7 +129,9 @@ fn lane_index(g: &mut Graph, index: Value, n: usize, extent: usize) -> Value {
 }
 
 fn batch_gather(g: &mut Graph, v: Value, lanes: &[Lane], n: usize) -> Value {
-    let Attr::Axis(axis) = g.node(v).attr else { return v };
+    let Attr::Axis(axis) = g.node(v).attr else {
+        return v;
+    };
     let [table, index] = lanes else { return v };
     if !index.batched {
         return g.add(&GATHER, Attr::Axis(axis + 1), &[table.value, index.value]);
@@ -126,11 +152,21 @@ fn batch_gather(g: &mut Graph, v: Value, lanes: &[Lane], n: usize) -> Value {
     // Lanes and the indexed axis become one axis of rows.
     let tty = g.ty(table.value).clone();
     let extent = tty.shape[axis + 1];
-    let perm: Vec<usize> =
-        [0, axis + 1].into_iter().chain((1..tty.rank()).filter(|&i| i != axis + 1)).collect();
+    let perm: Vec<usize> = [0, axis + 1]
+        .into_iter()
+        .chain((1..tty.rank()).filter(|&i| i != axis + 1))
+        .collect();
     let rows = g.transpose(table.value, perm);
-    let rest: Vec<usize> = (1..tty.rank()).filter(|&i| i != axis + 1).map(|i| tty.shape[i]).collect();
-    let rows = g.reshape(rows, std::iter::once(n * extent).chain(rest.iter().copied()).collect());
+    let rest: Vec<usize> = (1..tty.rank())
+        .filter(|&i| i != axis + 1)
+        .map(|i| tty.shape[i])
+        .collect();
+    let rows = g.reshape(
+        rows,
+        std::iter::once(n * extent)
+            .chain(rest.iter().copied())
+            .collect(),
+    );
     let at = lane_index(g, index.value, n, extent);
     let got = g.add(&GATHER, Attr::Axis(0), &[rows, at]);
     let mut shape = ity.shape.clone();
@@ -146,26 +182,60 @@ fn batch_gather(g: &mut Graph, v: Value, lanes: &[Lane], n: usize) -> Value {
 }
 
 fn batch_scatter(g: &mut Graph, v: Value, lanes: &[Lane], n: usize) -> Value {
-    let Attr::Scatter { axis, extent } = g.node(v).attr else { return v };
+    let Attr::Scatter { axis, extent } = g.node(v).attr else {
+        return v;
+    };
     let [x, index] = lanes else { return v };
     if !index.batched {
-        return g.add(&SCATTER_ADD, Attr::Scatter { axis: axis + 1, extent }, &[x.value, index.value]);
+        return g.add(
+            &SCATTER_ADD,
+            Attr::Scatter {
+                axis: axis + 1,
+                extent,
+            },
+            &[x.value, index.value],
+        );
     }
-    let x = if x.batched { x.value } else { g.trail(x.value, n) };
+    let x = if x.batched {
+        x.value
+    } else {
+        g.trail(x.value, n)
+    };
     let ity = g.ty(index.value).clone();
     let xty = g.ty(x).clone();
     let k = ity.rank() - 1;
     // Index axes next to the lane axis, both made one; scatter to lanes of rows; put the axis back.
     let outer: Vec<usize> = (1..=axis).collect();
     let inner: Vec<usize> = (1 + axis + k..xty.rank()).collect();
-    let perm = std::iter::once(0).chain((0..k).map(|i| 1 + axis + i)).chain(outer.iter().copied()).chain(inner.iter().copied());
+    let perm = std::iter::once(0)
+        .chain((0..k).map(|i| 1 + axis + i))
+        .chain(outer.iter().copied())
+        .chain(inner.iter().copied());
     let moved = g.transpose(x, perm.collect());
     let rest: Vec<usize> = outer.iter().chain(&inner).map(|&i| xty.shape[i]).collect();
     let count: usize = ity.shape[1..].iter().product();
-    let flat = g.reshape(moved, std::iter::once(n * count).chain(rest.iter().copied()).collect());
+    let flat = g.reshape(
+        moved,
+        std::iter::once(n * count)
+            .chain(rest.iter().copied())
+            .collect(),
+    );
     let at = lane_index(g, index.value, n, extent);
-    let got = g.add(&SCATTER_ADD, Attr::Scatter { axis: 0, extent: n * extent }, &[flat, at]);
-    let got = g.reshape(got, [n, extent].into_iter().chain(rest.iter().copied()).collect());
+    let got = g.add(
+        &SCATTER_ADD,
+        Attr::Scatter {
+            axis: 0,
+            extent: n * extent,
+        },
+        &[flat, at],
+    );
+    let got = g.reshape(
+        got,
+        [n, extent]
+            .into_iter()
+            .chain(rest.iter().copied())
+            .collect(),
+    );
     let mut perm = vec![0];
     perm.extend((0..axis).map(|i| 2 + i));
     perm.push(1);
@@ -176,13 +246,21 @@ fn batch_scatter(g: &mut Graph, v: Value, lanes: &[Lane], n: usize) -> Value {
 /// Moves an axis to the front.
 fn front(g: &mut Graph, v: Value, axis: usize) -> Value {
     let rank = g.ty(v).rank();
-    g.transpose(v, std::iter::once(axis).chain((0..rank).filter(|&i| i != axis)).collect())
+    g.transpose(
+        v,
+        std::iter::once(axis)
+            .chain((0..rank).filter(|&i| i != axis))
+            .collect(),
+    )
 }
 
 fn along(attr: &Attr, types: &[&Type]) -> Result<usize, String> {
     match (attr, types) {
         (Attr::Axis(a), [t]) if *a < t.rank() && t.dtype != DType::Bool => Ok(*a),
-        (_, types) => Err(format!("the axis does not fit {}", types.first().map_or(String::new(), |t| format!("`{t}`")))),
+        (_, types) => Err(format!(
+            "the axis does not fit {}",
+            types.first().map_or(String::new(), |t| format!("`{t}`"))
+        )),
     }
 }
 
@@ -204,7 +282,9 @@ pub static CUMSUM: OpDef = OpDef {
         wrt: Wrt::All,
         transpose: |g, v, _, ct| {
             let attr = g.node(v).attr.clone();
-            let Attr::Axis(axis) = attr else { return vec![None] };
+            let Attr::Axis(axis) = attr else {
+                return vec![None];
+            };
             let flip = Attr::Axes(vec![axis]);
             let r = g.add(&super::FLIP, flip.clone(), &[ct]);
             let s = g.add(&CUMSUM, Attr::Axis(axis), &[r]);
@@ -214,9 +294,18 @@ pub static CUMSUM: OpDef = OpDef {
     batch: Batch::Shift(shift),
     cases: || {
         vec![
-            Case { attr: Attr::Axis(0), operands: vec![(f64s(&[5]), WIDE)] },
-            Case { attr: Attr::Axis(1), operands: vec![(f64s(&[2, 3]), WIDE)] },
-            Case { attr: Attr::Axis(0), operands: vec![(f64s(&[0]), WIDE)] },
+            Case {
+                attr: Attr::Axis(0),
+                operands: vec![(f64s(&[5]), WIDE)],
+            },
+            Case {
+                attr: Attr::Axis(1),
+                operands: vec![(f64s(&[2, 3]), WIDE)],
+            },
+            Case {
+                attr: Attr::Axis(0),
+                operands: vec![(f64s(&[0]), WIDE)],
+            },
         ]
     },
 };
@@ -240,8 +329,14 @@ pub static ARGMAX: OpDef = OpDef {
     batch: Batch::Shift(shift),
     cases: || {
         vec![
-            Case { attr: Attr::Axis(0), operands: vec![(f64s(&[5]), Domain::Distinct)] },
-            Case { attr: Attr::Axis(1), operands: vec![(f64s(&[2, 3]), Domain::Distinct)] },
+            Case {
+                attr: Attr::Axis(0),
+                operands: vec![(f64s(&[5]), Domain::Distinct)],
+            },
+            Case {
+                attr: Attr::Axis(1),
+                operands: vec![(f64s(&[2, 3]), Domain::Distinct)],
+            },
         ]
     },
 };

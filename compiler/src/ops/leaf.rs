@@ -44,7 +44,9 @@ pub static SITE: OpDef = OpDef {
         other => bad_attr("site", other),
     },
     kernel: Kernel::Leaf,
-    ad: Ad::Refused("a derivative is taken inside an `expect` whose sites are still open; take it of the `expect`"),
+    ad: Ad::Refused(
+        "a derivative is taken inside an `expect` whose sites are still open; take it of the `expect`",
+    ),
     batch: Batch::Custom(batch_site),
     cases: no_cases,
 };
@@ -92,8 +94,19 @@ pub static IOTA: OpDef = OpDef {
     ad: Ad::Zero,
     batch: Batch::Custom(same_for_all),
     cases: || {
-        let case = |shape: &[usize], axis| Case { attr: Attr::Iota { shape: shape.to_vec(), axis }, operands: vec![] };
-        vec![case(&[0], 0), case(&[5], 0), case(&[3, 4], 1), case(&[3, 4], 0)]
+        let case = |shape: &[usize], axis| Case {
+            attr: Attr::Iota {
+                shape: shape.to_vec(),
+                axis,
+            },
+            operands: vec![],
+        };
+        vec![
+            case(&[0], 0),
+            case(&[5], 0),
+            case(&[3, 4], 1),
+            case(&[3, 4], 0),
+        ]
     },
 };
 
@@ -103,8 +116,16 @@ fn same_for_all(g: &mut Graph, v: Value, _: &[Lane], n: usize) -> Value {
 }
 
 fn batch_site(g: &mut Graph, v: Value, lanes: &[Lane], n: usize) -> Value {
-    let operands: Vec<Value> =
-        lanes.iter().map(|l| if l.batched { l.value } else { g.trail(l.value, n) }).collect();
+    let operands: Vec<Value> = lanes
+        .iter()
+        .map(|l| {
+            if l.batched {
+                l.value
+            } else {
+                g.trail(l.value, n)
+            }
+        })
+        .collect();
     let attr = match &g.node(v).attr {
         Attr::Site(id, ty) => {
             let mut shape = vec![n];

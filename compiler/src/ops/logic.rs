@@ -22,12 +22,66 @@ macro_rules! logic {
 
 logic!(LT, "lt", "`x < y`", 2, compare, Lt, F64, Domain::Distinct);
 logic!(LE, "le", "`x <= y`", 2, compare, Le, F64, Domain::Distinct);
-logic!(EQ, "eq", "`x == y`", 2, compare_any, Eq, I32, Domain::Below(3));
-logic!(NE, "ne", "`x != y`", 2, compare_any, Ne, I32, Domain::Below(3));
-logic!(AND, "and", "Both.", 2, bool_alike, And, Bool, Domain::Below(2));
-logic!(OR, "or", "Either.", 2, bool_alike, Or, Bool, Domain::Below(2));
-logic!(NOT, "not", "The opposite.", 1, bool_alike, Not, Bool, Domain::Below(2));
-logic!(IS_FINITE, "is_finite", "Neither infinite nor NaN.", 1, compare, IsFinite, F64, Domain::Between(-1.0, 1.0));
+logic!(
+    EQ,
+    "eq",
+    "`x == y`",
+    2,
+    compare_any,
+    Eq,
+    I32,
+    Domain::Below(3)
+);
+logic!(
+    NE,
+    "ne",
+    "`x != y`",
+    2,
+    compare_any,
+    Ne,
+    I32,
+    Domain::Below(3)
+);
+logic!(
+    AND,
+    "and",
+    "Both.",
+    2,
+    bool_alike,
+    And,
+    Bool,
+    Domain::Below(2)
+);
+logic!(
+    OR,
+    "or",
+    "Either.",
+    2,
+    bool_alike,
+    Or,
+    Bool,
+    Domain::Below(2)
+);
+logic!(
+    NOT,
+    "not",
+    "The opposite.",
+    1,
+    bool_alike,
+    Not,
+    Bool,
+    Domain::Below(2)
+);
+logic!(
+    IS_FINITE,
+    "is_finite",
+    "Neither infinite nor NaN.",
+    1,
+    compare,
+    IsFinite,
+    F64,
+    Domain::Between(-1.0, 1.0)
+);
 
 /// One of two, element by element.
 pub static SELECT: OpDef = OpDef {
@@ -48,7 +102,11 @@ pub static SELECT: OpDef = OpDef {
         wrt: Wrt::Only(&[1, 2]),
         transpose: |g, _, x, ct| {
             let zero = g.constant_like(0.0, ct);
-            vec![None, Some(g.select(x[0], ct, zero)), Some(g.select(x[0], zero, ct))]
+            vec![
+                None,
+                Some(g.select(x[0], ct, zero)),
+                Some(g.select(x[0], zero, ct)),
+            ]
         },
     },
     batch: Batch::Pointwise,
@@ -59,8 +117,14 @@ pub static SELECT: OpDef = OpDef {
                 attr: Attr::None,
                 operands: vec![
                     (Type::new(DType::Bool, s.to_vec()), Domain::Below(2)),
-                    (Type::new(DType::F64, s.to_vec()), Domain::Between(-1.0, 1.0)),
-                    (Type::new(DType::F64, s.to_vec()), Domain::Between(-1.0, 1.0)),
+                    (
+                        Type::new(DType::F64, s.to_vec()),
+                        Domain::Between(-1.0, 1.0),
+                    ),
+                    (
+                        Type::new(DType::F64, s.to_vec()),
+                        Domain::Between(-1.0, 1.0),
+                    ),
                 ],
             })
             .collect()

@@ -23,61 +23,223 @@ macro_rules! unary {
 const WIDE: Domain = Domain::Between(-2.0, 2.0);
 const POSITIVE: Domain = Domain::Between(0.3, 3.0);
 
-unary!(NEG, "neg", "`-x`", number_alike, Neg, WIDE, Ad::Pointwise(|g, x, _| vec![Some(g.constant_like(-1.0, x[0]))]));
-unary!(ABS, "abs", "The absolute value.", number_alike, Abs, POSITIVE, Ad::Pointwise(|g, x, _| vec![Some(g.sign(x[0]))]));
-unary!(SIGN, "sign", "-1, 0 or 1.", number_alike, Sign, POSITIVE, Ad::Zero);
-unary!(SQRT, "sqrt", "The square root.", real_alike, Sqrt, POSITIVE, Ad::Pointwise(|g, _, y| {
-    let half = g.constant_like(0.5, y);
-    vec![Some(g.div(half, y))]
-}));
-unary!(EXP, "exp", "e to the power of each element.", real_alike, Exp, WIDE, Ad::Pointwise(|_, _, y| vec![Some(y)]));
-unary!(LOG, "log", "The natural logarithm.", real_alike, Log, POSITIVE, Ad::Pointwise(|g, x, _| vec![Some(g.recip(x[0]))]));
-unary!(LOG1P, "log1p", "`log(1 + x)`, accurate near 0.", real_alike, Log1p, Domain::Between(-0.5, 2.0), Ad::Pointwise(|g, x, _| {
-    let one = g.constant_like(1.0, x[0]);
-    let d = g.add2(one, x[0]);
-    vec![Some(g.recip(d))]
-}));
-unary!(EXPM1, "expm1", "`exp(x) - 1`, accurate near 0.", real_alike, Expm1, WIDE, Ad::Pointwise(|g, x, _| vec![Some(g.exp(x[0]))]));
-unary!(SIN, "sin", "Sine of each element, in radians.", real_alike, Sin, WIDE, Ad::Pointwise(|g, x, _| vec![Some(g.cos(x[0]))]));
-unary!(COS, "cos", "Cosine of each element, in radians.", real_alike, Cos, WIDE, Ad::Pointwise(|g, x, _| {
-    let s = g.sin(x[0]);
-    vec![Some(g.neg(s))]
-}));
-unary!(TANH, "tanh", "The hyperbolic tangent.", real_alike, Tanh, WIDE, Ad::Pointwise(|g, _, y| {
-    let one = g.constant_like(1.0, y);
-    let yy = g.mul(y, y);
-    vec![Some(g.sub(one, yy))]
-}));
-unary!(SIGMOID, "sigmoid", "`1 / (1 + exp(-x))`", real_alike, Sigmoid, WIDE, Ad::Pointwise(|g, _, y| {
-    let one = g.constant_like(1.0, y);
-    let rest = g.sub(one, y);
-    vec![Some(g.mul(y, rest))]
-}));
-unary!(SOFTPLUS, "softplus", "`log(1 + exp(x))`", real_alike, Softplus, WIDE, Ad::Pointwise(|g, x, _| vec![Some(g.sigmoid(x[0]))]));
-unary!(ERF, "erf", "The error function.", real_alike, Erf, WIDE, Ad::Pointwise(|g, x, _| {
-    // d erf(x) / dx = 2 / sqrt(pi) * exp(-x^2)
-    let xx = g.mul(x[0], x[0]);
-    let e = g.neg(xx);
-    let e = g.exp(e);
-    let c = g.constant_like(std::f64::consts::FRAC_2_SQRT_PI, e);
-    vec![Some(g.mul(c, e))]
-}));
-unary!(ERFINV, "erfinv", "The inverse of the error function.", real_alike, Erfinv, Domain::Between(-0.8, 0.8), Ad::Pointwise(|g, _, y| {
-    // The inverse of erf's derivative, at the result.
-    let yy = g.mul(y, y);
-    let e = g.exp(yy);
-    let c = g.constant_like(1.0 / std::f64::consts::FRAC_2_SQRT_PI, e);
-    vec![Some(g.mul(c, e))]
-}));
-unary!(LGAMMA, "lgamma", "The logarithm of the absolute gamma function.", real_alike, Lgamma, POSITIVE, Ad::Pointwise(|g, x, _| {
-    vec![Some(g.unary(&DIGAMMA, x[0]))]
-}));
-unary!(DIGAMMA, "digamma", "The derivative of `lgamma`.", real_alike, Digamma, POSITIVE, Ad::Pointwise(|g, x, _| {
-    vec![Some(g.unary(&TRIGAMMA, x[0]))]
-}));
-unary!(TRIGAMMA, "trigamma", "The derivative of `digamma`.", real_alike, Trigamma, POSITIVE, Ad::Refused(
-    "the second derivative of `digamma` is not available"
-));
-unary!(FLOOR, "floor", "The largest integer not above.", real_alike, Floor, Domain::Between(0.1, 0.9), Ad::Zero);
-unary!(CEIL, "ceil", "The smallest integer not below.", real_alike, Ceil, Domain::Between(0.1, 0.9), Ad::Zero);
-unary!(ROUND, "round", "The nearest integer; halves to even.", real_alike, Round, Domain::Between(0.6, 0.9), Ad::Zero);
+unary!(
+    NEG,
+    "neg",
+    "`-x`",
+    number_alike,
+    Neg,
+    WIDE,
+    Ad::Pointwise(|g, x, _| vec![Some(g.constant_like(-1.0, x[0]))])
+);
+unary!(
+    ABS,
+    "abs",
+    "The absolute value.",
+    number_alike,
+    Abs,
+    POSITIVE,
+    Ad::Pointwise(|g, x, _| vec![Some(g.sign(x[0]))])
+);
+unary!(
+    SIGN,
+    "sign",
+    "-1, 0 or 1.",
+    number_alike,
+    Sign,
+    POSITIVE,
+    Ad::Zero
+);
+unary!(
+    SQRT,
+    "sqrt",
+    "The square root.",
+    real_alike,
+    Sqrt,
+    POSITIVE,
+    Ad::Pointwise(|g, _, y| {
+        let half = g.constant_like(0.5, y);
+        vec![Some(g.div(half, y))]
+    })
+);
+unary!(
+    EXP,
+    "exp",
+    "e to the power of each element.",
+    real_alike,
+    Exp,
+    WIDE,
+    Ad::Pointwise(|_, _, y| vec![Some(y)])
+);
+unary!(
+    LOG,
+    "log",
+    "The natural logarithm.",
+    real_alike,
+    Log,
+    POSITIVE,
+    Ad::Pointwise(|g, x, _| vec![Some(g.recip(x[0]))])
+);
+unary!(
+    LOG1P,
+    "log1p",
+    "`log(1 + x)`, accurate near 0.",
+    real_alike,
+    Log1p,
+    Domain::Between(-0.5, 2.0),
+    Ad::Pointwise(|g, x, _| {
+        let one = g.constant_like(1.0, x[0]);
+        let d = g.add2(one, x[0]);
+        vec![Some(g.recip(d))]
+    })
+);
+unary!(
+    EXPM1,
+    "expm1",
+    "`exp(x) - 1`, accurate near 0.",
+    real_alike,
+    Expm1,
+    WIDE,
+    Ad::Pointwise(|g, x, _| vec![Some(g.exp(x[0]))])
+);
+unary!(
+    SIN,
+    "sin",
+    "Sine of each element, in radians.",
+    real_alike,
+    Sin,
+    WIDE,
+    Ad::Pointwise(|g, x, _| vec![Some(g.cos(x[0]))])
+);
+unary!(
+    COS,
+    "cos",
+    "Cosine of each element, in radians.",
+    real_alike,
+    Cos,
+    WIDE,
+    Ad::Pointwise(|g, x, _| {
+        let s = g.sin(x[0]);
+        vec![Some(g.neg(s))]
+    })
+);
+unary!(
+    TANH,
+    "tanh",
+    "The hyperbolic tangent.",
+    real_alike,
+    Tanh,
+    WIDE,
+    Ad::Pointwise(|g, _, y| {
+        let one = g.constant_like(1.0, y);
+        let yy = g.mul(y, y);
+        vec![Some(g.sub(one, yy))]
+    })
+);
+unary!(
+    SIGMOID,
+    "sigmoid",
+    "`1 / (1 + exp(-x))`",
+    real_alike,
+    Sigmoid,
+    WIDE,
+    Ad::Pointwise(|g, _, y| {
+        let one = g.constant_like(1.0, y);
+        let rest = g.sub(one, y);
+        vec![Some(g.mul(y, rest))]
+    })
+);
+unary!(
+    SOFTPLUS,
+    "softplus",
+    "`log(1 + exp(x))`",
+    real_alike,
+    Softplus,
+    WIDE,
+    Ad::Pointwise(|g, x, _| vec![Some(g.sigmoid(x[0]))])
+);
+unary!(
+    ERF,
+    "erf",
+    "The error function.",
+    real_alike,
+    Erf,
+    WIDE,
+    Ad::Pointwise(|g, x, _| {
+        // d erf(x) / dx = 2 / sqrt(pi) * exp(-x^2)
+        let xx = g.mul(x[0], x[0]);
+        let e = g.neg(xx);
+        let e = g.exp(e);
+        let c = g.constant_like(std::f64::consts::FRAC_2_SQRT_PI, e);
+        vec![Some(g.mul(c, e))]
+    })
+);
+unary!(
+    ERFINV,
+    "erfinv",
+    "The inverse of the error function.",
+    real_alike,
+    Erfinv,
+    Domain::Between(-0.8, 0.8),
+    Ad::Pointwise(|g, _, y| {
+        // The inverse of erf's derivative, at the result.
+        let yy = g.mul(y, y);
+        let e = g.exp(yy);
+        let c = g.constant_like(1.0 / std::f64::consts::FRAC_2_SQRT_PI, e);
+        vec![Some(g.mul(c, e))]
+    })
+);
+unary!(
+    LGAMMA,
+    "lgamma",
+    "The logarithm of the absolute gamma function.",
+    real_alike,
+    Lgamma,
+    POSITIVE,
+    Ad::Pointwise(|g, x, _| { vec![Some(g.unary(&DIGAMMA, x[0]))] })
+);
+unary!(
+    DIGAMMA,
+    "digamma",
+    "The derivative of `lgamma`.",
+    real_alike,
+    Digamma,
+    POSITIVE,
+    Ad::Pointwise(|g, x, _| { vec![Some(g.unary(&TRIGAMMA, x[0]))] })
+);
+unary!(
+    TRIGAMMA,
+    "trigamma",
+    "The derivative of `digamma`.",
+    real_alike,
+    Trigamma,
+    POSITIVE,
+    Ad::Refused("the second derivative of `digamma` is not available")
+);
+unary!(
+    FLOOR,
+    "floor",
+    "The largest integer not above.",
+    real_alike,
+    Floor,
+    Domain::Between(0.1, 0.9),
+    Ad::Zero
+);
+unary!(
+    CEIL,
+    "ceil",
+    "The smallest integer not below.",
+    real_alike,
+    Ceil,
+    Domain::Between(0.1, 0.9),
+    Ad::Zero
+);
+unary!(
+    ROUND,
+    "round",
+    "The nearest integer; halves to even.",
+    real_alike,
+    Round,
+    Domain::Between(0.6, 0.9),
+    Ad::Zero
+);

@@ -216,7 +216,10 @@ pub enum Scalar {
 
 /// Does the operation take nothing from other nodes, so that no guard applies?
 pub fn is_leaf(def: &OpDef) -> bool {
-    matches!(def.kernel, Kernel::Leaf | Kernel::Fill | Kernel::Table | Kernel::Iota)
+    matches!(
+        def.kernel,
+        Kernel::Leaf | Kernel::Fill | Kernel::Table | Kernel::Iota
+    )
 }
 
 mod arith;
@@ -242,17 +245,82 @@ pub use index::{ARGMAX, CUMSUM, GATHER, SCATTER_ADD};
 pub use leaf::{FILL, INPUT, IOTA, LANE, SITE, TABLE};
 pub use logic::{AND, EQ, IS_FINITE, LE, LT, NE, NOT, OR, SELECT};
 pub use math::{
-    ABS, CEIL, COS, DIGAMMA, ERF, ERFINV, EXP, EXPM1, FLOOR, LGAMMA, LOG, LOG1P, NEG, ROUND, SIGMOID, SIGN, SIN,
-    SOFTPLUS, SQRT, TANH, TRIGAMMA,
+    ABS, CEIL, COS, DIGAMMA, ERF, ERFINV, EXP, EXPM1, FLOOR, LGAMMA, LOG, LOG1P, NEG, ROUND,
+    SIGMOID, SIGN, SIN, SOFTPLUS, SQRT, TANH, TRIGAMMA,
 };
 pub use reduce::{ALL, ANY, MAX_OVER, MIN_OVER, PROD, SUM};
 pub use view::{BROADCAST, CONCAT, FLIP, PAD, RESHAPE, SLICE, TRANSPOSE};
 
 /// Every operation.
 pub static OPS: &[&OpDef] = &[
-    &INPUT, &LANE, &SITE, &FILL, &TABLE, &IOTA, &NEG, &ABS, &SIGN, &SQRT, &EXP, &LOG, &LOG1P, &EXPM1, &SIN, &COS, &TANH,
-    &SIGMOID, &SOFTPLUS, &ERF, &ERFINV, &LGAMMA, &DIGAMMA, &TRIGAMMA, &FLOOR, &CEIL, &ROUND, &ADD, &SUB, &MUL, &DIV,
-    &INT_DIV, &MOD, &POW, &MAX, &MIN, &LT, &LE, &EQ, &NE, &AND, &OR, &NOT, &IS_FINITE, &SELECT, &CAST, &BITS_TO_UNIT,
-    &STOP, &BIND, &TANGENT, &OPAQUE, &SUM, &PROD, &MAX_OVER, &MIN_OVER, &ANY, &ALL, &RESHAPE, &TRANSPOSE, &BROADCAST,
-    &SLICE, &FLIP, &PAD, &CONCAT, &CONTRACT, &RANDOM_BITS, &GATHER, &SCATTER_ADD, &CUMSUM, &ARGMAX,
+    &INPUT,
+    &LANE,
+    &SITE,
+    &FILL,
+    &TABLE,
+    &IOTA,
+    &NEG,
+    &ABS,
+    &SIGN,
+    &SQRT,
+    &EXP,
+    &LOG,
+    &LOG1P,
+    &EXPM1,
+    &SIN,
+    &COS,
+    &TANH,
+    &SIGMOID,
+    &SOFTPLUS,
+    &ERF,
+    &ERFINV,
+    &LGAMMA,
+    &DIGAMMA,
+    &TRIGAMMA,
+    &FLOOR,
+    &CEIL,
+    &ROUND,
+    &ADD,
+    &SUB,
+    &MUL,
+    &DIV,
+    &INT_DIV,
+    &MOD,
+    &POW,
+    &MAX,
+    &MIN,
+    &LT,
+    &LE,
+    &EQ,
+    &NE,
+    &AND,
+    &OR,
+    &NOT,
+    &IS_FINITE,
+    &SELECT,
+    &CAST,
+    &BITS_TO_UNIT,
+    &STOP,
+    &BIND,
+    &TANGENT,
+    &OPAQUE,
+    &SUM,
+    &PROD,
+    &MAX_OVER,
+    &MIN_OVER,
+    &ANY,
+    &ALL,
+    &RESHAPE,
+    &TRANSPOSE,
+    &BROADCAST,
+    &SLICE,
+    &FLIP,
+    &PAD,
+    &CONCAT,
+    &CONTRACT,
+    &RANDOM_BITS,
+    &GATHER,
+    &SCATTER_ADD,
+    &CUMSUM,
+    &ARGMAX,
 ];

@@ -5,14 +5,19 @@ use super::{Ad, Arity, Batch, Case, Domain, Kernel, Monoid, OpDef, Wrt};
 use crate::ir::{Attr, DType, Graph, Type, Value};
 
 fn rule(attr: &Attr, types: &[&Type], truth: bool) -> Result<Type, String> {
-    let (Attr::Axes(axes), [t]) = (attr, types) else { return bad_attr("a reduction", attr) };
+    let (Attr::Axes(axes), [t]) = (attr, types) else {
+        return bad_attr("a reduction", attr);
+    };
     if axes.iter().any(|&a| a >= t.rank()) || axes.windows(2).any(|w| w[0] >= w[1]) {
         return Err(format!("the axes {axes:?} do not fit `{t}`"));
     }
     if (t.dtype == DType::Bool) != truth {
         return Err(format!("this reduction does not take `{t}`"));
     }
-    let shape = (0..t.rank()).filter(|i| !axes.contains(i)).map(|i| t.shape[i]).collect::<Vec<_>>();
+    let shape = (0..t.rank())
+        .filter(|i| !axes.contains(i))
+        .map(|i| t.shape[i])
+        .collect::<Vec<_>>();
     Ok(Type::new(t.dtype, shape))
 }
 
@@ -110,11 +115,17 @@ pub static SUM: OpDef = OpDef {
     arity: Arity::Exactly(1),
     shape: numbers,
     kernel: Kernel::Reduce(Monoid::Sum),
-    ad: Ad::Linear { wrt: Wrt::All, transpose: |g, v, x, ct| vec![Some(spread(g, v, x[0], ct))] },
+    ad: Ad::Linear {
+        wrt: Wrt::All,
+        transpose: |g, v, x, ct| vec![Some(spread(g, v, x[0], ct))],
+    },
     batch: Batch::Shift(shift),
     cases: || {
         let mut c = cases(DType::F64, Domain::Between(-1.0, 1.0));
-        c.push(Case { attr: Attr::Axes(vec![0]), operands: vec![(f64s(&[0, 3]), Domain::Between(0.0, 1.0))] });
+        c.push(Case {
+            attr: Attr::Axes(vec![0]),
+            operands: vec![(f64s(&[0, 3]), Domain::Between(0.0, 1.0))],
+        });
         c
     },
 };
@@ -126,13 +137,25 @@ pub static PROD: OpDef = OpDef {
     arity: Arity::Exactly(1),
     shape: numbers,
     kernel: Kernel::Reduce(Monoid::Prod),
-    ad: Ad::Refused("`prod` has no derivative here: write `exp(sum(log(x)))` for positive elements"),
+    ad: Ad::Refused(
+        "`prod` has no derivative here: write `exp(sum(log(x)))` for positive elements",
+    ),
     batch: Batch::Shift(shift),
     cases: || cases(DType::F64, Domain::Between(0.5, 1.5)),
 };
 
-extreme!(MAX_OVER, "reduce_max", "The largest over axes; minus infinity of nothing.", Max);
-extreme!(MIN_OVER, "reduce_min", "The smallest over axes; infinity of nothing.", Min);
+extreme!(
+    MAX_OVER,
+    "reduce_max",
+    "The largest over axes; minus infinity of nothing.",
+    Max
+);
+extreme!(
+    MIN_OVER,
+    "reduce_min",
+    "The smallest over axes; infinity of nothing.",
+    Min
+);
 
 /// Is any true?
 pub static ANY: OpDef = OpDef {

@@ -8,7 +8,9 @@ pub type Rule = Result<Type, String>;
 
 /// The attribute is not of the kind the row takes: a mistake of the compiler, told rather than hidden.
 pub fn bad_attr(name: &str, attr: &Attr) -> Rule {
-    Err(format!("internal: `{name}` does not take the attribute {attr:?}"))
+    Err(format!(
+        "internal: `{name}` does not take the attribute {attr:?}"
+    ))
 }
 
 /// Refuses tensors with more elements than an int can number.
@@ -22,7 +24,9 @@ pub fn sized(dtype: DType, shape: Shape) -> Rule {
 
 /// All operands alike, of a type that `fits`.
 pub fn alike(types: &[&Type], fits: impl Fn(DType) -> bool, what: &str) -> Rule {
-    let Some(first) = types.first() else { return Err("there is no operand".into()) };
+    let Some(first) = types.first() else {
+        return Err("there is no operand".into());
+    };
     for t in types {
         if t.dtype != first.dtype {
             return Err(format!("the element types differ: `{first}` and `{t}`"));
@@ -75,7 +79,10 @@ pub const SHAPES: &[&[usize]] = &[&[], &[0], &[1], &[5], &[2, 3], &[3, 1, 4]];
 pub fn pointwise(n: usize, dtype: DType, domain: Domain) -> Vec<Case> {
     SHAPES
         .iter()
-        .map(|s| Case { attr: Attr::None, operands: vec![(Type::new(dtype, s.to_vec()), domain); n] })
+        .map(|s| Case {
+            attr: Attr::None,
+            operands: vec![(Type::new(dtype, s.to_vec()), domain); n],
+        })
         .collect()
 }
 

@@ -7,7 +7,10 @@ use crate::ir::{Attr, Graph, Type, Value};
 const WIDE: Domain = Domain::Between(-1.0, 1.0);
 
 fn case(attr: Attr, shape: &[usize]) -> Case {
-    Case { attr, operands: vec![(f64s(shape), WIDE)] }
+    Case {
+        attr,
+        operands: vec![(f64s(shape), WIDE)],
+    }
 }
 
 /// The same elements in another shape.
@@ -18,7 +21,11 @@ pub static RESHAPE: OpDef = OpDef {
     shape: |attr, types| match (attr, types) {
         (Attr::Shape(s), [t]) => {
             let ty = sized(t.dtype, s.clone())?;
-            if ty.len() == t.len() { Ok(ty) } else { Err(format!("a `{t}` cannot become a `{ty}`")) }
+            if ty.len() == t.len() {
+                Ok(ty)
+            } else {
+                Err(format!("a `{t}` cannot become a `{ty}`"))
+            }
         }
         (other, _) => bad_attr("reshape", other),
     },
@@ -60,7 +67,10 @@ pub static TRANSPOSE: OpDef = OpDef {
             if seen != (0..t.rank()).collect::<Vec<_>>() {
                 return Err(format!("{p:?} is no order of the axes of `{t}`"));
             }
-            Ok(Type::new(t.dtype, p.iter().map(|&i| t.shape[i]).collect::<Vec<_>>()))
+            Ok(Type::new(
+                t.dtype,
+                p.iter().map(|&i| t.shape[i]).collect::<Vec<_>>(),
+            ))
         }
         (other, _) => bad_attr("transpose", other),
     },
@@ -68,7 +78,9 @@ pub static TRANSPOSE: OpDef = OpDef {
     ad: Ad::Linear {
         wrt: Wrt::All,
         transpose: |g, v, _, ct| {
-            let Attr::Perm(p) = g.node(v).attr.clone() else { return vec![None] };
+            let Attr::Perm(p) = g.node(v).attr.clone() else {
+                return vec![None];
+            };
             let mut inverse = vec![0; p.len()];
             p.iter().enumerate().for_each(|(i, &j)| inverse[j] = i);
             vec![Some(g.transpose(ct, inverse))]
@@ -96,8 +108,15 @@ pub static BROADCAST: OpDef = OpDef {
         (Attr::Broadcast { shape, axes }, [t]) => {
             let fits = axes.len() == t.rank()
                 && axes.windows(2).all(|w| w[0] < w[1])
-                && axes.iter().zip(&t.shape).all(|(&a, &n)| shape.get(a) == Some(&n));
-            if fits { sized(t.dtype, shape.clone()) } else { Err(format!("a `{t}` does not repeat to {shape:?}")) }
+                && axes
+                    .iter()
+                    .zip(&t.shape)
+                    .all(|(&a, &n)| shape.get(a) == Some(&n));
+            if fits {
+                sized(t.dtype, shape.clone())
+            } else {
+                Err(format!("a `{t}` does not repeat to {shape:?}"))
+            }
         }
         (other, _) => bad_attr("broadcast", other),
     },
@@ -105,7 +124,9 @@ pub static BROADCAST: OpDef = OpDef {
     ad: Ad::Linear {
         wrt: Wrt::All,
         transpose: |g, v, _, ct| {
-            let Attr::Broadcast { shape, axes } = g.node(v).attr.clone() else { return vec![None] };
+            let Attr::Broadcast { shape, axes } = g.node(v).attr.clone() else {
+                return vec![None];
+            };
             let gone = (0..shape.len()).filter(|i| !axes.contains(i)).collect();
             vec![Some(g.sum(ct, gone))]
         },
@@ -113,13 +134,23 @@ pub static BROADCAST: OpDef = OpDef {
     batch: Batch::Shift(|attr, n| match attr {
         Attr::Broadcast { shape, axes } => Attr::Broadcast {
             shape: std::iter::once(n).chain(shape.iter().copied()).collect(),
-            axes: std::iter::once(0).chain(axes.iter().map(|a| a + 1)).collect(),
+            axes: std::iter::once(0)
+                .chain(axes.iter().map(|a| a + 1))
+                .collect(),
         },
         other => other.clone(),
     }),
     cases: || {
-        let b = |shape: &[usize], axes: &[usize]| Attr::Broadcast { shape: shape.to_vec(), axes: axes.to_vec() };
-        vec![case(b(&[4], &[]), &[]), case(b(&[2, 3], &[1]), &[3]), case(b(&[2, 3], &[0]), &[2]), case(b(&[2, 0, 3], &[0, 2]), &[2, 3])]
+        let b = |shape: &[usize], axes: &[usize]| Attr::Broadcast {
+            shape: shape.to_vec(),
+            axes: axes.to_vec(),
+        };
+        vec![
+            case(b(&[4], &[]), &[]),
+            case(b(&[2, 3], &[1]), &[3]),
+            case(b(&[2, 3], &[0]), &[2]),
+            case(b(&[2, 0, 3], &[0, 2]), &[2, 3]),
+        ]
     },
 };
 
@@ -132,11 +163,14 @@ pub static SLICE: OpDef = OpDef {
         (Attr::Slice { start, stop, step }, [t]) => {
             let mut shape = Vec::new();
             for i in 0..t.rank() {
-                let (Some(&a), Some(&b), Some(&k)) = (start.get(i), stop.get(i), step.get(i)) else {
+                let (Some(&a), Some(&b), Some(&k)) = (start.get(i), stop.get(i), step.get(i))
+                else {
                     return Err(format!("the slice does not fit `{t}`"));
                 };
                 if a > b || b > t.shape[i] || k == 0 {
-                    return Err(format!("the slice {a}..{b} by {k} does not fit axis {i} of `{t}`"));
+                    return Err(format!(
+                        "the slice {a}..{b} by {k} does not fit axis {i} of `{t}`"
+                    ));
                 }
                 shape.push((b - a).div_ceil(k));
             }
@@ -148,12 +182,18 @@ pub static SLICE: OpDef = OpDef {
     ad: Ad::Linear {
         wrt: Wrt::All,
         transpose: |g, v, x, ct| {
-            let Attr::Slice { start, step, .. } = g.node(v).attr.clone() else { return vec![None] };
+            let Attr::Slice { start, step, .. } = g.node(v).attr.clone() else {
+                return vec![None];
+            };
             let (have, want) = (g.ty(ct).shape.clone(), g.ty(x[0]).shape.clone());
             let between: Vec<usize> = step.iter().map(|k| k - 1).collect();
             let high = (0..want.len())
                 .map(|i| {
-                    let spread = if have[i] == 0 { 0 } else { have[i] + (have[i] - 1) * between[i] };
+                    let spread = if have[i] == 0 {
+                        0
+                    } else {
+                        have[i] + (have[i] - 1) * between[i]
+                    };
                     want[i] - start[i] - spread
                 })
                 .collect();
@@ -169,7 +209,11 @@ pub static SLICE: OpDef = OpDef {
         other => other.clone(),
     }),
     cases: || {
-        let s = |a: &[usize], b: &[usize], k: &[usize]| Attr::Slice { start: a.to_vec(), stop: b.to_vec(), step: k.to_vec() };
+        let s = |a: &[usize], b: &[usize], k: &[usize]| Attr::Slice {
+            start: a.to_vec(),
+            stop: b.to_vec(),
+            step: k.to_vec(),
+        };
         vec![
             case(s(&[1], &[4], &[1]), &[5]),
             case(s(&[0, 1], &[2, 5], &[1, 2]), &[2, 6]),
@@ -203,7 +247,13 @@ pub static FLIP: OpDef = OpDef {
         Attr::Axes(axes) => Attr::Axes(axes.iter().map(|a| a + 1).collect()),
         other => other.clone(),
     }),
-    cases: || vec![case(Attr::Axes(vec![0]), &[5]), case(Attr::Axes(vec![1]), &[2, 3]), case(Attr::Axes(vec![0, 1]), &[2, 3])],
+    cases: || {
+        vec![
+            case(Attr::Axes(vec![0]), &[5]),
+            case(Attr::Axes(vec![1]), &[2, 3]),
+            case(Attr::Axes(vec![0, 1]), &[2, 3]),
+        ]
+    },
 };
 
 /// Zeros around and between.
@@ -212,7 +262,9 @@ pub static PAD: OpDef = OpDef {
     doc: "Zeros before, after and between the elements of each axis.",
     arity: Arity::Exactly(1),
     shape: |attr, types| match (attr, types) {
-        (Attr::Pad { low, high, between }, [t]) if low.len() == t.rank() && high.len() == t.rank() && between.len() == t.rank() => {
+        (Attr::Pad { low, high, between }, [t])
+            if low.len() == t.rank() && high.len() == t.rank() && between.len() == t.rank() =>
+        {
             let shape = (0..t.rank())
                 .map(|i| low[i] + high[i] + t.shape[i] + t.shape[i].saturating_sub(1) * between[i])
                 .collect();
@@ -224,24 +276,50 @@ pub static PAD: OpDef = OpDef {
     ad: Ad::Linear {
         wrt: Wrt::All,
         transpose: |g, v, x, ct| {
-            let Attr::Pad { low, between, .. } = g.node(v).attr.clone() else { return vec![None] };
+            let Attr::Pad { low, between, .. } = g.node(v).attr.clone() else {
+                return vec![None];
+            };
             let n = g.ty(x[0]).shape.clone();
             let stop = (0..n.len())
-                .map(|i| if n[i] == 0 { low[i] } else { low[i] + n[i] + (n[i] - 1) * between[i] })
+                .map(|i| {
+                    if n[i] == 0 {
+                        low[i]
+                    } else {
+                        low[i] + n[i] + (n[i] - 1) * between[i]
+                    }
+                })
                 .collect();
             let step = between.iter().map(|b| b + 1).collect();
-            vec![Some(g.add(&SLICE, Attr::Slice { start: low, stop, step }, &[ct]))]
+            vec![Some(g.add(
+                &SLICE,
+                Attr::Slice {
+                    start: low,
+                    stop,
+                    step,
+                },
+                &[ct],
+            ))]
         },
     },
     batch: Batch::Shift(|attr, _| match attr {
-        Attr::Pad { low, high, between } => {
-            Attr::Pad { low: prepend(0, low), high: prepend(0, high), between: prepend(0, between) }
-        }
+        Attr::Pad { low, high, between } => Attr::Pad {
+            low: prepend(0, low),
+            high: prepend(0, high),
+            between: prepend(0, between),
+        },
         other => other.clone(),
     }),
     cases: || {
-        let p = |l: &[usize], h: &[usize], b: &[usize]| Attr::Pad { low: l.to_vec(), high: h.to_vec(), between: b.to_vec() };
-        vec![case(p(&[1], &[2], &[0]), &[3]), case(p(&[0, 1], &[1, 0], &[1, 2]), &[2, 3]), case(p(&[1], &[1], &[0]), &[0])]
+        let p = |l: &[usize], h: &[usize], b: &[usize]| Attr::Pad {
+            low: l.to_vec(),
+            high: h.to_vec(),
+            between: b.to_vec(),
+        };
+        vec![
+            case(p(&[1], &[2], &[0]), &[3]),
+            case(p(&[0, 1], &[1, 0], &[1, 2]), &[2, 3]),
+            case(p(&[1], &[1], &[0]), &[0]),
+        ]
     },
 };
 
@@ -274,7 +352,9 @@ pub static CONCAT: OpDef = OpDef {
     ad: Ad::Linear {
         wrt: Wrt::All,
         transpose: |g, v, xs, ct| {
-            let Attr::Axis(axis) = g.node(v).attr else { return vec![None; xs.len()] };
+            let Attr::Axis(axis) = g.node(v).attr else {
+                return vec![None; xs.len()];
+            };
             let mut at = 0;
             xs.iter()
                 .map(|&x| {
@@ -288,14 +368,31 @@ pub static CONCAT: OpDef = OpDef {
     batch: Batch::Custom(batch_concat),
     cases: || {
         vec![
-            Case { attr: Attr::Axis(0), operands: vec![(f64s(&[2]), WIDE), (f64s(&[3]), WIDE), (f64s(&[0]), WIDE)] },
-            Case { attr: Attr::Axis(1), operands: vec![(f64s(&[2, 1]), WIDE), (f64s(&[2, 3]), WIDE)] },
+            Case {
+                attr: Attr::Axis(0),
+                operands: vec![(f64s(&[2]), WIDE), (f64s(&[3]), WIDE), (f64s(&[0]), WIDE)],
+            },
+            Case {
+                attr: Attr::Axis(1),
+                operands: vec![(f64s(&[2, 1]), WIDE), (f64s(&[2, 3]), WIDE)],
+            },
         ]
     },
 };
 
 fn batch_concat(g: &mut Graph, v: Value, lanes: &[Lane], n: usize) -> Value {
-    let Attr::Axis(axis) = g.node(v).attr else { return v };
-    let xs: Vec<Value> = lanes.iter().map(|l| if l.batched { l.value } else { g.trail(l.value, n) }).collect();
+    let Attr::Axis(axis) = g.node(v).attr else {
+        return v;
+    };
+    let xs: Vec<Value> = lanes
+        .iter()
+        .map(|l| {
+            if l.batched {
+                l.value
+            } else {
+                g.trail(l.value, n)
+            }
+        })
+        .collect();
     g.add(&CONCAT, Attr::Axis(axis + 1), &xs)
 }

@@ -5,22 +5,39 @@
 //! Does not: loop. Every operation has a batching rule in the table.
 
 use crate::ir::{Attr, Graph, Value};
-use crate::ops::{Batch, Kernel, Lane};
 use crate::ops;
+use crate::ops::{Batch, Kernel, Lane};
 use std::collections::HashMap;
 
 /// Batches the region that began when the graph had `mark` nodes. `lanes` maps stand-ins to tensors with the new axis
 /// first. Gives for each result its batched form, or itself where all lanes agree.
-pub fn batch(g: &mut Graph, mark: usize, lanes: &[(Value, Value)], results: &[Value], n: usize) -> Vec<Lane> {
-    let Some(&last) = results.iter().max() else { return vec![] };
+pub fn batch(
+    g: &mut Graph,
+    mark: usize,
+    lanes: &[(Value, Value)],
+    results: &[Value],
+    n: usize,
+) -> Vec<Lane> {
+    let Some(&last) = results.iter().max() else {
+        return vec![];
+    };
     let base = mark as u32;
     if last.0 < base {
-        return results.iter().map(|&value| Lane { value, batched: false }).collect();
+        return results
+            .iter()
+            .map(|&value| Lane {
+                value,
+                batched: false,
+            })
+            .collect();
     }
     let count = (last.0 - base + 1) as usize;
     // Which nodes the results need, and which of those differ between lanes.
     let mut needed = vec![false; count];
-    results.iter().filter(|r| r.0 >= base).for_each(|r| needed[(r.0 - base) as usize] = true);
+    results
+        .iter()
+        .filter(|r| r.0 >= base)
+        .for_each(|r| needed[(r.0 - base) as usize] = true);
     for i in (0..count).rev() {
         if needed[i] {
             let v = Value(base + i as u32);
@@ -46,14 +63,26 @@ pub fn batch(g: &mut Graph, mark: usize, lanes: &[(Value, Value)], results: &[Va
             continue;
         }
         let lane = |o: &Value| match done.get(o) {
-            Some(&value) => Lane { value, batched: true },
-            None => Lane { value: *o, batched: false },
+            Some(&value) => Lane {
+                value,
+                batched: true,
+            },
+            None => Lane {
+                value: *o,
+                batched: false,
+            },
         };
         let args: Vec<Lane> = operands.iter().map(lane).collect();
         let guard = node.guard.map(|c| lane(&c));
         g.span = node.span;
         g.guard = None;
-        let guard = guard.map(|c| if c.batched { c.value } else { g.trail(c.value, n) });
+        let guard = guard.map(|c| {
+            if c.batched {
+                c.value
+            } else {
+                g.trail(c.value, n)
+            }
+        });
         let new = match node.def.batch {
             Batch::Pointwise => {
                 let xs = all_batched(g, &args, n);
@@ -76,14 +105,28 @@ pub fn batch(g: &mut Graph, mark: usize, lanes: &[(Value, Value)], results: &[Va
     results
         .iter()
         .map(|r| match done.get(r) {
-            Some(&value) => Lane { value, batched: true },
-            None => Lane { value: *r, batched: false },
+            Some(&value) => Lane {
+                value,
+                batched: true,
+            },
+            None => Lane {
+                value: *r,
+                batched: false,
+            },
         })
         .collect()
 }
 
 fn all_batched(g: &mut Graph, args: &[Lane], n: usize) -> Vec<Value> {
-    args.iter().map(|a| if a.batched { a.value } else { g.trail(a.value, n) }).collect()
+    args.iter()
+        .map(|a| {
+            if a.batched {
+                a.value
+            } else {
+                g.trail(a.value, n)
+            }
+        })
+        .collect()
 }
 
 /// Is the node a stand-in for a lane?

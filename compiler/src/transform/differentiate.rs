@@ -22,7 +22,9 @@ pub struct Refusal {
 
 /// Nodes that depend on `wrt` and on which an output depends, oldest first.
 fn cone(g: &Graph, outputs: &[Value], wrt: &[Value]) -> Vec<Value> {
-    let (Some(&first), Some(&last)) = (wrt.iter().min(), outputs.iter().max()) else { return vec![] };
+    let (Some(&first), Some(&last)) = (wrt.iter().min(), outputs.iter().max()) else {
+        return vec![];
+    };
     if last < first {
         return vec![];
     }
@@ -40,7 +42,10 @@ fn cone(g: &Graph, outputs: &[Value], wrt: &[Value]) -> Vec<Value> {
         }
     }
     let mut used = vec![false; n];
-    outputs.iter().filter(|&&o| o >= first).for_each(|&o| used[at(o)] = depends[at(o)]);
+    outputs
+        .iter()
+        .filter(|&&o| o >= first)
+        .for_each(|&o| used[at(o)] = depends[at(o)]);
     for i in (0..n).rev() {
         if used[i] && !is_wrt[i] {
             for o in g.operands(Value(first.0 + i as u32)) {
@@ -50,7 +55,10 @@ fn cone(g: &Graph, outputs: &[Value], wrt: &[Value]) -> Vec<Value> {
             }
         }
     }
-    (0..n).filter(|&i| used[i]).map(|i| Value(first.0 + i as u32)).collect()
+    (0..n)
+        .filter(|&i| used[i])
+        .map(|i| Value(first.0 + i as u32))
+        .collect()
 }
 
 fn accumulate(g: &mut Graph, sums: &mut HashMap<Value, Value>, v: Value, ct: Value) {
@@ -78,7 +86,11 @@ fn masked(g: &mut Graph, guard: Option<Value>, x: Value) -> Value {
 ///
 /// # Errors
 /// An operation on the way that has no derivative.
-pub fn vjp(g: &mut Graph, outputs: &[(Value, Value)], wrt: &[Value]) -> Result<Vec<Option<Value>>, Refusal> {
+pub fn vjp(
+    g: &mut Graph,
+    outputs: &[(Value, Value)],
+    wrt: &[Value],
+) -> Result<Vec<Option<Value>>, Refusal> {
     let outs: Vec<Value> = outputs.iter().map(|o| o.0).collect();
     let nodes = cone(g, &outs, wrt);
     let inside: std::collections::HashSet<Value> = nodes.iter().copied().collect();
@@ -106,7 +118,13 @@ pub fn vjp(g: &mut Graph, outputs: &[(Value, Value)], wrt: &[Value]) -> Result<V
                 let ps = partials(g, &xs, v);
                 ps.into_iter()
                     .zip(needed)
-                    .map(|(p, needed)| if needed { p.map(|p| g.mul(ct, p)) } else { None })
+                    .map(|(p, needed)| {
+                        if needed {
+                            p.map(|p| g.mul(ct, p))
+                        } else {
+                            None
+                        }
+                    })
                     .collect()
             }
             Ad::Linear { transpose, .. } => transpose(g, v, &xs, ct),
@@ -118,7 +136,11 @@ pub fn vjp(g: &mut Graph, outputs: &[(Value, Value)], wrt: &[Value]) -> Result<V
             Ad::Custom { vjp, .. } => vjp(g, v, &xs, ct),
             Ad::Zero => vec![None; xs.len()],
             Ad::Refused(why) => {
-                refusal = Some(Refusal { op: node.def.name, sentence: why.to_string(), span: node.span });
+                refusal = Some(Refusal {
+                    op: node.def.name,
+                    sentence: why.to_string(),
+                    span: node.span,
+                });
                 break;
             }
         };
@@ -143,14 +165,22 @@ pub fn vjp(g: &mut Graph, outputs: &[(Value, Value)], wrt: &[Value]) -> Result<V
 pub fn grad(g: &mut Graph, y: Value, wrt: &[Value]) -> Result<Vec<Value>, Refusal> {
     let one = g.constant_like(1.0, y);
     let found = vjp(g, &[(y, one)], wrt)?;
-    Ok(found.into_iter().zip(wrt).map(|(d, &w)| d.unwrap_or_else(|| g.constant_like(0.0, w))).collect())
+    Ok(found
+        .into_iter()
+        .zip(wrt)
+        .map(|(d, &w)| d.unwrap_or_else(|| g.constant_like(0.0, w)))
+        .collect())
 }
 
 /// Forward mode: tangents of the outputs, given those of `wrt`. `None` where an output does not depend on any.
 ///
 /// # Errors
 /// As [`vjp`].
-pub fn jvp(g: &mut Graph, outputs: &[Value], wrt: &[(Value, Value)]) -> Result<Vec<Option<Value>>, Refusal> {
+pub fn jvp(
+    g: &mut Graph,
+    outputs: &[Value],
+    wrt: &[(Value, Value)],
+) -> Result<Vec<Option<Value>>, Refusal> {
     let points: Vec<Value> = wrt.iter().map(|w| w.0).collect();
     let nodes = cone(g, outputs, &points);
     let mut tangents: HashMap<Value, Value> = wrt.iter().copied().collect();
@@ -170,10 +200,12 @@ pub fn jvp(g: &mut Graph, outputs: &[Value], wrt: &[(Value, Value)]) -> Result<V
         if ts.iter().all(Option::is_none) {
             continue;
         }
-        let add = |g: &mut Graph, sum: Option<Value>, t: Value| Some(match sum {
-            Some(s) => g.add2(s, t),
-            None => t,
-        });
+        let add = |g: &mut Graph, sum: Option<Value>, t: Value| {
+            Some(match sum {
+                Some(s) => g.add2(s, t),
+                None => t,
+            })
+        };
         let tangent = match node.def.ad {
             Ad::Pointwise(partials) => {
                 let mut sum = None;
@@ -218,7 +250,11 @@ pub fn jvp(g: &mut Graph, outputs: &[Value], wrt: &[(Value, Value)]) -> Result<V
             Ad::Custom { jvp, .. } => jvp(g, v, &xs, &ts),
             Ad::Zero => None,
             Ad::Refused(why) => {
-                refusal = Some(Refusal { op: node.def.name, sentence: why.to_string(), span: node.span });
+                refusal = Some(Refusal {
+                    op: node.def.name,
+                    sentence: why.to_string(),
+                    span: node.span,
+                });
                 break;
             }
         };

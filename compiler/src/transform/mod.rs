@@ -34,7 +34,10 @@ pub fn optimise(mut g: Graph, disabled: &[String]) -> Graph {
         if cfg!(debug_assertions)
             && let Err(broken) = crate::ir::verify::verify(&g)
         {
-            panic!("internal error: the pass `{}` broke the graph: {broken}", pass.name);
+            panic!(
+                "internal error: the pass `{}` broke the graph: {broken}",
+                pass.name
+            );
         }
     }
     g

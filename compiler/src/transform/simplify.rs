@@ -9,19 +9,32 @@ use crate::ops::{self, Kernel, Scalar, View};
 use std::collections::HashMap;
 
 /// Keeps only what the outputs need. Inputs stay, used or not, so that positions hold.
-pub const ELIMINATE_DEAD_CODE: Pass =
-    Pass { name: "eliminate_dead_code", about: "drops nodes that no output needs", run: |g| rebuild(g, &|_, _, _| None) };
+pub const ELIMINATE_DEAD_CODE: Pass = Pass {
+    name: "eliminate_dead_code",
+    about: "drops nodes that no output needs",
+    run: |g| rebuild(g, &|_, _, _| None),
+};
 
 /// Algebra.
-pub const SIMPLIFY: Pass = Pass { name: "simplify", about: "rewrites by exact algebraic laws", run: |g| rebuild(g, &law) };
+pub const SIMPLIFY: Pass = Pass {
+    name: "simplify",
+    about: "rewrites by exact algebraic laws",
+    run: |g| rebuild(g, &law),
+};
 
 /// Algebra, after constants are folded.
-pub const SIMPLIFY_AGAIN: Pass =
-    Pass { name: "simplify_again", about: "rewrites by exact algebraic laws once constants are folded", run: |g| rebuild(g, &law) };
+pub const SIMPLIFY_AGAIN: Pass = Pass {
+    name: "simplify_again",
+    about: "rewrites by exact algebraic laws once constants are folded",
+    run: |g| rebuild(g, &law),
+};
 
 /// Operations on literals.
-pub const FOLD_CONSTANTS: Pass =
-    Pass { name: "fold_constants", about: "computes operations on literals", run: |g| rebuild(g, &fold) };
+pub const FOLD_CONSTANTS: Pass = Pass {
+    name: "fold_constants",
+    about: "computes operations on literals",
+    run: |g| rebuild(g, &fold),
+};
 
 /// What a node becomes, given its operands in the new graph: `None` for the node itself.
 type Law = dyn Fn(&mut Graph, &crate::ir::Node, &[Value]) -> Option<Value>;
@@ -44,7 +57,11 @@ fn rebuild(old: &Graph, law: &Law) -> Graph {
         };
         map.insert(v, new);
     }
-    g.outputs = old.outputs.iter().map(|(n, v)| (n.clone(), map[v])).collect();
+    g.outputs = old
+        .outputs
+        .iter()
+        .map(|(n, v)| (n.clone(), map[v]))
+        .collect();
     g
 }
 
@@ -58,9 +75,13 @@ fn law(g: &mut Graph, node: &crate::ir::Node, xs: &[Value]) -> Option<Value> {
         Kernel::Map(scalar) => map_law(g, scalar, node, xs),
         // A sum over no axes, or over axes of extent 1, is the operand.
         Kernel::Reduce(_) => {
-            let Attr::Axes(axes) = &node.attr else { return None };
+            let Attr::Axes(axes) = &node.attr else {
+                return None;
+            };
             let shape = g.ty(xs[0]).shape.clone();
-            axes.iter().all(|&a| shape[a] == 1).then(|| g.reshape(xs[0], node.ty.shape.clone()))
+            axes.iter()
+                .all(|&a| shape[a] == 1)
+                .then(|| g.reshape(xs[0], node.ty.shape.clone()))
         }
         Kernel::View(view) => view_law(g, view, node, xs[0]),
         Kernel::Concat if xs.len() == 1 => Some(xs[0]),
@@ -132,22 +153,30 @@ fn view_law(g: &mut Graph, view: View, node: &crate::ir::Node, x: Value) -> Opti
             })
         }
         View::Transpose => {
-            let Attr::Perm(p) = &node.attr else { return None };
+            let Attr::Perm(p) = &node.attr else {
+                return None;
+            };
             if p.iter().enumerate().all(|(i, &j)| i == j) {
                 return Some(x);
             }
-            let Attr::Perm(q) = &inner.attr else { return None };
+            let Attr::Perm(q) = &inner.attr else {
+                return None;
+            };
             // Result axis i is x's axis p[i], which is y's axis q[p[i]].
             let both: Vec<usize> = p.iter().map(|&i| q[i]).collect();
             let y = g.operands(x)[0];
             Some(g.transpose(y, both))
         }
         View::Broadcast => {
-            let Attr::Broadcast { shape, axes } = &node.attr else { return None };
+            let Attr::Broadcast { shape, axes } = &node.attr else {
+                return None;
+            };
             if axes.len() == shape.len() {
                 return Some(x);
             }
-            let Attr::Broadcast { axes: first, .. } = &inner.attr else { return None };
+            let Attr::Broadcast { axes: first, .. } = &inner.attr else {
+                return None;
+            };
             let both = first.iter().map(|&a| axes[a]).collect();
             let y = g.operands(x)[0];
             Some(g.broadcast(y, shape.clone(), both))
@@ -171,7 +200,13 @@ fn fold(g: &mut Graph, node: &crate::ir::Node, xs: &[Value]) -> Option<Value> {
     };
     let ls: Vec<Literal> = xs.iter().map(|&x| g.literal(x)).collect::<Option<_>>()?;
     let dtype = node.ty.dtype;
-    let round = |x: f64| if dtype == DType::F32 { f64::from(x as f32) } else { x };
+    let round = |x: f64| {
+        if dtype == DType::F32 {
+            f64::from(x as f32)
+        } else {
+            x
+        }
+    };
     let real = |x: f64| Some(Literal::Real(round(x)));
     let l: Option<Literal> = match (scalar, ls.as_slice()) {
         (Scalar::Add, [Literal::Real(x), Literal::Real(y)]) => real(x + y),
@@ -182,11 +217,21 @@ fn fold(g: &mut Graph, node: &crate::ir::Node, xs: &[Value]) -> Option<Value> {
         (Scalar::Exp, [Literal::Real(x)]) if *x == 0.0 => real(1.0),
         (Scalar::Log, [Literal::Real(x)]) if *x == 1.0 => real(0.0),
         (Scalar::Sqrt, [Literal::Real(x)]) => real(round(*x).sqrt()),
-        (Scalar::Add, [Literal::Int(x), Literal::Int(y)]) => Some(Literal::Int(i64::from((*x as i32).wrapping_add(*y as i32)))),
-        (Scalar::Sub, [Literal::Int(x), Literal::Int(y)]) => Some(Literal::Int(i64::from((*x as i32).wrapping_sub(*y as i32)))),
-        (Scalar::Mul, [Literal::Int(x), Literal::Int(y)]) => Some(Literal::Int(i64::from((*x as i32).wrapping_mul(*y as i32)))),
-        (Scalar::Lt, [Literal::Real(x), Literal::Real(y)]) => Some(Literal::Bool(round(*x) < round(*y))),
-        (Scalar::Le, [Literal::Real(x), Literal::Real(y)]) => Some(Literal::Bool(round(*x) <= round(*y))),
+        (Scalar::Add, [Literal::Int(x), Literal::Int(y)]) => {
+            Some(Literal::Int(i64::from((*x as i32).wrapping_add(*y as i32))))
+        }
+        (Scalar::Sub, [Literal::Int(x), Literal::Int(y)]) => {
+            Some(Literal::Int(i64::from((*x as i32).wrapping_sub(*y as i32))))
+        }
+        (Scalar::Mul, [Literal::Int(x), Literal::Int(y)]) => {
+            Some(Literal::Int(i64::from((*x as i32).wrapping_mul(*y as i32))))
+        }
+        (Scalar::Lt, [Literal::Real(x), Literal::Real(y)]) => {
+            Some(Literal::Bool(round(*x) < round(*y)))
+        }
+        (Scalar::Le, [Literal::Real(x), Literal::Real(y)]) => {
+            Some(Literal::Bool(round(*x) <= round(*y)))
+        }
         (Scalar::Not, [Literal::Bool(x)]) => Some(Literal::Bool(!x)),
         (Scalar::Cast, [l]) => match (dtype, l) {
             (DType::F32 | DType::F64, l) => real(l.as_f64()),

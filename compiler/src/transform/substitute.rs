@@ -6,8 +6,14 @@ use std::collections::HashMap;
 
 /// The results with each `from` replaced. With `rekey`, what is drawn downstream (nodes younger than the first replaced
 /// one) is drawn anew, from streams that the number names.
-pub fn substitute(g: &mut Graph, from: &[(Value, Value)], results: &[Value], rekey: Option<u64>) -> Vec<Value> {
-    let (Some(&first), Some(&last)) = (from.iter().map(|f| &f.0).min(), results.iter().max()) else {
+pub fn substitute(
+    g: &mut Graph,
+    from: &[(Value, Value)],
+    results: &[Value],
+    rekey: Option<u64>,
+) -> Vec<Value> {
+    let (Some(&first), Some(&last)) = (from.iter().map(|f| &f.0).min(), results.iter().max())
+    else {
         return results.to_vec();
     };
     let mut done: HashMap<Value, Value> = from.iter().copied().collect();
@@ -30,15 +36,21 @@ pub fn substitute(g: &mut Graph, from: &[(Value, Value)], results: &[Value], rek
         let node = g.node(v).clone();
         let operands = g.operands(v);
         let redrawn = rekey.filter(|_| node.def.kernel == Kernel::Draw);
-        let moved = operands.iter().chain(&node.guard).any(|o| done.contains_key(o));
+        let moved = operands
+            .iter()
+            .chain(&node.guard)
+            .any(|o| done.contains_key(o));
         if redrawn.is_none() && !moved {
             continue;
         }
         let xs: Vec<Value> = operands.iter().map(|o| *done.get(o).unwrap_or(o)).collect();
         let attr = match (redrawn, node.attr) {
-            (Some(key), Attr::Draw { site, shape }) => {
-                Attr::Draw { site: (site ^ key).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(31), shape }
-            }
+            (Some(key), Attr::Draw { site, shape }) => Attr::Draw {
+                site: (site ^ key)
+                    .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+                    .rotate_left(31),
+                shape,
+            },
             (_, attr) => attr,
         };
         g.span = node.span;

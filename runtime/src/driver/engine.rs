@@ -49,16 +49,26 @@ impl Engine {
             milliseconds: start.elapsed().as_secs_f64() * 1e3,
             nodes,
             kernels: 0,
-            bytes_planned: print::live(&graph).iter().map(|&v| graph.ty(v).bytes()).sum(),
+            bytes_planned: print::live(&graph)
+                .iter()
+                .map(|&v| graph.ty(v).bytes())
+                .sum(),
         };
         check_memory(&program.name, compilation.bytes_planned, options)?;
-        Ok(Self { program, compilation, graph })
+        Ok(Self {
+            program,
+            compilation,
+            graph,
+        })
     }
 
     /// One run. Inputs are in the order of the program's sources, outputs in that of its sinks.
     pub fn run(&mut self, inputs: &[Rc<HostTensor>]) -> Vec<HostTensor> {
         let tensors: Vec<Tensor> = inputs.iter().map(|t| to_interpreter(t)).collect();
-        interp::eval(&self.graph, &tensors).iter().map(from_interpreter).collect()
+        interp::eval(&self.graph, &tensors)
+            .iter()
+            .map(from_interpreter)
+            .collect()
     }
 }
 
@@ -74,7 +84,10 @@ fn check_memory(name: &str, bytes: usize, options: &EngineOptions) -> Result<(),
 }
 
 fn to_interpreter(t: &HostTensor) -> Tensor {
-    Tensor::new(mlc_compiler::ir::Type::new(t.dtype(), t.shape().to_vec()), t.to_f64_vec())
+    Tensor::new(
+        mlc_compiler::ir::Type::new(t.dtype(), t.shape().to_vec()),
+        t.to_f64_vec(),
+    )
 }
 
 fn from_interpreter(t: &Tensor) -> HostTensor {
@@ -84,6 +97,8 @@ fn from_interpreter(t: &Tensor) -> HostTensor {
         DType::F32 => HostTensor::from_f32(shape, &v.iter().map(|&x| x as f32).collect::<Vec<_>>()),
         DType::F64 => HostTensor::from_f64(shape, &v),
         DType::I32 => HostTensor::from_i32(shape, &v.iter().map(|&x| x as i32).collect::<Vec<_>>()),
-        DType::Bool => HostTensor::from_bool(shape, &v.iter().map(|&x| x != 0.0).collect::<Vec<_>>()),
+        DType::Bool => {
+            HostTensor::from_bool(shape, &v.iter().map(|&x| x != 0.0).collect::<Vec<_>>())
+        }
     }
 }

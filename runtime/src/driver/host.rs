@@ -21,25 +21,41 @@ impl FileHost {
     /// `root`: the folder of the pipeline.
     pub fn new(root: impl Into<PathBuf>) -> (Self, Data) {
         let data = Data::default();
-        (Self { root: root.into(), data: data.clone() }, data)
+        (
+            Self {
+                root: root.into(),
+                data: data.clone(),
+            },
+            data,
+        )
     }
 
     fn keep(&self, name: String, tensor: HostTensor) -> Column {
         let ty = Type::new(tensor.dtype(), tensor.shape().to_vec());
         let mut data = self.data.borrow_mut();
         data.push(Rc::new(tensor));
-        Column { name, data: data.len() as u32 - 1, ty }
+        Column {
+            name,
+            data: data.len() as u32 - 1,
+            ty,
+        }
     }
 }
 
 fn host_error(e: DataError) -> HostError {
-    let environment =
-        matches!(e, DataError::Missing { .. } | DataError::Denied { .. } | DataError::Read { .. });
+    let environment = matches!(
+        e,
+        DataError::Missing { .. } | DataError::Denied { .. } | DataError::Read { .. }
+    );
     let hint = match &e {
         DataError::Missing { .. } => "paths are relative to the pipeline's file",
         _ => "",
     };
-    HostError { message: e.to_string(), hint: hint.to_string(), environment }
+    HostError {
+        message: e.to_string(),
+        hint: hint.to_string(),
+        environment,
+    }
 }
 
 impl Host for FileHost {

@@ -26,14 +26,35 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// What happens during a run, told as it happens.
 pub enum Event<'a> {
     /// A program was made ready to run.
-    Compiled { stage: &'a str, compilation: &'a Compilation },
-    StageStarted { stage: &'a str, steps: usize },
+    Compiled {
+        stage: &'a str,
+        compilation: &'a Compilation,
+    },
+    StageStarted {
+        stage: &'a str,
+        steps: usize,
+    },
     /// After each step: how far the stage is, and the step's logged values.
-    Step { stage: &'a str, step: usize, epoch: usize, values: &'a [(String, HostTensor)] },
+    Step {
+        stage: &'a str,
+        step: usize,
+        epoch: usize,
+        values: &'a [(String, HostTensor)],
+    },
     /// An `every` block or a `compute` stage logged.
-    Log { stage: &'a str, step: usize, epoch: usize, values: &'a [(String, HostTensor)] },
-    StageFinished { stage: &'a str, seconds: f64 },
-    Wrote { path: &'a std::path::Path },
+    Log {
+        stage: &'a str,
+        step: usize,
+        epoch: usize,
+        values: &'a [(String, HostTensor)],
+    },
+    StageFinished {
+        stage: &'a str,
+        seconds: f64,
+    },
+    Wrote {
+        path: &'a std::path::Path,
+    },
 }
 
 /// Takes part in a run: hears events, and may ask it to stop.
@@ -64,7 +85,12 @@ pub enum RunError {
     /// Mistakes in the pipeline, for rendering with its sources.
     Pipeline(Failure),
     /// A logged value is no number any more.
-    NotANumber { stage: String, step: usize, name: String, checkpoint: Option<PathBuf> },
+    NotANumber {
+        stage: String,
+        step: usize,
+        name: String,
+        checkpoint: Option<PathBuf>,
+    },
     /// Asked to stop; what there was is in the checkpoint.
     Interrupted { checkpoint: Option<PathBuf> },
     /// A file, memory, or another thing outside the pipeline.

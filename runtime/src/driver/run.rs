@@ -42,12 +42,20 @@ impl Pipeline {
     /// Opens a pipeline's text. `path` is where it is from, as the user typed it.
     ///
     /// The result holds the syntax errors and unknown names; the pipeline is given in any case, for its sources.
-    pub fn open(path: &Path, text: &str, lower: LowerOptions, options: RunOptions) -> (Self, Result<(), Failure>) {
+    pub fn open(
+        path: &Path,
+        text: &str,
+        lower: LowerOptions,
+        options: RunOptions,
+    ) -> (Self, Result<(), Failure>) {
         let root = path.parent().map_or_else(PathBuf::new, Path::to_path_buf);
         let (host, data) = FileHost::new(root);
         let display = path.display().to_string();
         let (session, result) = Session::open(&display, text, Box::new(host), lower);
-        let halves = [options.seed as u32 as i32, (options.seed >> 32) as u32 as i32];
+        let halves = [
+            options.seed as u32 as i32,
+            (options.seed >> 32) as u32 as i32,
+        ];
         let pipeline = Self {
             session,
             store: Store::default(),
@@ -72,7 +80,9 @@ impl Pipeline {
         let dir = RunDir::create(out, &name).map_err(|e| RunError::Environment(e.to_string()))?;
         let metrics = MetricsWriter::create(&dir.file("metrics.jsonl"));
         self.metrics = Some(metrics.map_err(|e| RunError::Environment(e.to_string()))?);
-        let stem = pipeline.file_stem().map_or("pipeline".into(), |s| s.to_string_lossy().into_owned());
+        let stem = pipeline
+            .file_stem()
+            .map_or("pipeline".into(), |s| s.to_string_lossy().into_owned());
         let mut report = Report::new(&stem);
         report.fact("seed", &self.options.seed.to_string());
         report.fact("pipeline", &name);
@@ -107,7 +117,10 @@ impl Pipeline {
         let start = Instant::now();
         let mut version = self.store.start(&info.after).map_err(|id| {
             let slot = &self.session.slots()[id.0 as usize].name;
-            RunError::Environment(format!("two stages before `{}` left different values of `{slot}`", info.name))
+            RunError::Environment(format!(
+                "two stages before `{}` left different values of `{slot}`",
+                info.name
+            ))
         })?;
         match program {
             StageProgram::Train(plan) => {
@@ -118,11 +131,21 @@ impl Pipeline {
                 let mut engine = self.engine(program, &info.name, observer)?;
                 match self.advance(&mut engine, &mut version, Position::default()) {
                     Ok(values) => {
-                        observer.event(&Event::Log { stage: &info.name, step: 0, epoch: 0, values: &values });
+                        observer.event(&Event::Log {
+                            stage: &info.name,
+                            step: 0,
+                            epoch: 0,
+                            values: &values,
+                        });
                         self.record(stage, &info.name, 0, 0, values)?;
                     }
                     Err((_, Some(name))) => {
-                        return Err(RunError::NotANumber { stage: info.name, step: 0, name, checkpoint: None });
+                        return Err(RunError::NotANumber {
+                            stage: info.name,
+                            step: 0,
+                            name,
+                            checkpoint: None,
+                        });
                     }
                     Err((e, None)) => return Err(e),
                 }
@@ -136,7 +159,10 @@ impl Pipeline {
         }
         self.store.finish(stage, version);
         self.done.push(stage);
-        observer.event(&Event::StageFinished { stage: &info.name, seconds: start.elapsed().as_secs_f64() });
+        observer.event(&Event::StageFinished {
+            stage: &info.name,
+            seconds: start.elapsed().as_secs_f64(),
+        });
         Ok(())
     }
 
@@ -145,7 +171,8 @@ impl Pipeline {
         for program in self.session.take_inits() {
             let mut version = Version::default();
             let mut engine = self.engine(program, "init", observer)?;
-            self.advance(&mut engine, &mut version, Position::default()).map_err(|e| e.0)?;
+            self.advance(&mut engine, &mut version, Position::default())
+                .map_err(|e| e.0)?;
             for (id, t) in version.slots {
                 self.store.set_first(id, t);
             }
@@ -154,10 +181,18 @@ impl Pipeline {
     }
 
     /// Runs one program on the first values of the slots; its outputs in order.
-    pub fn evaluate(&mut self, program: Program, observer: &mut dyn Observer) -> Result<Vec<HostTensor>, RunError> {
+    pub fn evaluate(
+        &mut self,
+        program: Program,
+        observer: &mut dyn Observer,
+    ) -> Result<Vec<HostTensor>, RunError> {
         self.run_inits(observer)?;
         let mut engine = self.engine(program, "prompt", observer)?;
-        let inputs = self.inputs(&engine.program.sources, &Version::default(), Position::default())?;
+        let inputs = self.inputs(
+            &engine.program.sources,
+            &Version::default(),
+            Position::default(),
+        )?;
         Ok(engine.run(&inputs))
     }
 
@@ -168,7 +203,10 @@ impl Pipeline {
         observer: &mut dyn Observer,
     ) -> Result<Engine, RunError> {
         let engine = Engine::new(program, &self.options.engine)?;
-        observer.event(&Event::Compiled { stage: label, compilation: &engine.compilation });
+        observer.event(&Event::Compiled {
+            stage: label,
+            compilation: &engine.compilation,
+        });
         Ok(engine)
     }
 
@@ -181,8 +219,10 @@ impl Pipeline {
         values: Vec<(String, HostTensor)>,
     ) -> Result<(), RunError> {
         if let (Some(m), false) = (&mut self.metrics, values.is_empty()) {
-            let entries: Vec<(&str, MetricValue)> =
-                values.iter().map(|(n, t)| (n.as_str(), MetricValue::from(t))).collect();
+            let entries: Vec<(&str, MetricValue)> = values
+                .iter()
+                .map(|(n, t)| (n.as_str(), MetricValue::from(t)))
+                .collect();
             m.write(name, step as u64, epoch as u64, &entries)
                 .map_err(|e| RunError::Environment(e.to_string()))?;
         }
@@ -193,22 +233,34 @@ impl Pipeline {
     }
 
     /// Writes the trained parameters and states of a version.
-    pub(super) fn checkpoint(&self, name: &str, version: &Version) -> Result<Option<PathBuf>, RunError> {
-        let Some(dir) = &self.dir else { return Ok(None) };
+    pub(super) fn checkpoint(
+        &self,
+        name: &str,
+        version: &Version,
+    ) -> Result<Option<PathBuf>, RunError> {
+        let Some(dir) = &self.dir else {
+            return Ok(None);
+        };
         let mut c = Checkpoint::default();
         for (i, slot) in self.session.slots().iter().enumerate() {
             if !matches!(slot.kind, SlotKind::Param | SlotKind::State) {
                 continue;
             }
             let id = mlc_compiler::program::SlotId(i as u32);
-            if let Some(t) = self.store.read(version, id, self.session.slots(), &self.data) {
+            if let Some(t) = self
+                .store
+                .read(version, id, self.session.slots(), &self.data)
+            {
                 c.tensors.insert(slot.name.clone(), (*t).clone());
             }
         }
-        c.metadata.insert("mlc".into(), env!("CARGO_PKG_VERSION").into());
-        c.metadata.insert("seed".into(), self.options.seed.to_string());
+        c.metadata
+            .insert("mlc".into(), env!("CARGO_PKG_VERSION").into());
+        c.metadata
+            .insert("seed".into(), self.options.seed.to_string());
         let path = dir.file(&format!("{name}.safetensors"));
-        c.write(&path).map_err(|e| RunError::Environment(e.to_string()))?;
+        c.write(&path)
+            .map_err(|e| RunError::Environment(e.to_string()))?;
         Ok(Some(path))
     }
 
@@ -226,9 +278,9 @@ impl Pipeline {
         if let (Some(dir), Some(report)) = (&self.dir, &mut self.report) {
             report.source("pipeline", &source);
             let path = dir.file("report.html");
-            report
-                .write(&path)
-                .map_err(|e| RunError::Environment(format!("cannot write `{}`: {e}", path.display())))?;
+            report.write(&path).map_err(|e| {
+                RunError::Environment(format!("cannot write `{}`: {e}", path.display()))
+            })?;
             observer.event(&Event::Wrote { path: &path });
         }
         Ok(())
@@ -236,14 +288,22 @@ impl Pipeline {
 
     /// A line plot of everything scalar that a training stage logged.
     fn plot_logs(&mut self, stage: usize, name: &str) {
-        let Some(report) = &mut self.report else { return };
+        let Some(report) = &mut self.report else {
+            return;
+        };
         for (log, entries) in self.store.logs(stage) {
             if entries.len() < 2 || entries.iter().any(|t| t.len() != 1) {
                 continue;
             }
-            let points =
-                entries.iter().enumerate().map(|(i, t)| ((i + 1) as f64, t.to_f64_vec()[0])).collect();
-            let series = vec![Series { name: log.clone(), points }];
+            let points = entries
+                .iter()
+                .enumerate()
+                .map(|(i, t)| ((i + 1) as f64, t.to_f64_vec()[0]))
+                .collect();
+            let series = vec![Series {
+                name: log.clone(),
+                points,
+            }];
             report.line_plot(&format!("{name}: {log}"), "entry", log, series);
         }
     }
@@ -259,11 +319,18 @@ impl Pipeline {
         let values = match self.advance(&mut engine, &mut version.clone(), Position::default()) {
             Ok(values) => values,
             Err((_, Some(name))) => {
-                return Err(RunError::NotANumber { stage: stage.into(), step: 0, name, checkpoint: None });
+                return Err(RunError::NotANumber {
+                    stage: stage.into(),
+                    step: 0,
+                    name,
+                    checkpoint: None,
+                });
             }
             Err((e, None)) => return Err(e),
         };
-        let Some(report) = &mut self.report else { return Ok(()) };
+        let Some(report) = &mut self.report else {
+            return Ok(());
+        };
         match item.kind.as_str() {
             "image" => {
                 for (_, t) in &values {
@@ -279,8 +346,16 @@ impl Pipeline {
                     .filter(|v| v.0 != "x")
                     .map(|(n, t)| {
                         let ys = t.to_f64_vec();
-                        let at = |i: usize| x.as_ref().and_then(|x| x.get(i)).copied().unwrap_or((i + 1) as f64);
-                        Series { name: n.clone(), points: ys.iter().enumerate().map(|(i, &y)| (at(i), y)).collect() }
+                        let at = |i: usize| {
+                            x.as_ref()
+                                .and_then(|x| x.get(i))
+                                .copied()
+                                .unwrap_or((i + 1) as f64)
+                        };
+                        Series {
+                            name: n.clone(),
+                            points: ys.iter().enumerate().map(|(i, &y)| (at(i), y)).collect(),
+                        }
                     })
                     .collect();
                 report.line_plot(&item.title, "", "", series);
@@ -290,7 +365,12 @@ impl Pipeline {
                 let columns: Vec<Vec<f64>> = values.iter().map(|v| v.1.to_f64_vec()).collect();
                 let n = columns.iter().map(Vec::len).max().unwrap_or(0);
                 let rows: Vec<Vec<String>> = (0..n)
-                    .map(|i| columns.iter().map(|c| c.get(i).map_or(String::new(), ToString::to_string)).collect())
+                    .map(|i| {
+                        columns
+                            .iter()
+                            .map(|c| c.get(i).map_or(String::new(), ToString::to_string))
+                            .collect()
+                    })
                     .collect();
                 report.table(&item.title, &headers, &rows);
             }

@@ -30,7 +30,8 @@ impl Pipeline {
         version: &Version,
         at: Position,
     ) -> Result<Vec<Rc<HostTensor>>, RunError> {
-        let missing = |what: &str| RunError::Environment(format!("internal error: {what} has no value yet"));
+        let missing =
+            |what: &str| RunError::Environment(format!("internal error: {what} has no value yet"));
         let slots = self.session.slots();
         sources
             .iter()
@@ -46,9 +47,11 @@ impl Pipeline {
                     .store
                     .read_stage(*stage, *id, slots, &self.data)
                     .ok_or_else(|| missing(&slots[id.0 as usize].name)),
-                Source::StageLog(stage, name) => {
-                    self.store.log_tensor(*stage, name).map(Rc::new).ok_or_else(|| missing(name))
-                }
+                Source::StageLog(stage, name) => self
+                    .store
+                    .log_tensor(*stage, name)
+                    .map(Rc::new)
+                    .ok_or_else(|| missing(name)),
             })
             .collect()
     }
@@ -61,7 +64,9 @@ impl Pipeline {
         version: &mut Version,
         at: Position,
     ) -> Result<Vec<(String, HostTensor)>, (RunError, Option<String>)> {
-        let inputs = self.inputs(&engine.program.sources, version, at).map_err(|e| (e, None))?;
+        let inputs = self
+            .inputs(&engine.program.sources, version, at)
+            .map_err(|e| (e, None))?;
         let outputs = engine.run(&inputs);
         let mut values = Vec::new();
         let mut slots = Vec::new();
@@ -99,37 +104,63 @@ impl Pipeline {
             let label = e.program.name.clone();
             every.push((e.clone(), self.engine(e.program.clone(), &label, observer)?));
         }
-        observer.event(&Event::StageStarted { stage: &name, steps: total });
+        observer.event(&Event::StageStarted {
+            stage: &name,
+            steps: total,
+        });
         let key = hash_name(&name);
-        let mut rows = Rows { order: Vec::new(), epoch: usize::MAX };
+        let mut rows = Rows {
+            order: Vec::new(),
+            epoch: usize::MAX,
+        };
         for step in 0..total {
             let epoch = step / per_epoch.max(1);
             let batch = plan.batching.as_ref().map(|b| {
                 if rows.epoch != epoch {
                     rows.epoch = epoch;
                     rows.order = if b.shuffle {
-                        permutation(b.rows, ShuffleKey { seed: self.options.seed, stage: key, epoch: epoch as u64 })
+                        permutation(
+                            b.rows,
+                            ShuffleKey {
+                                seed: self.options.seed,
+                                stage: key,
+                                epoch: epoch as u64,
+                            },
+                        )
                     } else {
                         (0..b.rows).collect()
                     };
                 }
                 let from = (step % per_epoch.max(1)) * b.size;
-                let chosen: Vec<i32> =
-                    rows.order[from..(from + b.size).min(b.rows)].iter().map(|&i| i as i32).collect();
+                let chosen: Vec<i32> = rows.order[from..(from + b.size).min(b.rows)]
+                    .iter()
+                    .map(|&i| i as i32)
+                    .collect();
                 Rc::new(HostTensor::from_i32(&[chosen.len()], &chosen))
             });
-            let whole = plan.batching.as_ref().is_none_or(|b| batch.as_ref().is_none_or(|r| r.len() == b.size));
+            let whole = plan
+                .batching
+                .as_ref()
+                .is_none_or(|b| batch.as_ref().is_none_or(|r| r.len() == b.size));
             let engine = match (&mut remainder, whole) {
                 (Some(r), false) => r,
                 _ => &mut step_engine,
             };
-            let at = Position { step, rows: batch.as_ref() };
+            let at = Position {
+                step,
+                rows: batch.as_ref(),
+            };
             let values = match self.advance(engine, version, at) {
                 Ok(values) => values,
                 Err((_, Some(value))) => return Err(self.not_a_number(stage, step, value, version)),
                 Err((e, None)) => return Err(e),
             };
-            observer.event(&Event::Step { stage: &name, step: step + 1, epoch, values: &values });
+            observer.event(&Event::Step {
+                stage: &name,
+                step: step + 1,
+                epoch,
+                values: &values,
+            });
             self.record(stage, &name, step + 1, epoch, values)?;
             let done = step + 1;
             for (e, engine) in &mut every {
@@ -160,13 +191,25 @@ impl Pipeline {
         }
         let name = self.session.stages()[stage].name.clone();
         let epoch = done / plan.epoch_steps().max(1);
-        let values = match self.advance(engine, version, Position { step: done, rows: None }) {
+        let values = match self.advance(
+            engine,
+            version,
+            Position {
+                step: done,
+                rows: None,
+            },
+        ) {
             Ok(values) => values,
             Err((_, Some(value))) => return Err(self.not_a_number(stage, done, value, version)),
             Err((e, None)) => return Err(e),
         };
         if !values.is_empty() {
-            observer.event(&Event::Log { stage: &name, step: done, epoch, values: &values });
+            observer.event(&Event::Log {
+                stage: &name,
+                step: done,
+                epoch,
+                values: &values,
+            });
             self.record(stage, &name, done, epoch, values)?;
         }
         if every.checkpoint {
@@ -178,7 +221,12 @@ impl Pipeline {
     fn not_a_number(&self, stage: usize, step: usize, name: String, version: &Version) -> RunError {
         let stage = self.session.stages()[stage].name.clone();
         match self.checkpoint("before-nan", version) {
-            Ok(checkpoint) => RunError::NotANumber { stage, step: step + 1, name, checkpoint },
+            Ok(checkpoint) => RunError::NotANumber {
+                stage,
+                step: step + 1,
+                name,
+                checkpoint,
+            },
             Err(e) => e,
         }
     }

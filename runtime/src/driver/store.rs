@@ -24,7 +24,13 @@ pub struct Version {
 
 impl Store {
     /// The value of a slot in a version, or its first value, or what was read from a file.
-    pub fn read(&self, version: &Version, id: SlotId, slots: &[Slot], data: &Data) -> Option<Rc<HostTensor>> {
+    pub fn read(
+        &self,
+        version: &Version,
+        id: SlotId,
+        slots: &[Slot],
+        data: &Data,
+    ) -> Option<Rc<HostTensor>> {
         if let Some(t) = version.slots.get(&id).or_else(|| self.first.get(&id)) {
             return Some(t.clone());
         }
@@ -34,7 +40,13 @@ impl Store {
         }
     }
 
-    pub fn read_stage(&self, stage: usize, id: SlotId, slots: &[Slot], data: &Data) -> Option<Rc<HostTensor>> {
+    pub fn read_stage(
+        &self,
+        stage: usize,
+        id: SlotId,
+        slots: &[Slot],
+        data: &Data,
+    ) -> Option<Rc<HostTensor>> {
         let empty = Version::default();
         match self.left.get(&stage).and_then(|v| v.get(&id)) {
             Some(t) => Some(t.clone()),
@@ -52,7 +64,11 @@ impl Store {
         let mut version = Version::default();
         for stage in after {
             for (id, t) in self.left.get(stage).into_iter().flatten() {
-                if version.slots.insert(*id, t.clone()).is_some_and(|old| *old != **t) {
+                if version
+                    .slots
+                    .insert(*id, t.clone())
+                    .is_some_and(|old| *old != **t)
+                {
                     return Err(*id);
                 }
             }

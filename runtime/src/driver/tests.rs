@@ -41,7 +41,11 @@ impl Pipeline {
         results
     }
 
-    fn run_test(&mut self, test: usize, observer: &mut dyn Observer) -> Result<TestOutcome, RunError> {
+    fn run_test(
+        &mut self,
+        test: usize,
+        observer: &mut dyn Observer,
+    ) -> Result<TestOutcome, RunError> {
         let t = self.session.lower_test(test)?;
         self.run_inits(observer)?;
         for &stage in &t.needs {
@@ -49,25 +53,46 @@ impl Pipeline {
         }
         let mut engine = self.engine(t.program.clone(), &t.program.name.clone(), observer)?;
         let failed = self.check_assertions(&t, &mut engine)?;
-        Ok(if failed.is_empty() { TestOutcome::Passed } else { TestOutcome::Failed(failed) })
+        Ok(if failed.is_empty() {
+            TestOutcome::Passed
+        } else {
+            TestOutcome::Failed(failed)
+        })
     }
 
-    fn check_assertions(&self, t: &TestProgram, engine: &mut Engine) -> Result<Vec<Report>, RunError> {
+    fn check_assertions(
+        &self,
+        t: &TestProgram,
+        engine: &mut Engine,
+    ) -> Result<Vec<Report>, RunError> {
         let version = Version::default();
         let inputs = self.inputs(&engine.program.sources, &version, Position::default())?;
         let outputs = engine.run(&inputs);
-        debug_assert!(engine.program.sinks.iter().all(|s| matches!(s, Sink::Value(_) | Sink::Slot(_))));
+        debug_assert!(
+            engine
+                .program
+                .sinks
+                .iter()
+                .all(|s| matches!(s, Sink::Value(_) | Sink::Slot(_)))
+        );
         let mut failed = Vec::new();
         for a in &t.assertions {
             if outputs[a.output].as_bool()[0] != 0 {
                 continue;
             }
-            let mut r = Report::new("E0900", format!("in the test \"{}\", an assertion does not hold", t.name))
-                .label(a.span, "this is false");
+            let mut r = Report::new(
+                "E0900",
+                format!("in the test \"{}\", an assertion does not hold", t.name),
+            )
+            .label(a.span, "this is false");
             for (text, output) in &a.shown {
                 let values = outputs[*output].to_f64_vec();
                 let shown: Vec<String> = values.iter().map(ToString::to_string).collect();
-                let shown = if shown.len() == 1 { shown[0].clone() } else { format!("[{}]", shown.join(", ")) };
+                let shown = if shown.len() == 1 {
+                    shown[0].clone()
+                } else {
+                    format!("[{}]", shown.join(", "))
+                };
                 r = r.note(format!("`{text}` is {shown}"));
             }
             failed.push(r);
