@@ -111,9 +111,9 @@ pub struct Every {
 
 #[derive(Clone)]
 pub enum StageProgram {
-    Train(TrainPlan),
+    Train(Box<TrainPlan>),
     /// Values are logged once.
-    Compute(Program),
+    Compute(Box<Program>),
     Report(Vec<ReportItem>),
 }
 

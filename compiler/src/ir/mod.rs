@@ -3,7 +3,7 @@
 //! Invariants (guard: `verify::verify`):
 //! - An operand is older than its user: operand ids are smaller, so id order is a topological order.
 //! - A node's type is what its operation's shape rule gives for its operands' types.
-//! - A guard is a boolean whose shape is a prefix of the guarded node's shape.
+//! - A guard is a boolean tensor. A rule that builds on behalf of a guarded node passes its guard on.
 //! - Nothing has effects: equal operation, attribute, operands and guard mean the same value, so nodes are
 //!   unique (hash-consed). Random numbers are a function of their key; bindings carry a number of their own.
 

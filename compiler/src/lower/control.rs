@@ -15,18 +15,13 @@ const MAX_UNROLL: i64 = 4096;
 
 impl Session {
     pub(super) fn eval_for(&mut self, f: &'static ast::For, env: &Env, span: Span) -> R<Val> {
-        for (name, value) in &f.options {
-            match name.text.as_str() {
-                "of" => {
-                    return Err(
-                        self.unsupported("a subsampled plate (`of:`)", name.span.to(value.span))
-                    );
-                }
-                other => {
-                    let title = format!("`for` has no option `{other}`");
-                    return Err(Box::new(self.err("E0210", title, name.span)));
-                }
+        if let Some((name, value)) = f.options.first() {
+            if name.text == "of" {
+                let span = name.span.to(value.span);
+                return Err(self.unsupported("a subsampled plate (`of:`)", span));
             }
+            let title = format!("`for` has no option `{}`", name.text);
+            return Err(Box::new(self.err("E0210", title, name.span)));
         }
         self.for_generators(&f.generators, &f.body, env, span)
     }
@@ -105,8 +100,7 @@ impl Session {
         let mut next = full[..n_result].iter();
         let value = map_leaves(&result, &mut |t| *next.next().unwrap_or(&t));
         let mut at = n_result;
-        for i in 0..self.handlers.len() {
-            let m = marks[i];
+        for (i, m) in marks.into_iter().enumerate() {
             for j in m.0..self.handlers[i].trace.len() {
                 let v = self.handlers[i].trace[j].1.clone();
                 let v = map_leaves(&v, &mut |_| {
@@ -380,7 +374,7 @@ impl Session {
         let y = otherwise(self).and_then(|v| self.settle_all(&v, span));
         self.ctx.graph.guard = outer;
         let (x, y) = (x?, y?);
-        self.zip_leaves(&x, &y, span, &mut |s, p, q| s.select_leaf(cond, p, q, span))
+        self.zip_leaves(&x, &y, &mut |s, p, q| s.select_leaf(cond, p, q, span))
     }
 
     /// Slots become nodes; compile-time numbers stay, so that they take the other side's type.

@@ -18,8 +18,6 @@ pub struct Ctx {
     current: HashMap<SlotId, Value>,
     /// Counts bindings and lanes, which must stay distinct.
     pub fresh: u32,
-    /// `int`: updates done before this one; `None` outside training.
-    pub step: Option<Value>,
     pub rows: Option<Value>,
 }
 

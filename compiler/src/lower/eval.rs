@@ -509,9 +509,7 @@ impl Session {
                     .hint("write `z ~ d via s` in a model or an `expect`"),
             )),
             ExprKind::WithKey(..) => Err(self.unsupported("`with_key`", e.span)),
-            ExprKind::Address(names) => Ok(Val::Address(Rc::new(
-                names.iter().map(|n| n.text.clone()).collect(),
-            ))),
+            ExprKind::Address(_) => Err(self.unsupported("an address (`marginal`)", e.span)),
             ExprKind::Hole => Err(Box::new(self.err(
                 "E0001",
                 "this could not be parsed",

@@ -89,14 +89,13 @@ impl Session {
         &mut self,
         a: &Val,
         b: &Val,
-        span: Span,
         f: &mut dyn FnMut(&mut Self, &Val, &Val) -> R<Val>,
     ) -> R<Val> {
         match (a, b) {
             (Val::Tuple(x), Val::Tuple(y)) | (Val::List(x), Val::List(y)) if x.len() == y.len() => {
                 let mut out = Vec::new();
                 for (p, q) in x.iter().zip(y.iter()) {
-                    out.push(self.zip_leaves(p, q, span, f)?);
+                    out.push(self.zip_leaves(p, q, f)?);
                 }
                 Ok(if matches!(a, Val::Tuple(_)) {
                     Val::tuple(out)
@@ -109,7 +108,7 @@ impl Session {
             {
                 let mut out = Vec::new();
                 for (p, q) in x.iter().zip(y.iter()) {
-                    out.push((p.0.clone(), self.zip_leaves(&p.1, &q.1, span, f)?));
+                    out.push((p.0.clone(), self.zip_leaves(&p.1, &q.1, f)?));
                 }
                 Ok(Val::record(out))
             }

@@ -91,7 +91,6 @@ impl Session {
             def,
             args: settled,
             plates: vec![],
-            span,
         })))
     }
 

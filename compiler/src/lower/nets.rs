@@ -464,7 +464,7 @@ impl Session {
             (Val::Record(_), _) => self.force_leaves(&v, value.span)?,
             _ => v,
         };
-        self.zip_leaves(&old, &new, value.span, &mut |s, o, n| {
+        self.zip_leaves(&old, &new, &mut |s, o, n| {
             let Val::Slot(id) = o else {
                 return Err(Box::new(
                     s.err("E0611", "`set` assigns a `state` or a `param`", target.span)

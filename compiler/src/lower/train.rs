@@ -5,7 +5,7 @@ use super::ctx::Ctx;
 use super::eval::Frame;
 use super::session::{Failure, ItemState, R, Session, rc};
 use super::value::{BatchSource, Env, OptimizerVal, Val};
-use crate::ir::{Attr, DType, Literal, Type, Value};
+use crate::ir::{Attr, DType, Type, Value};
 use crate::ops;
 use crate::program::{
     Assertion, Batching, Every, Program, ReportItem, SlotId, StageInfo, StageProgram, TestProgram,
@@ -172,7 +172,7 @@ impl Session {
                     self.train_plan(stage, def, pattern.as_ref(), source.as_ref(), count, *unit)?;
                 let logs = plan_logs(&plan);
                 self.stage_logs.insert(stage, logs);
-                Ok(StageProgram::Train(plan))
+                Ok(StageProgram::Train(Box::new(plan)))
             }
             ast::StageKind::Compute => {
                 let name = def.name.text.clone();
@@ -181,7 +181,7 @@ impl Session {
                     s.eval_stmts(&def.body.stmts, &env).map(|_| ())
                 })?;
                 self.stage_logs.insert(stage, program_logs(&program, 1));
-                Ok(StageProgram::Compute(program))
+                Ok(StageProgram::Compute(Box::new(program)))
             }
             ast::StageKind::Report => {
                 self.stage_logs.insert(stage, vec![]);
@@ -1094,13 +1094,4 @@ fn plan_logs(plan: &TrainPlan) -> Vec<(String, Type)> {
         }
     }
     logs
-}
-
-/// A literal made into the scalar it stands for.
-pub fn literal_text(l: Literal) -> String {
-    match l {
-        Literal::Real(x) => x.to_string(),
-        Literal::Int(i) => i.to_string(),
-        Literal::Bool(b) => b.to_string(),
-    }
 }

@@ -32,7 +32,7 @@ pub enum Val {
     Fn(Rc<Closure>),
     Builtin(&'static str),
     /// A function with some arguments already given by name.
-    Partial(Rc<(Val, Vec<(Rc<str>, Val)>)>),
+    Partial(Rc<(Val, Named)>),
     /// `x.method` before its call.
     Method(Rc<(Val, Rc<str>)>),
     DistDef(Rc<Scoped<ast::Dist>>),
@@ -49,8 +49,6 @@ pub enum Val {
     Optimizer(Rc<OptimizerVal>),
     /// The rest of an `expect` after a site.
     Continuation(Rc<Continuation>),
-    Support(Rc<SupportVal>),
-    Address(Rc<Vec<String>>),
     Source(Rc<BatchSource>),
     Stage(usize),
     StageLogs(usize),
@@ -58,6 +56,9 @@ pub enum Val {
     Grid(Rc<(Val, usize)>),
     Module(usize),
 }
+
+/// Values by name, in order.
+pub type Named = Vec<(Rc<str>, Val)>;
 
 /// A definition with the place it was made in.
 pub struct Scoped<T: 'static> {
@@ -84,7 +85,6 @@ pub struct DistVal {
     pub def: Rc<Scoped<ast::Dist>>,
     pub args: Vec<(Rc<str>, Val)>,
     pub plates: Vec<usize>,
-    pub span: Span,
 }
 
 pub struct ModelDef {
@@ -137,12 +137,6 @@ pub struct Continuation {
     pub result: Val,
     /// Regions open where the `expect` stands.
     pub depth: usize,
-}
-
-/// A set a distribution or parameter lives on.
-pub struct SupportVal {
-    pub name: &'static str,
-    pub args: Vec<Val>,
 }
 
 /// A table with a way to make batches of it.
@@ -259,8 +253,6 @@ impl Val {
             Val::Estimator(_) => "an estimator",
             Val::Optimizer(_) => "an optimizer",
             Val::Continuation(_) => "a continuation",
-            Val::Support(_) => "a support",
-            Val::Address(_) => "an address",
             Val::Source(_) => "a source of batches",
             Val::Stage(_) => "a stage",
             Val::StageLogs(_) => "a stage's logs",

@@ -62,12 +62,15 @@ pub enum Ad {
     Zero,
     /// Everything else. `jvp`: (graph, node, operands, tangents) to tangent. `vjp`: as a transpose.
     Custom {
-        jvp: fn(&mut Graph, Value, &[Value], &[Option<Value>]) -> Option<Value>,
+        jvp: Jvp,
         vjp: Transpose,
     },
     /// Has no derivative; the sentence is for the user.
     Refused(&'static str),
 }
+
+/// (graph, node, operands, tangents of the operands) to the tangent of the node.
+pub type Jvp = fn(&mut Graph, Value, &[Value], &[Option<Value>]) -> Option<Value>;
 
 /// (graph, node, operands, cotangent of the node) to the cotangents of the operands.
 pub type Transpose = fn(&mut Graph, Value, &[Value], Value) -> Vec<Option<Value>>;

@@ -50,9 +50,9 @@ pub fn batch(
     }
     let mut done: HashMap<Value, Value> = lanes.iter().copied().collect();
     let (old_span, old_guard) = (g.span, g.guard.take());
-    for i in 0..count {
+    for (i, needed) in needed.into_iter().enumerate() {
         let v = Value(base + i as u32);
-        if !needed[i] || done.contains_key(&v) {
+        if !needed || done.contains_key(&v) {
             continue;
         }
         let node = g.node(v).clone();

@@ -1,7 +1,7 @@
 //! A whole pipeline: its stages in order, and what they leave in the run's folder.
 
 use super::engine::{Engine, EngineOptions};
-use super::stage::Position;
+use super::stage::{Halt, Position};
 use super::store::{Store, Version};
 use super::{Data, Event, FileHost, Observer, RunError, StopFlag};
 use crate::checkpoint::Checkpoint;
@@ -124,11 +124,11 @@ impl Pipeline {
         })?;
         match program {
             StageProgram::Train(plan) => {
-                self.train(stage, plan, &mut version, observer)?;
+                self.train(stage, *plan, &mut version, observer)?;
                 self.plot_logs(stage, &info.name);
             }
             StageProgram::Compute(program) => {
-                let mut engine = self.engine(program, &info.name, observer)?;
+                let mut engine = self.engine(*program, &info.name, observer)?;
                 match self.advance(&mut engine, &mut version, Position::default()) {
                     Ok(values) => {
                         observer.event(&Event::Log {
@@ -139,7 +139,7 @@ impl Pipeline {
                         });
                         self.record(stage, &info.name, 0, 0, values)?;
                     }
-                    Err((_, Some(name))) => {
+                    Err(Halt::NotANumber(name)) => {
                         return Err(RunError::NotANumber {
                             stage: info.name,
                             step: 0,
@@ -147,7 +147,7 @@ impl Pipeline {
                             checkpoint: None,
                         });
                     }
-                    Err((e, None)) => return Err(e),
+                    Err(Halt::Error(e)) => return Err(e),
                 }
             }
             StageProgram::Report(items) => {
@@ -172,7 +172,12 @@ impl Pipeline {
             let mut version = Version::default();
             let mut engine = self.engine(program, "init", observer)?;
             self.advance(&mut engine, &mut version, Position::default())
-                .map_err(|e| e.0)?;
+                .map_err(|halt| match halt {
+                    Halt::Error(e) => e,
+                    Halt::NotANumber(name) => {
+                        RunError::Environment(format!("the first value of `{name}` is not a number"))
+                    }
+                })?;
             for (id, t) in version.slots {
                 self.store.set_first(id, t);
             }
@@ -318,7 +323,7 @@ impl Pipeline {
         let mut engine = self.engine(item.program, stage, observer)?;
         let values = match self.advance(&mut engine, &mut version.clone(), Position::default()) {
             Ok(values) => values,
-            Err((_, Some(name))) => {
+            Err(Halt::NotANumber(name)) => {
                 return Err(RunError::NotANumber {
                     stage: stage.into(),
                     step: 0,
@@ -326,7 +331,7 @@ impl Pipeline {
                     checkpoint: None,
                 });
             }
-            Err((e, None)) => return Err(e),
+            Err(Halt::Error(e)) => return Err(e),
         };
         let Some(report) = &mut self.report else {
             return Ok(());

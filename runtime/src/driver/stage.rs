@@ -22,6 +22,16 @@ pub struct Position<'a> {
     pub rows: Option<&'a Rc<HostTensor>>,
 }
 
+/// Named results of a program.
+pub type Values = Vec<(String, HostTensor)>;
+
+/// Why a program's results were not taken.
+pub enum Halt {
+    /// The named value is not a number.
+    NotANumber(String),
+    Error(RunError),
+}
+
 impl Pipeline {
     /// The inputs of a program, in order.
     pub(super) fn inputs(
@@ -63,10 +73,10 @@ impl Pipeline {
         engine: &mut Engine,
         version: &mut Version,
         at: Position,
-    ) -> Result<Vec<(String, HostTensor)>, (RunError, Option<String>)> {
+    ) -> Result<Values, Halt> {
         let inputs = self
             .inputs(&engine.program.sources, version, at)
-            .map_err(|e| (e, None))?;
+            .map_err(Halt::Error)?;
         let outputs = engine.run(&inputs);
         let mut values = Vec::new();
         let mut slots = Vec::new();
@@ -77,7 +87,7 @@ impl Pipeline {
             }
         }
         if let Some((name, _)) = values.iter().find(|(_, t)| has_nan(t)) {
-            return Err((RunError::Environment(String::new()), Some(name.clone())));
+            return Err(Halt::NotANumber(name.clone()));
         }
         for (id, t) in slots {
             version.slots.insert(id, Rc::new(t));
@@ -152,8 +162,8 @@ impl Pipeline {
             };
             let values = match self.advance(engine, version, at) {
                 Ok(values) => values,
-                Err((_, Some(value))) => return Err(self.not_a_number(stage, step, value, version)),
-                Err((e, None)) => return Err(e),
+                Err(Halt::NotANumber(value)) => return Err(self.not_a_number(stage, step, value, version)),
+                Err(Halt::Error(e)) => return Err(e),
             };
             observer.event(&Event::Step {
                 stage: &name,
@@ -200,8 +210,8 @@ impl Pipeline {
             },
         ) {
             Ok(values) => values,
-            Err((_, Some(value))) => return Err(self.not_a_number(stage, done, value, version)),
-            Err((e, None)) => return Err(e),
+            Err(Halt::NotANumber(value)) => return Err(self.not_a_number(stage, done, value, version)),
+            Err(Halt::Error(e)) => return Err(e),
         };
         if !values.is_empty() {
             observer.event(&Event::Log {
