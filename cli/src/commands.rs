@@ -12,6 +12,7 @@ use mlc_compiler::{FileId, Report, transform};
 use mlc_runtime::driver::{
     EngineOptions, Observer, Pipeline, RunError, RunOptions, StopFlag, TestOutcome,
 };
+use mlc_runtime::kernels;
 use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::time::Instant;
@@ -20,6 +21,10 @@ use std::time::Instant;
 static STOP: StopFlag = StopFlag::new();
 
 pub fn run(cli: Cli) -> Exit {
+    if let Err(e) = kernels::install() {
+        eprintln!("error: {e}");
+        return Exit::Environment;
+    }
     match cli.command {
         Command::Run {
             pipeline,
@@ -81,12 +86,14 @@ fn resolve(file: &Path) -> std::path::PathBuf {
 }
 
 fn options(run: &RunArgs) -> RunOptions {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    kernels::set_threads(run.threads.unwrap_or(cores));
     RunOptions {
         seed: run.seed,
         engine: EngineOptions {
             disabled: run.disable_pass.clone(),
             max_memory: run.max_memory.map(|mb| mb << 20),
-            ..EngineOptions::default()
+            interpret: run.interpret,
         },
         stop: Some(&STOP),
     }

@@ -103,6 +103,12 @@ pub struct RunArgs {
     /// Leave out a pass; may be repeated
     #[arg(long, value_name = "PASS")]
     pub disable_pass: Vec<String>,
+    /// Threads that matrix products may use [default: all cores]
+    #[arg(long, value_name = "N")]
+    pub threads: Option<usize>,
+    /// Run by the reference interpreter, without machine code (slow)
+    #[arg(long)]
+    pub interpret: bool,
     /// The most memory a program may plan, in megabytes
     #[arg(long, value_name = "MB")]
     pub max_memory: Option<usize>,

@@ -5,6 +5,7 @@
 //! `codegen`, schedule and machine code; `program`, what is handed to the runtime; `stdlib`, the embedded texts; `lower`,
 //! syntax tree to programs.
 
+pub mod codegen;
 pub mod diag;
 pub mod interp;
 pub mod ir;

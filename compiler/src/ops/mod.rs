@@ -61,10 +61,7 @@ pub enum Ad {
     /// Locally constant, or not a function of reals: nothing flows.
     Zero,
     /// Everything else. `jvp`: (graph, node, operands, tangents) to tangent. `vjp`: as a transpose.
-    Custom {
-        jvp: Jvp,
-        vjp: Transpose,
-    },
+    Custom { jvp: Jvp, vjp: Transpose },
     /// Has no derivative; the sentence is for the user.
     Refused(&'static str),
 }

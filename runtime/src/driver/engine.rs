@@ -1,9 +1,11 @@
 //! One program, made ready and run.
 
 use super::RunError;
-use crate::tensor::{DType, HostTensor};
+use crate::kernels::Kernels;
+use crate::tensor::{AlignedBytes, DType, HostTensor};
+use mlc_compiler::codegen::{self, Compiled};
 use mlc_compiler::interp::{self, Tensor};
-use mlc_compiler::ir::{Graph, print};
+use mlc_compiler::ir::{Graph, Type, print};
 use mlc_compiler::program::Program;
 use mlc_compiler::transform;
 use std::rc::Rc;
@@ -33,7 +35,18 @@ pub struct Compilation {
 pub struct Engine {
     pub program: Program,
     pub compilation: Compilation,
-    graph: Graph,
+    code: Code,
+}
+
+enum Code {
+    Interpreted(Graph),
+    Compiled {
+        compiled: Compiled,
+        arena: AlignedBytes,
+        types: Vec<Type>,
+        /// Buffers for the outputs of the next run, by output.
+        spare: Vec<Option<HostTensor>>,
+    },
 }
 
 impl Engine {
@@ -44,31 +57,88 @@ impl Engine {
     pub fn new(program: Program, options: &EngineOptions) -> Result<Self, RunError> {
         let start = Instant::now();
         let graph = transform::optimise(program.graph.clone(), &options.disabled);
-        let nodes = print::live(&graph).len();
-        let compilation = Compilation {
-            milliseconds: start.elapsed().as_secs_f64() * 1e3,
-            nodes,
-            kernels: 0,
-            bytes_planned: print::live(&graph)
-                .iter()
-                .map(|&v| graph.ty(v).bytes())
-                .sum(),
+        let live = print::live(&graph);
+        let mut compilation = Compilation {
+            nodes: live.len(),
+            ..Compilation::default()
         };
-        check_memory(&program.name, compilation.bytes_planned, options)?;
+        let code = if options.interpret {
+            compilation.bytes_planned = live.iter().map(|&v| graph.ty(v).bytes()).sum();
+            check_memory(&program.name, compilation.bytes_planned, options)?;
+            Code::Interpreted(graph)
+        } else {
+            let compiled = codegen::compile(&graph, &Kernels).map_err(|e| {
+                RunError::Environment(format!("cannot compile `{}`: {e}", program.name))
+            })?;
+            compilation.kernels = compiled.kernels;
+            compilation.bytes_planned = compiled.arena_bytes;
+            check_memory(&program.name, compilation.bytes_planned, options)?;
+            let types: Vec<Type> = graph
+                .outputs
+                .iter()
+                .map(|o| graph.ty(o.1).clone())
+                .collect();
+            Code::Compiled {
+                arena: AlignedBytes::zeros(compiled.arena_bytes),
+                compiled,
+                spare: types.iter().map(|_| None).collect(),
+                types,
+            }
+        };
+        compilation.milliseconds = start.elapsed().as_secs_f64() * 1e3;
         Ok(Self {
             program,
             compilation,
-            graph,
+            code,
         })
     }
 
     /// One run. Inputs are in the order of the program's sources, outputs in that of its sinks.
     pub fn run(&mut self, inputs: &[Rc<HostTensor>]) -> Vec<HostTensor> {
-        let tensors: Vec<Tensor> = inputs.iter().map(|t| to_interpreter(t)).collect();
-        interp::eval(&self.graph, &tensors)
-            .iter()
-            .map(from_interpreter)
-            .collect()
+        match &mut self.code {
+            Code::Interpreted(graph) => {
+                let tensors: Vec<Tensor> = inputs.iter().map(|t| to_interpreter(t)).collect();
+                interp::eval(graph, &tensors)
+                    .iter()
+                    .map(from_interpreter)
+                    .collect()
+            }
+            Code::Compiled {
+                compiled,
+                arena,
+                types,
+                spare,
+            } => {
+                let mut outputs: Vec<HostTensor> = types
+                    .iter()
+                    .zip(spare)
+                    .map(|(ty, spare)| {
+                        spare
+                            .take()
+                            .unwrap_or_else(|| HostTensor::zeros(ty.dtype, &ty.shape))
+                    })
+                    .collect();
+                let sources: Vec<*const u8> = inputs.iter().map(|t| t.bytes().as_ptr()).collect();
+                let targets: Vec<*mut u8> = outputs
+                    .iter_mut()
+                    .map(|t| t.bytes_mut().as_mut_ptr())
+                    .collect();
+                // SAFETY: sources and sinks are parallel to the graph's inputs and outputs, and their tensors have the
+                // types of the slots that the graph was built for; `AlignedBytes` are aligned and padded to 64 bytes.
+                unsafe { compiled.call(&sources, &targets, arena.as_mut_slice().as_mut_ptr()) };
+                outputs
+            }
+        }
+    }
+
+    /// Gives a buffer back that an output may be written to next time.
+    pub fn recycle(&mut self, output: usize, tensor: HostTensor) {
+        if let Code::Compiled { spare, types, .. } = &mut self.code
+            && types[output].shape == tensor.shape()
+            && types[output].dtype == tensor.dtype()
+        {
+            spare[output] = Some(tensor);
+        }
     }
 }
 

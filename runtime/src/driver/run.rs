@@ -174,9 +174,9 @@ impl Pipeline {
             self.advance(&mut engine, &mut version, Position::default())
                 .map_err(|halt| match halt {
                     Halt::Error(e) => e,
-                    Halt::NotANumber(name) => {
-                        RunError::Environment(format!("the first value of `{name}` is not a number"))
-                    }
+                    Halt::NotANumber(name) => RunError::Environment(format!(
+                        "the first value of `{name}` is not a number"
+                    )),
                 })?;
             for (id, t) in version.slots {
                 self.store.set_first(id, t);

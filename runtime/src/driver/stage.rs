@@ -78,19 +78,24 @@ impl Pipeline {
             .inputs(&engine.program.sources, version, at)
             .map_err(Halt::Error)?;
         let outputs = engine.run(&inputs);
+        drop(inputs);
         let mut values = Vec::new();
         let mut slots = Vec::new();
-        for (sink, t) in engine.program.sinks.iter().zip(outputs) {
+        for (output, (sink, t)) in engine.program.sinks.iter().zip(outputs).enumerate() {
             match sink {
-                Sink::Slot(id) => slots.push((*id, t)),
+                Sink::Slot(id) => slots.push((output, *id, t)),
                 Sink::Value(name) => values.push((name.clone(), t)),
             }
         }
         if let Some((name, _)) = values.iter().find(|(_, t)| has_nan(t)) {
             return Err(Halt::NotANumber(name.clone()));
         }
-        for (id, t) in slots {
-            version.slots.insert(id, Rc::new(t));
+        for (output, id, t) in slots {
+            let old = version.slots.insert(id, Rc::new(t));
+            // A buffer that nobody reads any more is written to next time.
+            if let Some(tensor) = old.and_then(Rc::into_inner) {
+                engine.recycle(output, tensor);
+            }
         }
         Ok(values)
     }
@@ -162,7 +167,9 @@ impl Pipeline {
             };
             let values = match self.advance(engine, version, at) {
                 Ok(values) => values,
-                Err(Halt::NotANumber(value)) => return Err(self.not_a_number(stage, step, value, version)),
+                Err(Halt::NotANumber(value)) => {
+                    return Err(self.not_a_number(stage, step, value, version));
+                }
                 Err(Halt::Error(e)) => return Err(e),
             };
             observer.event(&Event::Step {
@@ -210,7 +217,9 @@ impl Pipeline {
             },
         ) {
             Ok(values) => values,
-            Err(Halt::NotANumber(value)) => return Err(self.not_a_number(stage, done, value, version)),
+            Err(Halt::NotANumber(value)) => {
+                return Err(self.not_a_number(stage, done, value, version));
+            }
             Err(Halt::Error(e)) => return Err(e),
         };
         if !values.is_empty() {

@@ -1,0 +1,423 @@
+//! Units of one node that is not element-wise: native kernels on whole buffers.
+
+use super::super::CodegenError;
+use super::super::memory::Place;
+use super::{Arg, Emit, suffix};
+use crate::ir::{Attr, Contract, Graph, Shape, Value};
+use crate::ops::{Kernel, Monoid, View};
+use cranelift::prelude::{self as cl, InstBuilder};
+
+/// Row-major strides, in elements.
+fn strides(shape: &[usize]) -> Vec<i64> {
+    let mut out = vec![1; shape.len()];
+    for i in (0..shape.len().saturating_sub(1)).rev() {
+        out[i] = out[i + 1] * shape[i + 1] as i64;
+    }
+    out
+}
+
+/// Extent and stride of several axes taken as one, if their elements are evenly spaced.
+fn merged(shape: &[usize], strides: &[i64], axes: &[usize]) -> Option<(usize, i64)> {
+    let long: Vec<usize> = axes.iter().copied().filter(|&a| shape[a] != 1).collect();
+    let Some(&last) = long.last() else {
+        return Some((1, 1));
+    };
+    let mut extent = shape[last];
+    for pair in long.windows(2).rev() {
+        if strides[pair[0]] != strides[pair[1]] * shape[pair[1]] as i64 {
+            return None;
+        }
+        extent *= shape[pair[0]];
+    }
+    Some((extent, strides[last]))
+}
+
+/// One operand of a matrix product: the axes that are batched, free and summed.
+struct Side {
+    shape: Shape,
+    batch: Vec<usize>,
+    free: Vec<usize>,
+    sum: Vec<usize>,
+}
+
+impl Side {
+    fn new(shape: &[usize], batch: Vec<usize>, sum: Vec<usize>) -> Self {
+        let free = (0..shape.len())
+            .filter(|a| !batch.contains(a) && !sum.contains(a))
+            .collect();
+        Self {
+            shape: shape.to_vec(),
+            batch,
+            free,
+            sum,
+        }
+    }
+
+    fn extent(&self, axes: &[usize]) -> usize {
+        axes.iter().map(|&a| self.shape[a]).product()
+    }
+
+    /// Strides of the batch, free and summed index, if each is even.
+    fn strides(&self) -> Option<[i64; 3]> {
+        let s = strides(&self.shape);
+        let one = |axes: &[usize]| merged(&self.shape, &s, axes).map(|m| m.1);
+        Some([one(&self.batch)?, one(&self.free)?, one(&self.sum)?])
+    }
+
+    /// The axes in the order batch, free, summed.
+    fn order(&self) -> Vec<usize> {
+        self.batch
+            .iter()
+            .chain(&self.free)
+            .chain(&self.sum)
+            .copied()
+            .collect()
+    }
+}
+
+fn sides(g: &Graph, v: Value) -> Option<[Side; 2]> {
+    let Attr::Contract(Contract { batch, sum }) = &g.node(v).attr else {
+        return None;
+    };
+    let o = g.operands(v);
+    let left = |p: &[(usize, usize)]| p.iter().map(|x| x.0).collect();
+    let right = |p: &[(usize, usize)]| p.iter().map(|x| x.1).collect();
+    Some([
+        Side::new(&g.ty(o[0]).shape, left(batch), left(sum)),
+        Side::new(&g.ty(o[1]).shape, right(batch), right(sum)),
+    ])
+}
+
+/// Runs of neighbouring axes among those that are reduced, as (outer, reduced, inner), the last run first; each is to be
+/// applied to the result of the one before.
+fn runs(shape: &[usize], axes: &[usize]) -> Vec<[usize; 3]> {
+    let mut shape = shape.to_vec();
+    let mut axes = axes.to_vec();
+    let mut out = Vec::new();
+    while let Some(&last) = axes.last() {
+        let mut first = last;
+        axes.pop();
+        while first > 0 && axes.last() == Some(&(first - 1)) {
+            first -= 1;
+            axes.pop();
+        }
+        let product = |s: &[usize]| s.iter().product::<usize>();
+        out.push([
+            product(&shape[..first]),
+            product(&shape[first..=last]),
+            product(&shape[last + 1..]),
+        ]);
+        shape.drain(first..=last);
+    }
+    out
+}
+
+/// Sizes of the scratch buffers that the node needs while it runs.
+pub fn scratch_bytes(g: &Graph, v: Value) -> Vec<usize> {
+    let node = g.node(v);
+    match (node.def.kernel, &node.attr) {
+        (Kernel::Contract, _) => sides(g, v)
+            .into_iter()
+            .flatten()
+            .zip(g.operands(v))
+            .filter(|(s, _)| s.strides().is_none())
+            .map(|(_, o)| g.ty(o).bytes())
+            .collect(),
+        (Kernel::Reduce(_), Attr::Axes(axes)) => {
+            let ty = g.ty(g.operands(v)[0]);
+            let all = runs(&ty.shape, axes);
+            all.iter()
+                .take(all.len().saturating_sub(1))
+                .map(|r| r[0] * r[2] * ty.dtype.size())
+                .collect()
+        }
+        _ => vec![],
+    }
+}
+
+impl Emit<'_, '_> {
+    pub(super) fn single(&mut self, v: Value, index: usize) -> Result<(), CodegenError> {
+        let g = self.g;
+        let node = g.node(v);
+        let operands = g.operands(v);
+        let ty = &node.ty;
+        let out = self.address(v);
+        if ty.is_empty() {
+            return Ok(());
+        }
+        let size = ty.dtype.size();
+        match (node.def.kernel, &node.attr) {
+            (Kernel::Contract, _) => self.contract(v, out, index),
+            (Kernel::Reduce(m), Attr::Axes(axes)) => self.reduce(v, m, axes, out, index),
+            (Kernel::Draw, Attr::Draw { site, .. }) => {
+                let (seed, step) = (self.address(operands[0]), self.address(operands[1]));
+                let args = [
+                    Arg::Int(ty.len() as i64),
+                    Arg::Value(seed),
+                    Arg::Value(step),
+                    Arg::Int(*site as i64),
+                    Arg::Value(out),
+                ];
+                self.call("mlc_random_bits", &args)
+            }
+            (Kernel::View(view), attr) => {
+                let from = &g.ty(operands[0]).shape;
+                let (offset, steps) = view_strides(view, attr, from, &ty.shape);
+                let source = self.address(operands[0]);
+                let source = self.b.ins().iadd_imm_s(source, offset * size as i64);
+                self.copy(&ty.shape, &steps, &strides(&ty.shape), source, out, size)
+            }
+            (Kernel::Pad, Attr::Pad { low, between, .. }) => {
+                let shape = g.ty(operands[0]).shape.clone();
+                let whole = strides(&ty.shape);
+                let offset: i64 = low.iter().zip(&whole).map(|(l, s)| *l as i64 * s).sum();
+                let steps: Vec<i64> = between
+                    .iter()
+                    .zip(&whole)
+                    .map(|(b, s)| (*b as i64 + 1) * s)
+                    .collect();
+                self.call("mlc_zero", &[Arg::Int(ty.bytes() as i64), Arg::Value(out)])?;
+                let source = self.address(operands[0]);
+                let target = self.b.ins().iadd_imm_s(out, offset * size as i64);
+                self.copy(&shape, &strides(&shape), &steps, source, target, size)
+            }
+            (Kernel::Concat, Attr::Axis(axis)) => {
+                let whole = strides(&ty.shape);
+                let mut at = 0;
+                for &o in &operands {
+                    let shape = g.ty(o).shape.clone();
+                    let source = self.address(o);
+                    let target = self
+                        .b
+                        .ins()
+                        .iadd_imm_s(out, at * whole[*axis] * size as i64);
+                    self.copy(&shape, &strides(&shape), &whole, source, target, size)?;
+                    at += shape[*axis] as i64;
+                }
+                Ok(())
+            }
+            (Kernel::Gather, Attr::Axis(axis)) => {
+                let from = &g.ty(operands[0]).shape;
+                let outer: usize = from[..*axis].iter().product();
+                let inner: usize = from[axis + 1..].iter().product();
+                let count = g.ty(operands[1]).len();
+                let meta = [outer, from[*axis], inner * size, count].map(|n| n as i64);
+                self.indexed("mlc_gather", &meta, operands[0], operands[1], out)
+            }
+            (Kernel::ScatterAdd, Attr::Scatter { axis, extent }) => {
+                let shape = &ty.shape;
+                let outer: usize = shape[..*axis].iter().product();
+                let inner: usize = shape[axis + 1..].iter().product();
+                let count = g.ty(operands[1]).len();
+                let meta = [outer, *extent, inner, count].map(|n| n as i64);
+                let name = format!("mlc_scatter_add_{}", suffix(ty.dtype));
+                self.indexed(&name, &meta, operands[0], operands[1], out)
+            }
+            (Kernel::CumSum | Kernel::ArgMax, Attr::Axis(axis)) => {
+                let from = g.ty(operands[0]);
+                let outer: usize = from.shape[..*axis].iter().product();
+                let inner: usize = from.shape[axis + 1..].iter().product();
+                let kind = if node.def.kernel == Kernel::CumSum {
+                    "cumsum"
+                } else {
+                    "argmax"
+                };
+                let x = self.address(operands[0]);
+                let sizes = [outer, from.shape[*axis], inner].map(|n| Arg::Int(n as i64));
+                let args = [sizes[0], sizes[1], sizes[2], Arg::Value(x), Arg::Value(out)];
+                self.call(&format!("mlc_{kind}_{}", suffix(from.dtype)), &args)
+            }
+            (kernel, attr) => Err(CodegenError(format!(
+                "internal error: no code for {kernel:?} with {attr:?}"
+            ))),
+        }
+    }
+
+    fn indexed(
+        &mut self,
+        name: &str,
+        meta: &[i64],
+        x: Value,
+        index: Value,
+        out: cl::Value,
+    ) -> Result<(), CodegenError> {
+        let meta = self.numbers(meta);
+        let (x, index) = (self.address(x), self.address(index));
+        self.call(
+            name,
+            &[meta, Arg::Value(x), Arg::Value(index), Arg::Value(out)],
+        )
+    }
+
+    /// Copies elements between even layouts.
+    fn copy(
+        &mut self,
+        shape: &[usize],
+        from: &[i64],
+        to: &[i64],
+        source: cl::Value,
+        target: cl::Value,
+        size: usize,
+    ) -> Result<(), CodegenError> {
+        let mut meta: Vec<i64> = shape.iter().map(|&n| n as i64).collect();
+        meta.extend(from);
+        meta.extend(to);
+        let rank = Arg::Int(shape.len() as i64);
+        let meta = self.numbers(&meta);
+        let size = Arg::Int(size as i64);
+        self.call(
+            "mlc_copy",
+            &[rank, meta, size, Arg::Value(source), Arg::Value(target)],
+        )
+    }
+
+    fn reduce(
+        &mut self,
+        v: Value,
+        m: Monoid,
+        axes: &[usize],
+        out: cl::Value,
+        index: usize,
+    ) -> Result<(), CodegenError> {
+        let x = self.g.operands(v)[0];
+        let ty = self.g.ty(x).clone();
+        let name = match m {
+            Monoid::Sum => "sum",
+            Monoid::Prod => "prod",
+            Monoid::Max => "max",
+            Monoid::Min => "min",
+            Monoid::Any => "any",
+            Monoid::All => "all",
+        };
+        let name = format!("mlc_reduce_{name}_{}", suffix(ty.dtype));
+        let all = runs(&ty.shape, axes);
+        let mut source = self.address(x);
+        let places: Vec<Place> = self.m.scratch[index].clone();
+        for (i, r) in all.iter().enumerate() {
+            let target = if i + 1 == all.len() {
+                out
+            } else {
+                self.base(places[i])
+            };
+            let sizes = r.map(|n| Arg::Int(n as i64));
+            self.call(
+                &name,
+                &[
+                    sizes[0],
+                    sizes[1],
+                    sizes[2],
+                    Arg::Value(source),
+                    Arg::Value(target),
+                ],
+            )?;
+            source = target;
+        }
+        if all.is_empty() {
+            let bytes = Arg::Int(ty.bytes() as i64);
+            self.call(
+                "mlc_copy_bytes",
+                &[bytes, Arg::Value(source), Arg::Value(out)],
+            )?;
+        }
+        Ok(())
+    }
+
+    fn contract(&mut self, v: Value, out: cl::Value, index: usize) -> Result<(), CodegenError> {
+        let dtype = self.g.ty(v).dtype;
+        let Some(both) = sides(self.g, v) else {
+            return Err(CodegenError(
+                "internal error: a contraction without its axes".into(),
+            ));
+        };
+        let [batch, m, k] = {
+            let s = &both[0];
+            [s.extent(&s.batch), s.extent(&s.free), s.extent(&s.sum)]
+        };
+        let n = both[1].extent(&both[1].free);
+        let mut places = self.m.scratch[index].clone().into_iter();
+        let mut layout = Vec::new();
+        let mut addresses = Vec::new();
+        for (side, o) in both.iter().zip(self.g.operands(v)) {
+            let mut address = self.address(o);
+            let s = match side.strides() {
+                Some(s) => s,
+                None => {
+                    // The axes are put in order first.
+                    let place = places
+                        .next()
+                        .ok_or(CodegenError("internal error: no scratch".into()))?;
+                    let target = self.base(place);
+                    let order = side.order();
+                    let shape: Shape = order.iter().map(|&a| side.shape[a]).collect();
+                    let own = strides(&side.shape);
+                    let from: Vec<i64> = order.iter().map(|&a| own[a]).collect();
+                    self.copy(
+                        &shape,
+                        &from,
+                        &strides(&shape),
+                        address,
+                        target,
+                        dtype.size(),
+                    )?;
+                    address = target;
+                    let (free, sum) = (side.extent(&side.free), side.extent(&side.sum));
+                    [(free * sum) as i64, sum as i64, 1]
+                }
+            };
+            layout.push(s);
+            addresses.push(address);
+        }
+        // The left operand's rows are free, its columns summed; the right one's the other way round.
+        let [a, b] = [layout[0], layout[1]];
+        let sizes = [batch, m, n, k].map(|x| x as i64);
+        let mut meta = sizes.to_vec();
+        meta.extend([
+            a[0],
+            a[1],
+            a[2],
+            b[0],
+            b[2],
+            b[1],
+            (m * n) as i64,
+            n as i64,
+            1,
+        ]);
+        let meta = self.numbers(&meta);
+        let args = [
+            meta,
+            Arg::Value(addresses[0]),
+            Arg::Value(addresses[1]),
+            Arg::Value(out),
+        ];
+        self.call(&format!("mlc_gemm_{}", suffix(dtype)), &args)
+    }
+}
+
+/// Where a view's first element stands in its operand, and how far apart neighbours along each axis are there.
+fn view_strides(view: View, attr: &Attr, from: &[usize], to: &[usize]) -> (i64, Vec<i64>) {
+    let own = strides(from);
+    match (view, attr) {
+        (View::Transpose, Attr::Perm(p)) => (0, p.iter().map(|&a| own[a]).collect()),
+        (View::Broadcast, Attr::Broadcast { axes, .. }) => {
+            let mut s = vec![0; to.len()];
+            axes.iter()
+                .zip(&own)
+                .for_each(|(&a, &stride)| s[a] = stride);
+            (0, s)
+        }
+        (View::Slice, Attr::Slice { start, step, .. }) => (
+            start.iter().zip(&own).map(|(x, s)| *x as i64 * s).sum(),
+            step.iter().zip(&own).map(|(x, s)| *x as i64 * s).collect(),
+        ),
+        (View::Flip, Attr::Axes(axes)) => {
+            let offset = axes.iter().map(|&a| (from[a] as i64 - 1) * own[a]).sum();
+            let s = own
+                .iter()
+                .enumerate()
+                .map(|(a, s)| if axes.contains(&a) { -s } else { *s })
+                .collect();
+            (offset, s)
+        }
+        _ => (0, own),
+    }
+}

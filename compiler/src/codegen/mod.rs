@@ -1,0 +1,110 @@
+//! From a graph to machine code: one function for a whole program.
+//!
+//! - `plan` groups element-wise work into loops and orders the units of work.
+//! - `memory` gives every value that is kept a place: an input, an output, the arena, a constant.
+//! - `emit` writes the units as Cranelift code; `element` one element-wise operation.
+//!
+//! Only the table's kernel classes and attributes are matched, never an operation. What needs more than simple arithmetic
+//! is a call of a native kernel, whose address the runtime gives by name.
+//!
+//! Invariant: buffers start on 64 bytes and may be read and written up to the next multiple of 64 behind their end, so
+//! vector loops need no tail.
+
+mod element;
+mod emit;
+mod memory;
+mod plan;
+
+use crate::ir::{Graph, print};
+use cranelift::prelude::{Configurable, settings};
+use cranelift_jit::{JITBuilder, JITModule};
+use std::fmt;
+
+/// Where the runtime's native kernels are.
+pub trait Natives: Sync {
+    /// The address of the kernel of this name.
+    fn address(&self, name: &str) -> Option<*const u8>;
+}
+
+/// Why no code was made: always a mistake of the compiler or of its host, never of a user.
+#[derive(Debug)]
+pub struct CodegenError(pub String);
+
+impl fmt::Display for CodegenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl From<String> for CodegenError {
+    fn from(s: String) -> Self {
+        Self(s)
+    }
+}
+
+type Entry = unsafe extern "C" fn(*const *const u8, *const *mut u8, *mut u8);
+
+/// Machine code of a graph.
+pub struct Compiled {
+    entry: Entry,
+    /// Bytes of scratch memory that a call needs.
+    pub arena_bytes: usize,
+    /// Loops and native calls in a run.
+    pub kernels: usize,
+    /// Owns the code.
+    module: Option<JITModule>,
+    /// Constants that the code refers to by address.
+    _constants: memory::Constants,
+}
+
+impl Compiled {
+    /// Runs the program.
+    ///
+    /// # Safety
+    /// `inputs` and `outputs` hold one pointer for each input and output of the graph, in order, to a buffer of its type
+    /// (see the module's invariant); `arena` points to `arena_bytes` bytes, aligned to 64. None overlap, but inputs may be
+    /// the same buffer.
+    pub unsafe fn call(&self, inputs: &[*const u8], outputs: &[*mut u8], arena: *mut u8) {
+        // SAFETY: the caller's promise is what the code relies on.
+        unsafe { (self.entry)(inputs.as_ptr(), outputs.as_ptr(), arena) }
+    }
+}
+
+impl Drop for Compiled {
+    fn drop(&mut self) {
+        if let Some(module) = self.module.take() {
+            // SAFETY: `entry` is private and dies with `self`, so no code of the module can run any more.
+            unsafe { module.free_memory() }
+        }
+    }
+}
+
+/// Makes machine code for a graph, whose lanes and sites are gone.
+///
+/// # Errors
+/// If a native kernel is missing or the code generator refuses.
+pub fn compile(g: &Graph, natives: &dyn Natives) -> Result<Compiled, CodegenError> {
+    let plan = plan::plan(g, &print::live(g));
+    let mut flags = settings::builder();
+    let text = |e: settings::SetError| CodegenError(format!("code generator settings: {e}"));
+    flags.set("opt_level", "speed").map_err(text)?;
+    flags
+        .set(
+            "enable_verifier",
+            if cfg!(debug_assertions) {
+                "true"
+            } else {
+                "false"
+            },
+        )
+        .map_err(text)?;
+    let isa = cranelift_native::builder()
+        .map_err(|e| CodegenError(format!("this machine is not supported: {e}")))?
+        .finish(settings::Flags::new(flags))
+        .map_err(|e| CodegenError(format!("code generator: {e}")))?;
+    let module = JITModule::new(JITBuilder::with_isa(
+        isa,
+        cranelift_module::default_libcall_names(),
+    ));
+    emit::function(g, plan, natives, module)
+}

@@ -1,0 +1,260 @@
+//! Reductions, copies and indexing on whole buffers.
+
+use super::{Entry, vectorised};
+
+/// Reduces the middle axis of `[outer, red, inner]`. Rows are folded in sixteen lanes and then a fixed tree, columns from
+/// the first to the last: the order depends on the shape alone.
+macro_rules! reduction {
+    ($name:ident, $ty:ty, $start:expr, $f:expr) => {
+        vectorised!($name(outer: usize, red: usize, inner: usize, x: *const $ty, out: *mut $ty) {
+            let f = $f;
+            for o in 0..outer {
+                if inner == 1 {
+                    // SAFETY: `x` holds `outer * red` elements, `out` holds `outer`.
+                    let row = unsafe { std::slice::from_raw_parts(x.add(o * red), red) };
+                    let mut lanes = [$start; 16];
+                    let mut chunks = row.chunks_exact(16);
+                    for c in &mut chunks {
+                        for (l, x) in lanes.iter_mut().zip(c) {
+                            *l = f(*l, *x);
+                        }
+                    }
+                    for (l, x) in lanes.iter_mut().zip(chunks.remainder()) {
+                        *l = f(*l, *x);
+                    }
+                    let mut n = 8;
+                    while n > 0 {
+                        for i in 0..n {
+                            lanes[i] = f(lanes[i], lanes[i + n]);
+                        }
+                        n /= 2;
+                    }
+                    // SAFETY: as above.
+                    unsafe { *out.add(o) = lanes[0] };
+                    continue;
+                }
+                // SAFETY: `out` holds `outer * inner` elements, and nothing else refers to them.
+                let sums = unsafe { std::slice::from_raw_parts_mut(out.add(o * inner), inner) };
+                sums.fill($start);
+                for r in 0..red {
+                    // SAFETY: `x` holds `outer * red * inner` elements.
+                    let row = unsafe { std::slice::from_raw_parts(x.add((o * red + r) * inner), inner) };
+                    for (s, x) in sums.iter_mut().zip(row) {
+                        *s = f(*s, *x);
+                    }
+                }
+            }
+        });
+    };
+}
+
+macro_rules! real_reductions {
+    ($ty:ident, $sum:ident $prod:ident $max:ident $min:ident) => {
+        reduction!($sum, $ty, 0.0, |a: $ty, b: $ty| a + b);
+        reduction!($prod, $ty, 1.0, |a: $ty, b: $ty| a * b);
+        // A number that is none wins.
+        reduction!(
+            $max,
+            $ty,
+            $ty::NEG_INFINITY,
+            |a: $ty, b: $ty| if a.is_nan() || b <= a { a } else { b }
+        );
+        reduction!(
+            $min,
+            $ty,
+            $ty::INFINITY,
+            |a: $ty, b: $ty| if a.is_nan() || b >= a { a } else { b }
+        );
+    };
+}
+
+real_reductions!(f32, reduce_sum_f32 reduce_prod_f32 reduce_max_f32 reduce_min_f32);
+real_reductions!(f64, reduce_sum_f64 reduce_prod_f64 reduce_max_f64 reduce_min_f64);
+reduction!(reduce_sum_i32, i32, 0, |a: i32, b: i32| a.wrapping_add(b));
+reduction!(reduce_prod_i32, i32, 1, |a: i32, b: i32| a.wrapping_mul(b));
+reduction!(reduce_max_i32, i32, i32::MIN, |a: i32, b: i32| a.max(b));
+reduction!(reduce_min_i32, i32, i32::MAX, |a: i32, b: i32| a.min(b));
+reduction!(reduce_any_bool, u8, 0, |a: u8, b: u8| a | b);
+reduction!(reduce_all_bool, u8, 1, |a: u8, b: u8| a & b);
+
+/// Copies `bytes` bytes.
+unsafe extern "C" fn copy_bytes(bytes: usize, x: *const u8, out: *mut u8) {
+    // SAFETY: both buffers hold so many, and do not overlap.
+    unsafe { std::ptr::copy_nonoverlapping(x, out, bytes) }
+}
+
+/// Sets `bytes` bytes to zero.
+unsafe extern "C" fn zero(bytes: usize, out: *mut u8) {
+    // SAFETY: the buffer holds so many.
+    unsafe { std::ptr::write_bytes(out, 0, bytes) }
+}
+
+/// The innermost axis of a copy.
+unsafe fn copy_row<T: Copy>(n: usize, from: isize, to: isize, x: *const T, out: *mut T) {
+    if from == 1 && to == 1 {
+        // SAFETY: the caller's arrays do not overlap.
+        return unsafe { std::ptr::copy_nonoverlapping(x, out, n) };
+    }
+    for i in 0..n as isize {
+        // SAFETY: the caller's layout stays inside its buffers.
+        unsafe { *out.offset(i * to) = *x.offset(i * from) };
+    }
+}
+
+unsafe fn copy_axes<T: Copy>(shape: &[i64], from: &[i64], to: &[i64], x: *const T, out: *mut T) {
+    match shape {
+        // SAFETY: one element.
+        [] => unsafe { *out = *x },
+        // SAFETY: passed on.
+        [n] => unsafe { copy_row(*n as usize, from[0] as isize, to[0] as isize, x, out) },
+        [n, rest @ ..] => {
+            for i in 0..*n as isize {
+                // SAFETY: passed on, for one index of the first axis.
+                unsafe {
+                    let x = x.offset(i * from[0] as isize);
+                    let out = out.offset(i * to[0] as isize);
+                    copy_axes(rest, &from[1..], &to[1..], x, out);
+                }
+            }
+        }
+    }
+}
+
+/// Copies between even layouts. `meta`: extents, then strides of the source, then of the target, in elements of `size` bytes.
+unsafe extern "C" fn copy(rank: usize, meta: *const i64, size: usize, x: *const u8, out: *mut u8) {
+    // SAFETY: the code generator gives `3 * rank` numbers, and layouts that stay inside the buffers.
+    unsafe {
+        let meta = std::slice::from_raw_parts(meta, 3 * rank);
+        let (shape, strides) = meta.split_at(rank);
+        let (from, to) = strides.split_at(rank);
+        match size {
+            1 => copy_axes(shape, from, to, x, out),
+            4 => copy_axes::<u32>(shape, from, to, x.cast(), out.cast()),
+            _ => copy_axes::<u64>(shape, from, to, x.cast(), out.cast()),
+        }
+    }
+}
+
+/// `meta`: outer extent, extent of the indexed axis, bytes of the inner part, number of indices. Indices clamp.
+unsafe extern "C" fn gather(meta: *const i64, x: *const u8, index: *const i32, out: *mut u8) {
+    // SAFETY: the code generator gives four numbers, and buffers of the sizes that they say.
+    unsafe {
+        let m = std::slice::from_raw_parts(meta, 4);
+        let (outer, extent, bytes, count) =
+            (m[0] as usize, m[1] as usize, m[2] as usize, m[3] as usize);
+        for o in 0..outer {
+            for i in 0..count {
+                let at = (*index.add(i)).clamp(0, extent as i32 - 1) as usize;
+                let source = x.add((o * extent + at) * bytes);
+                std::ptr::copy_nonoverlapping(source, out.add((o * count + i) * bytes), bytes);
+            }
+        }
+    }
+}
+
+/// `meta`: outer extent, extent of the indexed axis, inner extent, number of indices. Indices clamp.
+macro_rules! scatter {
+    ($name:ident, $ty:ty) => {
+        unsafe extern "C" fn $name(
+            meta: *const i64,
+            x: *const $ty,
+            index: *const i32,
+            out: *mut $ty,
+        ) {
+            // SAFETY: the code generator gives four numbers, and buffers of the sizes that they say.
+            unsafe {
+                let m = std::slice::from_raw_parts(meta, 4);
+                let (outer, extent, inner, count) =
+                    (m[0] as usize, m[1] as usize, m[2] as usize, m[3] as usize);
+                std::ptr::write_bytes(out, 0, outer * extent * inner);
+                for o in 0..outer {
+                    for i in 0..count {
+                        let at = (*index.add(i)).clamp(0, extent as i32 - 1) as usize;
+                        for j in 0..inner {
+                            *out.add((o * extent + at) * inner + j) +=
+                                *x.add((o * count + i) * inner + j);
+                        }
+                    }
+                }
+            }
+        }
+    };
+}
+
+scatter!(scatter_add_f32, f32);
+scatter!(scatter_add_f64, f64);
+scatter!(scatter_add_i32, i32);
+
+macro_rules! running {
+    ($sum:ident $argmax:ident, $ty:ty) => {
+        /// Running sums along the middle axis.
+        unsafe extern "C" fn $sum(
+            outer: usize,
+            n: usize,
+            inner: usize,
+            x: *const $ty,
+            out: *mut $ty,
+        ) {
+            for o in 0..outer {
+                for r in 0..n {
+                    for i in 0..inner {
+                        let at = (o * n + r) * inner + i;
+                        // SAFETY: both buffers hold `outer * n * inner` elements.
+                        unsafe {
+                            let before = if r == 0 {
+                                <$ty>::default()
+                            } else {
+                                *out.add(at - inner)
+                            };
+                            *out.add(at) = before + *x.add(at);
+                        }
+                    }
+                }
+            }
+        }
+
+        /// The index of the first maximum along the middle axis.
+        unsafe extern "C" fn $argmax(
+            outer: usize,
+            n: usize,
+            inner: usize,
+            x: *const $ty,
+            out: *mut i32,
+        ) {
+            for o in 0..outer {
+                for i in 0..inner {
+                    // SAFETY: `x` holds `outer * n * inner` elements, `out` `outer * inner`.
+                    unsafe {
+                        let at = |r: usize| *x.add((o * n + r) * inner + i);
+                        let mut best = 0;
+                        for r in 1..n {
+                            if at(r) > at(best) {
+                                best = r;
+                            }
+                        }
+                        *out.add(o * inner + i) = best as i32;
+                    }
+                }
+            }
+        }
+    };
+}
+
+running!(cumsum_f32 argmax_f32, f32);
+running!(cumsum_f64 argmax_f64, f64);
+running!(cumsum_i32 argmax_i32, i32);
+
+macro_rules! entries {
+    ($($name:ident)*) => {
+        vec![$((concat!("mlc_", stringify!($name)), $name as *const u8)),*]
+    };
+}
+
+pub fn table() -> Vec<Entry> {
+    entries!(
+        reduce_sum_f32 reduce_prod_f32 reduce_max_f32 reduce_min_f32 reduce_sum_f64 reduce_prod_f64 reduce_max_f64
+        reduce_min_f64 reduce_sum_i32 reduce_prod_i32 reduce_max_i32 reduce_min_i32 reduce_any_bool reduce_all_bool
+        copy_bytes zero copy gather scatter_add_f32 scatter_add_f64 scatter_add_i32 cumsum_f32 cumsum_f64 cumsum_i32
+        argmax_f32 argmax_f64 argmax_i32
+    )
+}

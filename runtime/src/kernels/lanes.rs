@@ -1,0 +1,89 @@
+//! Transcendental functions of arrays: `(n, x, out)`, where `x` and `out` may be the same.
+
+use super::{Entry, math, vectorised};
+
+macro_rules! unary {
+    ($name:ident, $ty:ty, $f:expr) => {
+        vectorised!($name(n: usize, x: *const $ty, out: *mut $ty) {
+            let f = $f;
+            for i in 0..n {
+                // SAFETY: both arrays hold `n` elements; an element is read before it is written.
+                unsafe { *out.add(i) = f(*x.add(i)) };
+            }
+        });
+    };
+}
+
+/// A function of f64, for f32.
+macro_rules! unary_by_f64 {
+    ($name:ident, $f:expr) => {
+        unary!($name, f32, |x: f32| $f(f64::from(x)) as f32);
+    };
+}
+
+unary!(exp_f32, f32, math::exp);
+unary!(log_f32, f32, math::log);
+unary!(log1p_f32, f32, math::log1p);
+unary!(expm1_f32, f32, math::expm1);
+unary!(tanh_f32, f32, math::tanh);
+unary!(sigmoid_f32, f32, math::sigmoid);
+unary!(softplus_f32, f32, math::softplus);
+unary!(erfinv_f32, f32, math::erfinv);
+unary_by_f64!(sin_f32, libm::sin);
+unary_by_f64!(cos_f32, libm::cos);
+unary_by_f64!(erf_f32, libm::erf);
+unary_by_f64!(lgamma_f32, math::lgamma);
+unary_by_f64!(digamma_f32, math::digamma);
+unary_by_f64!(trigamma_f32, math::trigamma);
+
+unary!(exp_f64, f64, libm::exp);
+unary!(log_f64, f64, libm::log);
+unary!(log1p_f64, f64, libm::log1p);
+unary!(expm1_f64, f64, libm::expm1);
+unary!(tanh_f64, f64, libm::tanh);
+unary!(sigmoid_f64, f64, |x: f64| {
+    let e = libm::exp(-x.abs());
+    if x < 0.0 {
+        e / (1.0 + e)
+    } else {
+        1.0 / (1.0 + e)
+    }
+});
+unary!(softplus_f64, f64, |x: f64| {
+    let y = (if x > 0.0 { x } else { 0.0 }) + libm::log1p(libm::exp(-x.abs()));
+    if x.is_nan() { x } else { y }
+});
+unary!(erf_f64, f64, libm::erf);
+unary!(erfinv_f64, f64, math::erfinv64);
+unary!(sin_f64, f64, libm::sin);
+unary!(cos_f64, f64, libm::cos);
+unary!(lgamma_f64, f64, math::lgamma);
+unary!(digamma_f64, f64, math::digamma);
+unary!(trigamma_f64, f64, math::trigamma);
+
+vectorised!(pow_f32(n: usize, x: *const f32, y: *const f32, out: *mut f32) {
+    for i in 0..n {
+        // SAFETY: the arrays hold `n` elements; an element is read before it is written.
+        unsafe { *out.add(i) = libm::pow(f64::from(*x.add(i)), f64::from(*y.add(i))) as f32 };
+    }
+});
+vectorised!(pow_f64(n: usize, x: *const f64, y: *const f64, out: *mut f64) {
+    for i in 0..n {
+        // SAFETY: as above.
+        unsafe { *out.add(i) = libm::pow(*x.add(i), *y.add(i)) };
+    }
+});
+
+macro_rules! entries {
+    ($($name:ident)*) => {
+        vec![$((concat!("mlc_", stringify!($name)), $name as *const u8)),*]
+    };
+}
+
+pub fn table() -> Vec<Entry> {
+    entries!(
+        exp_f32 log_f32 log1p_f32 expm1_f32 tanh_f32 sigmoid_f32 softplus_f32 erf_f32 erfinv_f32 sin_f32 cos_f32
+        lgamma_f32 digamma_f32 trigamma_f32 exp_f64 log_f64 log1p_f64 expm1_f64 tanh_f64 sigmoid_f64 softplus_f64
+        erf_f64 erfinv_f64 sin_f64 cos_f64 lgamma_f64 digamma_f64 trigamma_f64 pow_f32 pow_f64
+    )
+}

@@ -1,0 +1,153 @@
+//! Native kernels: what compiled programs call by address.
+//!
+//! - `lanes`: transcendental functions of whole arrays. `math`: the functions themselves, on one number.
+//! - `random`: counter-based random words.
+//! - `arrays`: reductions, copies, indexing. `products`: matrix products.
+//!
+//! Every kernel takes words (numbers and addresses) and gives nothing back. Array kernels are compiled for AVX-512, for
+//! AVX2 and for any machine from the same source, without fused multiply-add, so that all three give the same bits.
+
+mod arrays;
+mod lanes;
+mod math;
+mod products;
+mod random;
+
+use mlc_compiler::codegen::Natives;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+/// The instruction set that kernels use.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Vector {
+    Portable = 1,
+    Avx2 = 2,
+    Avx512 = 3,
+}
+
+static VECTOR: AtomicU8 = AtomicU8::new(0);
+
+fn best() -> Vector {
+    #[cfg(target_arch = "x86_64")]
+    {
+        if is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("avx512dq")
+            && is_x86_feature_detected!("avx512vl")
+        {
+            return Vector::Avx512;
+        }
+        if is_x86_feature_detected!("avx2") {
+            return Vector::Avx2;
+        }
+    }
+    Vector::Portable
+}
+
+/// Chooses the instruction set: what the machine has, or less if `MLC_VECTOR` says `avx2` or `portable`.
+///
+/// # Errors
+/// If `MLC_VECTOR` is something else, or something that this machine has not.
+pub fn install() -> Result<Vector, String> {
+    let best = best();
+    let chosen = match std::env::var("MLC_VECTOR").as_deref() {
+        Err(_) | Ok("") => best,
+        Ok("avx512") => Vector::Avx512,
+        Ok("avx2") => Vector::Avx2,
+        Ok("portable") => Vector::Portable,
+        Ok(other) => {
+            return Err(format!(
+                "MLC_VECTOR is `{other}`; it can be `avx512`, `avx2` or `portable`"
+            ));
+        }
+    };
+    if chosen as u8 > best as u8 {
+        return Err(format!(
+            "this machine has no {chosen:?}; the best it has is {best:?}"
+        ));
+    }
+    VECTOR.store(chosen as u8, Ordering::Relaxed);
+    Ok(chosen)
+}
+
+/// The instruction set in use.
+fn vector() -> Vector {
+    match VECTOR.load(Ordering::Relaxed) {
+        3 => Vector::Avx512,
+        2 => Vector::Avx2,
+        1 => Vector::Portable,
+        _ => install().unwrap_or(Vector::Portable),
+    }
+}
+
+/// Compiles a function three times, and calls the one for this machine.
+macro_rules! vectorised {
+    ($name:ident ( $($arg:ident : $ty:ty),* ) $body:block) => {
+        pub(super) unsafe extern "C" fn $name($($arg: $ty),*) {
+            #[inline(always)]
+            #[allow(clippy::too_many_arguments)]
+            unsafe fn body($($arg: $ty),*) $body
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw")]
+            #[allow(clippy::too_many_arguments)]
+            unsafe fn avx512($($arg: $ty),*) {
+                // SAFETY: the caller's promises are passed on.
+                unsafe { body($($arg),*) }
+            }
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx2")]
+            #[allow(clippy::too_many_arguments)]
+            unsafe fn avx2($($arg: $ty),*) {
+                // SAFETY: the caller's promises are passed on.
+                unsafe { body($($arg),*) }
+            }
+            // SAFETY: a vector path is chosen only where `install` found that the machine has it; the rest is the
+            // caller's promise, passed on.
+            unsafe {
+                match super::vector() {
+                    #[cfg(target_arch = "x86_64")]
+                    super::Vector::Avx512 => avx512($($arg),*),
+                    #[cfg(target_arch = "x86_64")]
+                    super::Vector::Avx2 => avx2($($arg),*),
+                    _ => body($($arg),*),
+                }
+            }
+        }
+    };
+}
+use vectorised;
+
+/// A kernel's name and address.
+type Entry = (&'static str, *const u8);
+
+/// The kernels of this module, for the code generator.
+pub struct Kernels;
+
+impl Natives for Kernels {
+    fn address(&self, name: &str) -> Option<*const u8> {
+        let tables = [
+            lanes::table(),
+            random::table(),
+            arrays::table(),
+            products::table(),
+        ];
+        tables.iter().flatten().find(|e| e.0 == name).map(|e| e.1)
+    }
+}
+
+/// The names of all kernels.
+pub fn names() -> Vec<&'static str> {
+    [
+        lanes::table(),
+        random::table(),
+        arrays::table(),
+        products::table(),
+    ]
+    .into_iter()
+    .flatten()
+    .map(|e| e.0)
+    .collect()
+}
+
+/// How many threads matrix products may use.
+pub fn set_threads(n: usize) {
+    products::THREADS.store(n.max(1), Ordering::Relaxed);
+}

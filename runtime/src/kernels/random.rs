@@ -1,0 +1,69 @@
+//! Random words: Philox 4x32-10 (Salmon, Moraes, Dror, Shaw 2011), keyed by seed and site, counted by block and step.
+
+use super::{Entry, vectorised};
+
+/// The finaliser of splitmix64.
+fn mix64(mut z: u64) -> u64 {
+    z ^= z >> 30;
+    z = z.wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z ^= z >> 27;
+    z = z.wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+/// Blocks that are computed side by side, one in each lane of a vector.
+const WIDTH: usize = 16;
+
+/// Blocks `first..first + WIDTH` of a stream, word by word.
+#[inline(always)]
+fn blocks(first: u64, step: u64, key: u64) -> [[u32; WIDTH]; 4] {
+    let mut c = [[0u32; WIDTH]; 4];
+    for i in 0..WIDTH {
+        let b = first.wrapping_add(i as u64);
+        c[0][i] = b as u32;
+        c[1][i] = (b >> 32) as u32;
+        c[2][i] = step as u32;
+        c[3][i] = (step >> 32) as u32;
+    }
+    let mut k = [key as u32, (key >> 32) as u32];
+    for _ in 0..10 {
+        for i in 0..WIDTH {
+            let a = 0xd251_1f53_u64 * u64::from(c[0][i]);
+            let b = 0xcd9e_8d57_u64 * u64::from(c[2][i]);
+            c[0][i] = (b >> 32) as u32 ^ c[1][i] ^ k[0];
+            c[2][i] = (a >> 32) as u32 ^ c[3][i] ^ k[1];
+            c[1][i] = b as u32;
+            c[3][i] = a as u32;
+        }
+        k = [
+            k[0].wrapping_add(0x9e37_79b9),
+            k[1].wrapping_add(0xbb67_ae85),
+        ];
+    }
+    c
+}
+
+// `n` words of the stream of a site at a step. `seed`: two ints, low and high half; `step`: one int.
+vectorised!(random_bits(n: usize, seed: *const i32, step: *const i32, site: u64, out: *mut u32) {
+    // SAFETY: the caller gives two ints, and one.
+    let (low, high, step) = unsafe { (*seed, *seed.add(1), *step) };
+    let seed = u64::from(low as u32) | u64::from(high as u32) << 32;
+    let key = mix64(seed.wrapping_add(0x9e37_79b9_7f4a_7c15_u64.wrapping_mul(mix64(site))));
+    let mut at = 0;
+    let mut block = 0;
+    while at < n {
+        let words = blocks(block, i64::from(step) as u64, key);
+        for i in 0..WIDTH * 4 {
+            if at + i < n {
+                // SAFETY: `out` holds `n` words.
+                unsafe { *out.add(at + i) = words[i & 3][i >> 2] };
+            }
+        }
+        at += WIDTH * 4;
+        block += WIDTH as u64;
+    }
+});
+
+pub fn table() -> Vec<Entry> {
+    vec![("mlc_random_bits", random_bits as *const u8)]
+}
