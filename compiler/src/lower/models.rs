@@ -21,6 +21,15 @@ pub struct Handler {
     scored: Option<Val>,
     /// Is the model's own body running (and not, say, an expression of its caller)?
     pub open: bool,
+    /// Plates open where the model was called: those inside are the model's own.
+    plates: usize,
+}
+
+/// A `for` whose body runs for a stand-in lane.
+pub struct Plate {
+    pub lanes: usize,
+    /// Stand-ins made inside the body, and what holds their lanes.
+    pub values: Vec<(Value, Value)>,
 }
 
 /// An `expect` being evaluated.
@@ -316,7 +325,7 @@ impl Session {
             None => None,
         };
         let v = match &fixed {
-            Some(v) => self.force_leaves(v, span)?,
+            Some(v) => self.plate_lane(site, v, at, span)?,
             None if !self.expects.is_empty() => self.new_site(site, d, via, span)?,
             None => {
                 let key = self.frame().next_key(site);
@@ -338,6 +347,32 @@ impl Session {
             if !self.handlers[h].given.iter().any(|g| g.0 == *site) {
                 self.handlers[h].trace.push((site.clone(), v.clone()));
             }
+        }
+        Ok(v)
+    }
+
+    /// This lane's part of a value that is given for all lanes of the plates around a site.
+    fn plate_lane(&mut self, site: &str, v: &Val, handler: Option<usize>, span: Span) -> R<Val> {
+        let mut v = self.force_leaves(v, span)?;
+        let first = handler.map_or(0, |h| self.handlers[h].plates);
+        for plate in first..self.plates.len() {
+            let n = self.plates[plate].lanes;
+            for t in leaves(&v) {
+                let ty = self.ctx.graph.ty(t);
+                if ty.shape.first() != Some(&n) {
+                    let title = format!("the plate around `{site}` has {n} lanes, and its value is a `{ty}`");
+                    return Err(Box::new(
+                        self.err("E0415", title, span)
+                            .hint("a value for a site in a plate has one entry for each lane"),
+                    ));
+                }
+            }
+            v = map_leaves(&v, &mut |t| {
+                let ty = self.ctx.graph.ty(t).clone();
+                let lane = self.ctx.lane(crate::ir::Type::new(ty.dtype, ty.shape[1..].to_vec()));
+                self.plates[plate].values.push((lane, t));
+                lane
+            });
         }
         Ok(v)
     }
@@ -393,7 +428,9 @@ impl Session {
         span: Span,
     ) -> R<(Val, Val, Vec<Value>)> {
         let expected = scored.clone();
+        let plates = self.plates.len();
         self.handlers.push(Handler {
+            plates,
             trace: vec![],
             log_weights: vec![],
             given: m.given.clone(),

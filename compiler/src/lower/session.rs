@@ -91,6 +91,8 @@ pub struct Session {
     pub(super) repl_files: usize,
     pub(super) scans: Vec<HashMap<String, Val>>,
     pub(super) yields: Vec<Vec<Val>>,
+    /// The `for` bodies that are running, outermost first.
+    pub(super) plates: Vec<super::models::Plate>,
     pub(super) state_values: HashMap<String, Val>,
     /// Texts of `expect` regions before and after estimation.
     pub estimates: Vec<String>,
@@ -139,6 +141,7 @@ impl Session {
             repl_files: 0,
             scans: Vec::new(),
             yields: Vec::new(),
+            plates: Vec::new(),
             state_values: HashMap::new(),
             estimates: Vec::new(),
         };
@@ -192,7 +195,9 @@ impl Session {
         let handlers = std::mem::take(&mut self.handlers);
         let expects = std::mem::take(&mut self.expects);
         let train = self.train.take();
+        let plates = std::mem::take(&mut self.plates);
         let result = f(self);
+        self.plates = plates;
         self.train = train;
         self.expects = expects;
         self.handlers = handlers;

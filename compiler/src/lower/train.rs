@@ -138,6 +138,7 @@ impl Session {
         self.depth = 0;
         self.scans.clear();
         self.yields.clear();
+        self.plates.clear();
         let value = result?;
         let slots = &self.slots;
         Ok((value, ctx.finish(|id| slots[id.0 as usize].name.clone())))
