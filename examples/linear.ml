@@ -10,7 +10,7 @@ param slope = 0.0
 param offset = 0.0
 
 stage fit = train for if small { 200 } else { 500 } steps {
-  minimize mean(for (x, y) in (xs, ys) { (slope * x + offset - y) ^ 2 })
+  minimize mean(for (x, y) in (xs, ys) { (slope * x + offset - y)^2 })
     over slope, offset
     using adam(lr: 0.05)
 }

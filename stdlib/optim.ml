@@ -2,7 +2,7 @@
 // A learning rate may be a function of the step.
 
 /// m / (1 - b^(t + 1)): takes out the bias of a running mean that started at 0.
-fn debias(m, b, t) = m / (1.0 - b ^ (real(t) + 1.0))
+fn debias(m, b, t) = m / (1.0 - b^(real(t) + 1.0))
 
 /// Gradient descent.
 optimizer sgd(lr: schedule = 0.01) for p, g {

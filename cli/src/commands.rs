@@ -33,6 +33,7 @@ pub fn run(cli: Cli) -> Exit {
             json,
         } => run_pipeline(&pipeline, &run, out.as_deref(), json),
         Command::Check { pipeline } => check(&pipeline),
+        Command::Fmt { files, check } => fmt(&files, check),
         Command::Test {
             pipeline,
             run,
@@ -266,6 +267,39 @@ fn check(args: &PipelineArgs) -> Exit {
     } else {
         Exit::Pipeline
     }
+}
+
+fn fmt(files: &[std::path::PathBuf], check: bool) -> Exit {
+    let mut exit = Exit::Done;
+    for file in files {
+        let text = match read_text(file) {
+            Ok(t) => t,
+            Err(e) => {
+                exit = e;
+                continue;
+            }
+        };
+        let formatted = match mlc_compiler::format(&text) {
+            Ok(f) => f,
+            Err(reports) => {
+                let mut sources = Sources::default();
+                sources.add(&file.display().to_string(), &text);
+                complain(&reports, &sources);
+                exit = Exit::Pipeline;
+                continue;
+            }
+        };
+        if formatted == text {
+            continue;
+        }
+        if check {
+            eprintln!("{}: not formatted", file.display());
+            exit = Exit::Failed;
+        } else if write_out(&formatted, Some(file)) != Exit::Done {
+            exit = Exit::Environment;
+        }
+    }
+    exit
 }
 
 fn test(args: &PipelineArgs, run: &RunArgs, filter: Option<&str>) -> Exit {

@@ -15,6 +15,6 @@ pub mod program;
 pub mod stdlib;
 pub mod transform;
 
-pub use mlc_grammar::decode;
 pub use mlc_grammar::diag::Report;
 pub use mlc_grammar::span::{FileId, Span};
+pub use mlc_grammar::{decode, format};

@@ -11,8 +11,10 @@ pub mod ast;
 mod build;
 pub mod diag;
 mod doc;
+mod format;
 mod newline;
 mod parse;
 pub mod span;
 
+pub use format::format;
 pub use parse::{ReplEntry, decode, parse, parse_expr, parse_repl};

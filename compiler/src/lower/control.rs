@@ -71,7 +71,10 @@ impl Session {
             .collect();
         let site_mark = self.expects.last().map_or(0, |e| e.sites.len());
         self.depth += 1;
-        self.plates.push(super::models::Plate { lanes: n, values: Vec::new() });
+        self.plates.push(super::models::Plate {
+            lanes: n,
+            values: Vec::new(),
+        });
         let result = body(self, lane);
         lanes.extend(self.plates.pop().into_iter().flat_map(|p| p.values));
         self.depth -= 1;

@@ -360,7 +360,9 @@ impl Session {
             for t in leaves(&v) {
                 let ty = self.ctx.graph.ty(t);
                 if ty.shape.first() != Some(&n) {
-                    let title = format!("the plate around `{site}` has {n} lanes, and its value is a `{ty}`");
+                    let title = format!(
+                        "the plate around `{site}` has {n} lanes, and its value is a `{ty}`"
+                    );
                     return Err(Box::new(
                         self.err("E0415", title, span)
                             .hint("a value for a site in a plate has one entry for each lane"),
@@ -369,7 +371,9 @@ impl Session {
             }
             v = map_leaves(&v, &mut |t| {
                 let ty = self.ctx.graph.ty(t).clone();
-                let lane = self.ctx.lane(crate::ir::Type::new(ty.dtype, ty.shape[1..].to_vec()));
+                let lane = self
+                    .ctx
+                    .lane(crate::ir::Type::new(ty.dtype, ty.shape[1..].to_vec()));
                 self.plates[plate].values.push((lane, t));
                 lane
             });

@@ -1,0 +1,3 @@
+//! The tests of the grammar, in one binary.
+
+mod snippets;

@@ -1,0 +1,1 @@
+let m = marginal(hmm() given {y}, sum: .s)
