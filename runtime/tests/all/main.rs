@@ -1,0 +1,4 @@
+//! The tests of the runtime that need a whole compiler, in one binary.
+
+mod kernels;
+mod operations;
