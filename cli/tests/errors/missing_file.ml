@@ -1,0 +1,2 @@
+data x = csv("no_such_file.csv")
+stage s = compute { log v = x.a }

@@ -1,0 +1,2 @@
+data t = csv("ragged.csv")
+stage s = compute { log v = t.a }

@@ -1,0 +1,1 @@
+let given = 3

@@ -1,0 +1,2 @@
+data t = idx("truncated.idx")
+stage s = compute { log v = t }

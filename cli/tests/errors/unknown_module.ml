@@ -1,0 +1,2 @@
+use std.optm.adam
+use std.dist.{normal, nromal}

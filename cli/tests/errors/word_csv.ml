@@ -1,0 +1,2 @@
+data t = csv("word.csv")
+stage s = compute { log v = t.a }
