@@ -1,4 +1,4 @@
-// A line through points, by gradient descent.
+// A line through fifty points, by gradient descent.
 
 use std.optim.adam
 
@@ -14,6 +14,8 @@ stage fit = train for if small { 200 } else { 500 } steps {
     over slope, offset
     using adam(lr: 0.05)
 }
+
+stage result = compute after fit { log slope = slope, offset = offset }
 
 test "the line is found" {
   assert close(fit.slope, 2.0, 0.05)

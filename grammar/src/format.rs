@@ -225,7 +225,7 @@ impl<'a> Formatter<'a> {
                 let starts = self.before(i).is_none_or(|j| {
                     matches!(self.word(&self.toks[j]), "{" | ";") || (j..i).any(|k| self.ends[k])
                 });
-                !BEFORE_OPERAND.contains(&s) && !(starts && STATEMENTS.contains(&s))
+                !(BEFORE_OPERAND.contains(&s) || starts && STATEMENTS.contains(&s))
             }
             TokenKind::Number | TokenKind::Text => true,
             TokenKind::Mark => matches!(s, ")" | "]" | "}"),
@@ -263,47 +263,17 @@ impl<'a> Formatter<'a> {
         if !mark(t) {
             return " ";
         }
-        match b {
-            ")" | "]" | "," | ";" | ":" => "",
-            "}" => {
-                if a != "{" && self.top_is(Brace::Block) {
-                    " "
-                } else {
-                    ""
-                }
-            }
-            "^" => "",
-            ".." => {
-                if a == "," {
-                    " "
-                } else {
-                    ""
-                }
-            }
-            "." => {
-                if after_operand {
-                    ""
-                } else {
-                    " "
-                }
-            }
-            "(" | "[" => {
-                if after_operand && !(p.kind == TokenKind::Mark && a == "}") {
-                    ""
-                } else {
-                    " "
-                }
-            }
-            "{" => {
-                if self.is_except(i - 1) {
-                    ""
-                } else {
-                    " "
-                }
-            }
-            "|" if self.in_literal => "",
-            _ => " ",
-        }
+        let tight = match b {
+            ")" | "]" | "," | ";" | ":" | "^" => true,
+            "}" => a == "{" || !self.top_is(Brace::Block),
+            ".." => a != ",",
+            "." => after_operand,
+            "(" | "[" => after_operand && !(p.kind == TokenKind::Mark && a == "}"),
+            "{" => self.is_except(i - 1),
+            "|" => self.in_literal,
+            _ => false,
+        };
+        if tight { "" } else { " " }
     }
 
     fn top_is(&self, brace: Brace) -> bool {

@@ -69,7 +69,14 @@ impl Session {
 
     /// Gives every leaf a binding node of its own, so that a derivative by the name counts the paths from here.
     pub(super) fn bind_leaves(&mut self, v: Val, span: Span) -> R<Val> {
+        let numbers = |v: &Val| matches!(v, Val::Real(_) | Val::Int(_) | Val::Tensor(_));
         match &v {
+            Val::List(items)
+                if items.iter().all(numbers) && !items.iter().all(|v| matches!(v, Val::Int(_))) =>
+            {
+                let t = self.force(&v, span)?;
+                Ok(Val::Tensor(self.ctx.bind(t)))
+            }
             Val::Tensor(_) | Val::Record(_) | Val::Tuple(_) | Val::Real(_) => {
                 let forced = self.force_leaves(&v, span)?;
                 Ok(map_leaves(&forced, &mut |t| {

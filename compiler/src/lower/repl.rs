@@ -111,6 +111,9 @@ impl Session {
     fn repl_stmt(&mut self, stmt: ast::Stmt) -> Result<ReplResult, Failure> {
         let stmt: &'static ast::Stmt = Box::leak(Box::new(stmt));
         let stmts: &'static [ast::Stmt] = std::slice::from_ref(stmt);
+        if let Err(r) = self.repl_wrt(stmt) {
+            return Err(self.failure(vec![*r]));
+        }
         let outer = std::mem::replace(&mut self.ctx, super::ctx::Ctx::new("repl"));
         let frames = std::mem::replace(
             &mut self.frames,
@@ -147,6 +150,37 @@ impl Session {
             }
             Err(r) => Err(self.failure(vec![*r])),
         }
+    }
+
+    /// Names that the line differentiates by must be tensors of their own, not constants that others share.
+    fn repl_wrt(&mut self, stmt: &ast::Stmt) -> R<()> {
+        let body = ast::Block {
+            stmts: vec![stmt.clone()],
+            span: stmt.span,
+        };
+        let name = String::new();
+        let kind = ast::ItemKind::Test {
+            name,
+            name_span: stmt.span,
+            body,
+        };
+        let items = vec![ast::Item {
+            kind,
+            span: stmt.span,
+            doc: None,
+        }];
+        for name in super::resolve::wrt_names(&ast::File { items }) {
+            if let Some(ItemState::Done(v)) = self.modules[self.root].items.get(&name).cloned() {
+                let kept = self.in_init(|s| {
+                    let v = s.bind_leaves(v, stmt.span)?;
+                    s.keep_globals(&name, v)
+                })?;
+                self.modules[self.root]
+                    .items
+                    .insert(name, ItemState::Done(kept));
+            }
+        }
+        Ok(())
     }
 
     /// Slots and logs become nodes; compile-time numbers stay as they are.

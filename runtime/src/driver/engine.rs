@@ -39,14 +39,17 @@ pub struct Engine {
 }
 
 enum Code {
-    Interpreted(Graph),
-    Compiled {
-        compiled: Compiled,
-        arena: AlignedBytes,
-        types: Vec<Type>,
-        /// Buffers for the outputs of the next run, by output.
-        spare: Vec<Option<HostTensor>>,
-    },
+    Interpreted(Box<Graph>),
+    Compiled(Box<Machine>),
+}
+
+/// Machine code with its memory.
+struct Machine {
+    compiled: Compiled,
+    arena: AlignedBytes,
+    types: Vec<Type>,
+    /// Buffers for the outputs of the next run, by output.
+    spare: Vec<Option<HostTensor>>,
 }
 
 impl Engine {
@@ -65,7 +68,7 @@ impl Engine {
         let code = if options.interpret {
             compilation.bytes_planned = live.iter().map(|&v| graph.ty(v).bytes()).sum();
             check_memory(&program.name, compilation.bytes_planned, options)?;
-            Code::Interpreted(graph)
+            Code::Interpreted(Box::new(graph))
         } else {
             let compiled = codegen::compile(&graph, &Kernels).map_err(|e| {
                 RunError::Environment(format!("cannot compile `{}`: {e}", program.name))
@@ -78,12 +81,12 @@ impl Engine {
                 .iter()
                 .map(|o| graph.ty(o.1).clone())
                 .collect();
-            Code::Compiled {
+            Code::Compiled(Box::new(Machine {
                 arena: AlignedBytes::zeros(compiled.arena_bytes),
                 compiled,
                 spare: types.iter().map(|_| None).collect(),
                 types,
-            }
+            }))
         };
         compilation.milliseconds = start.elapsed().as_secs_f64() * 1e3;
         Ok(Self {
@@ -103,12 +106,13 @@ impl Engine {
                     .map(from_interpreter)
                     .collect()
             }
-            Code::Compiled {
-                compiled,
-                arena,
-                types,
-                spare,
-            } => {
+            Code::Compiled(machine) => {
+                let Machine {
+                    compiled,
+                    arena,
+                    types,
+                    spare,
+                } = &mut **machine;
                 let mut outputs: Vec<HostTensor> = types
                     .iter()
                     .zip(spare)
@@ -133,11 +137,11 @@ impl Engine {
 
     /// Gives a buffer back that an output may be written to next time.
     pub fn recycle(&mut self, output: usize, tensor: HostTensor) {
-        if let Code::Compiled { spare, types, .. } = &mut self.code
-            && types[output].shape == tensor.shape()
-            && types[output].dtype == tensor.dtype()
+        if let Code::Compiled(machine) = &mut self.code
+            && machine.types[output].shape == tensor.shape()
+            && machine.types[output].dtype == tensor.dtype()
         {
-            spare[output] = Some(tensor);
+            machine.spare[output] = Some(tensor);
         }
     }
 }

@@ -3,6 +3,11 @@
 //! The coefficients for f32 are those of the Cephes library (Moshier), but for `erfinv`, which is Giles' ("Approximating
 //! the erfinv function", 2012).
 
+#![expect(
+    clippy::excessive_precision,
+    reason = "coefficients stand as they were published"
+)]
+
 /// `2^n`, for n in -126..=127.
 #[inline(always)]
 fn pow2(n: i32) -> f32 {

@@ -17,30 +17,30 @@ const WIDTH: usize = 16;
 /// Blocks `first..first + WIDTH` of a stream, word by word.
 #[inline(always)]
 fn blocks(first: u64, step: u64, key: u64) -> [[u32; WIDTH]; 4] {
-    let mut c = [[0u32; WIDTH]; 4];
-    for i in 0..WIDTH {
+    let mut c0 = [0u32; WIDTH];
+    let mut c1 = [0u32; WIDTH];
+    for (i, (low, high)) in c0.iter_mut().zip(&mut c1).enumerate() {
         let b = first.wrapping_add(i as u64);
-        c[0][i] = b as u32;
-        c[1][i] = (b >> 32) as u32;
-        c[2][i] = step as u32;
-        c[3][i] = (step >> 32) as u32;
+        (*low, *high) = (b as u32, (b >> 32) as u32);
     }
+    let mut c2 = [step as u32; WIDTH];
+    let mut c3 = [(step >> 32) as u32; WIDTH];
     let mut k = [key as u32, (key >> 32) as u32];
     for _ in 0..10 {
-        for i in 0..WIDTH {
-            let a = 0xd251_1f53_u64 * u64::from(c[0][i]);
-            let b = 0xcd9e_8d57_u64 * u64::from(c[2][i]);
-            c[0][i] = (b >> 32) as u32 ^ c[1][i] ^ k[0];
-            c[2][i] = (a >> 32) as u32 ^ c[3][i] ^ k[1];
-            c[1][i] = b as u32;
-            c[3][i] = a as u32;
+        for (((c0, c1), c2), c3) in c0.iter_mut().zip(&mut c1).zip(&mut c2).zip(&mut c3) {
+            let a = 0xd251_1f53_u64 * u64::from(*c0);
+            let b = 0xcd9e_8d57_u64 * u64::from(*c2);
+            *c0 = (b >> 32) as u32 ^ *c1 ^ k[0];
+            *c2 = (a >> 32) as u32 ^ *c3 ^ k[1];
+            *c1 = b as u32;
+            *c3 = a as u32;
         }
         k = [
             k[0].wrapping_add(0x9e37_79b9),
             k[1].wrapping_add(0xbb67_ae85),
         ];
     }
-    c
+    [c0, c1, c2, c3]
 }
 
 // `n` words of the stream of a site at a step. `seed`: two ints, low and high half; `step`: one int.
