@@ -23,6 +23,13 @@ fn the_tests_of_the_examples_pass() {
 }
 
 #[test]
+fn estimators_and_distributions_have_their_values() {
+    for seed in ["0", "1"] {
+        stdout(&["test", "cli/tests/pipelines/estimators.ml", "--seed", seed]);
+    }
+}
+
+#[test]
 fn a_run_leaves_its_folder() {
     let dir = tempfile::tempdir().unwrap();
     let out = dir.path().join("run");
@@ -133,7 +140,7 @@ fn the_prompt_evaluates() {
 
 #[test]
 fn examples_and_library_are_formatted() {
-    for folder in ["examples", "stdlib"] {
+    for folder in ["examples", "stdlib", "cli/tests/pipelines"] {
         for f in std::fs::read_dir(super::root().join(folder)).unwrap() {
             let path = f.unwrap().path();
             if path.extension().is_some_and(|e| e == "ml") {

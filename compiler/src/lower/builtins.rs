@@ -948,9 +948,8 @@ impl Session {
             let Some(along) = get("along") else {
                 return Err(Box::new(self.err("E0201", "`jvp` needs `along:`", span)));
             };
-            let v = self.eval(along, env)?;
-            let v = self.force_leaves(&v, along.span)?;
-            let pairs = self.paired(&wrts, &leaves(&v), along.span)?;
+            let v = self.eval_direction(along, env)?;
+            let pairs = self.paired(&wrts, &v, along.span)?;
             let outs = leaves(&value);
             let ts = crate::transform::differentiate::jvp(&mut self.ctx.graph, &outs, &pairs)
                 .map_err(|r| {
@@ -968,9 +967,8 @@ impl Session {
             let Some(by) = get("by") else {
                 return Err(Box::new(self.err("E0201", "`vjp` needs `by:`", span)));
             };
-            let v = self.eval(by, env)?;
-            let v = self.force_leaves(&v, by.span)?;
-            self.paired(&outs, &leaves(&v), by.span)?
+            let v = self.eval_direction(by, env)?;
+            self.paired(&outs, &v, by.span)?
         } else {
             let [y] = outs.as_slice() else {
                 return Err(Box::new(self.err(
@@ -1002,9 +1000,8 @@ impl Session {
                 let Some(along) = get("along") else {
                     return Err(Box::new(self.err("E0201", "`hvp` needs `along:`", span)));
                 };
-                let v = self.eval(along, env)?;
-                let v = self.force_leaves(&v, along.span)?;
-                let pairs = self.paired(&grads, &leaves(&v), along.span)?;
+                let v = self.eval_direction(along, env)?;
+                let pairs = self.paired(&grads, &v, along.span)?;
                 let mut second = Vec::new();
                 for (h, &w) in self.gradients(&pairs, &wrts, span)?.into_iter().zip(&wrts) {
                     second.push(h.unwrap_or_else(|| self.ctx.graph.constant_like(0.0, w)));
@@ -1013,6 +1010,15 @@ impl Session {
             }
             _ => Ok(shaped(grads)),
         }
+    }
+
+    /// The leaves of a direction. A list of numbers is a vector.
+    fn eval_direction(&mut self, e: &'static Expr, env: &Env) -> R<Vec<Value>> {
+        let v = match self.eval(e, env)? {
+            list @ Val::List(_) => Val::Tensor(self.force(&list, e.span)?),
+            v => self.force_leaves(&v, e.span)?,
+        };
+        Ok(leaves(&v))
     }
 
     fn paired(&self, a: &[Value], b: &[Value], span: Span) -> R<Vec<(Value, Value)>> {
