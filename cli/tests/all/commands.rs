@@ -44,7 +44,10 @@ fn a_run_leaves_its_folder() {
         .lines()
         .map(|l| serde_json::from_str(l).unwrap())
         .collect();
-    let logs: Vec<&Value> = lines.iter().filter(|l| l["event"] == "log").collect();
+    let logs: Vec<&Value> = lines
+        .iter()
+        .filter(|l| l["event"] == "log" && l["stage"] == "fit")
+        .collect();
     assert_eq!(logs.len(), 500);
     assert_eq!(logs[499]["step"], 500);
     assert!(logs[499]["values"]["objective"].as_f64().unwrap() < 0.01);

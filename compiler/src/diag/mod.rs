@@ -108,14 +108,16 @@ fn render_one(r: &Report, sources: &Sources, colour: bool, out: &mut Vec<u8>) {
         )
         .with_code(r.code)
         .with_message(&r.title);
-    for (i, l) in r.labels.iter().enumerate() {
+    // In the order of the text, so that labels of one file make one excerpt; the main label's file first.
+    let mut labels: Vec<(usize, &mlc_grammar::diag::Label)> = r.labels.iter().enumerate().collect();
+    labels.sort_by_key(|(_, l)| (l.span.file != main.span.file, l.span.file.0, l.span.start));
+    for (i, l) in labels {
         let range = boundaries(sources.file_text(l.span.file), l.span);
         let color = if i == 0 { Color::Red } else { Color::Blue };
         b = b.with_label(
             Label::new((id(l.span.file), range))
                 .with_message(&l.text)
-                .with_color(color)
-                .with_order(i as i32),
+                .with_color(color),
         );
     }
     for n in &r.notes {
