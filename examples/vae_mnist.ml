@@ -6,7 +6,6 @@ use std.vi.elbo
 use std.optim.adam
 
 let small = false
-let epochs = if small { 1 } else { 10 }
 let hidden = if small { 32 } else { 400 }
 
 data digits = idx("data/mnist10k-images-idx3-ubyte.gz")
@@ -26,7 +25,7 @@ model q(x: real[784]) {
   z ~ normal(mu, softplus(rho)) via reparam
 }
 
-stage vae = train b in train_set.shuffle().batch(128) for epochs epochs {
+stage vae = train b in train_set.shuffle().batch(128) for 10 epochs {
   maximize mean(for x in b.image { elbo(p() given {x}, q(x)) })
     over encode, decode
     using adam(lr: 1e-3)

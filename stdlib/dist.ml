@@ -25,8 +25,8 @@ dist bernoulli(p in unit = none, logits = none) on unit {
   }
 }
 
-/// x * log(y), and 0 where x is 0.
-fn xlogy(x, y) = if x == 0.0 { 0.0 * x } else { x * log(y) }
+/// x * log(y), and 0 where x is 0, whatever y is; its derivative there is 0 as well.
+fn xlogy(x, y) = x * log(select(x == 0.0, 1.0, y))
 
 /// An index (a real without a fraction) with probability proportional to exp(logits).
 dist categorical(logits) on natural {
@@ -39,7 +39,7 @@ dist categorical(logits) on natural {
 
 /// Uniform between `low` and `high`.
 dist uniform(low = 0.0, high = 1.0) on real {
-  logpdf(x) = sum(if x >= low and x <= high { -log(high - low + 0.0 * x) } else { -inf + 0.0 * x })
+  logpdf(x) = sum(select(x >= low and x <= high, -log(high - low), -inf))
   noise() = rand(shape(low + high))
   transform(e) = low + (high - low) * e
 }

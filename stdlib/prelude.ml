@@ -1,10 +1,10 @@
 // Visible in every pipeline without `use`. Everything here is written in the language.
 
-/// max(x, 0). The derivative at 0 is 0.
-fn relu(x) = if x > 0.0 { x } else { zeros_like(x) }
+/// max(x, 0)
+fn relu(x) = max(x, 0.0)
 
-/// x where it is positive, `slope` times x elsewhere.
-fn leaky_relu(x, slope = 0.01) = if x > 0.0 { x } else { slope * x }
+/// x where it is positive, `slope` times x elsewhere; `slope` is between 0 and 1.
+fn leaky_relu(x, slope = 0.01) = max(x, slope * x)
 
 /// x * sigmoid(x) (Hendrycks and Gimpel 2016, there SiL).
 fn silu(x) = x * sigmoid(x)
@@ -18,7 +18,7 @@ fn log_sigmoid(x) = -softplus(-x)
 /// log(sum(exp(x))) over all elements. Exact where all are -inf, or some are inf.
 fn logsumexp(x) {
   let top = stop(max(x))
-  let m = if is_finite(top) { top } else { 0.0 * zeros_like(top) }
+  let m = select(is_finite(top), top, 0.0)
   m + log(sum(exp(x - m)))
 }
 

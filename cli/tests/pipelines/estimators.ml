@@ -87,6 +87,18 @@ test "the untaken side leaves no trace" {
   assert close(grad(if x > 0.0 { log (x) } else { 2.0 * x }, wrt: x), 2.0, 0.0)
 }
 
+test "elements are selected one by one" {
+  let v = [-1.0, 0.0, 2.0]
+  assert close(sum(relu(v)), 2.0, 0.0)
+  assert close(sum(leaky_relu(v)), 1.99, 1e-6)
+  let w = [-1.0, 1.0, 2.0]
+  assert close(sum(grad(sum(leaky_relu(w)), wrt: w)), 2.01, 1e-6)
+  assert close(bernoulli([0.0, 0.5]).logpdf([0.0, 1.0]), log(0.5), 1e-6)
+  assert close(uniform(zeros(2), ones(2)).logpdf([0.5, 0.1]), 0.0, 1e-6)
+  let p = [0.0, 0.25]
+  assert close(sum(grad(bernoulli(p).logpdf([0.0, 1.0]), wrt: p)), 3.0, 1e-5)
+}
+
 test "stable at extremes" {
   assert close(logsumexp([1000.0, 1000.0]), 1000.6931471805599, 1e-3)
   assert close(log_sigmoid(-200.0), -200.0, 1e-4)

@@ -96,6 +96,7 @@ const OTHERS: &[&str] = &[
     "flatten",
     "assume_smooth",
     "iota",
+    "select",
 ];
 
 /// All names that are built in.
@@ -546,6 +547,20 @@ impl Session {
                     &[bits],
                     span,
                 )?))
+            }
+            "select" => {
+                let [c, x, y] = a.positional.as_slice() else {
+                    let title = "`select` takes a condition and two values";
+                    return Err(Box::new(self.err("E0201", title, span)));
+                };
+                let (c, x, y) = (c.clone(), x.clone(), y.clone());
+                let c = self.force(&c, span)?;
+                let ty = self.ctx.graph.ty(c).clone();
+                if ty.dtype != DType::Bool {
+                    let title = format!("`select` chooses by truth values, not by a `{ty}`");
+                    return Err(Box::new(self.err("E0310", title, span)));
+                }
+                self.zip_leaves(&x, &y, &mut |s, p, q| s.select_leaf(c, p, q, span))
             }
             "stop" | "tangent" | "assume_smooth" => {
                 let v = self.one(name, a, span)?;

@@ -390,7 +390,7 @@ impl Session {
         }
     }
 
-    fn select_leaf(&mut self, cond: Value, p: &Val, q: &Val, span: Span) -> R<Val> {
+    pub(super) fn select_leaf(&mut self, cond: Value, p: &Val, q: &Val, span: Span) -> R<Val> {
         let (p, q) = match (p, q) {
             (Val::Int(i), Val::Real(_)) => (Val::Real(*i as f64), q.clone()),
             (Val::Real(_), Val::Int(i)) => (p.clone(), Val::Real(*i as f64)),
@@ -426,8 +426,22 @@ impl Session {
                 span,
             )));
         }
+        let tc = self.ctx.graph.ty(cond).clone();
+        let (x, y) = if self.ctx.graph.ty(x).rank() == 0 && tc.rank() > 0 {
+            (self.splat(x, &tc.shape), self.splat(y, &tc.shape))
+        } else {
+            (x, y)
+        };
         let shape = self.ctx.graph.ty(x).shape.clone();
-        let c = self.splat(cond, &shape);
+        if tc.rank() > 0 && tc.shape != shape {
+            let title = format!("the condition is a `{tc}`, and what it selects a `{tx}`");
+            return Err(Box::new(self.err("E0303", title, span)));
+        }
+        let c = if tc.rank() == 0 {
+            self.splat(cond, &shape)
+        } else {
+            cond
+        };
         Ok(Val::Tensor(self.op(
             &ops::SELECT,
             Attr::None,
