@@ -4,16 +4,18 @@ mod fused;
 mod single;
 
 use super::memory::{self, Memory, Place};
-use super::plan::Plan;
+use super::nest::Nest;
+use super::plan::{Plan, Unit};
 use super::{CodegenError, Compiled, Entry, Natives};
 use crate::ir::{DType, Graph, Value};
+use crate::ops::{Kernel, Monoid};
 use cranelift::codegen::Context;
 use cranelift::codegen::ir::{MemFlagsData, SigRef, Signature};
 use cranelift::prelude::{
     self as cl, AbiParam, FunctionBuilder, FunctionBuilderContext, InstBuilder, types,
 };
 use cranelift_jit::JITModule;
-use cranelift_module::{Linkage, Module};
+use cranelift_module::{FuncId, Linkage, Module};
 use std::collections::HashMap;
 
 /// A function being written.
@@ -21,12 +23,12 @@ struct Emit<'a, 'b> {
     g: &'a Graph,
     natives: &'a dyn Natives,
     b: FunctionBuilder<'b>,
-    m: Memory,
+    m: &'a mut Memory,
     bases: HashMap<Place, cl::Value>,
+    /// Addresses of the inputs' addresses, of the outputs' addresses, and of the arena.
     arguments: [cl::Value; 3],
     /// By number of arguments: native kernels take only words.
     signatures: HashMap<usize, SigRef>,
-    kernels: usize,
     entry: cl::Block,
 }
 
@@ -40,22 +42,34 @@ fn suffix(dtype: DType) -> &'static str {
     }
 }
 
+/// How a reduction is named in the names of native kernels.
+fn monoid_name(m: Monoid) -> &'static str {
+    match m {
+        Monoid::Sum => "sum",
+        Monoid::Prod => "prod",
+        Monoid::Max => "max",
+        Monoid::Min => "min",
+        Monoid::Any => "any",
+        Monoid::All => "all",
+    }
+}
+
 /// Writes and finishes the function of a graph.
 pub fn function(
     g: &Graph,
-    plan: Plan,
+    plan: &Plan,
     natives: &dyn Natives,
     mut module: JITModule,
 ) -> Result<Compiled, CodegenError> {
-    let shapes: Vec<fused::Loop> = plan
+    let nests: Vec<Nest> = plan
         .units
         .iter()
-        .map(|u| fused::Loop::new(g, u, &plan.kept))
+        .map(|u| Nest::new(g, u, &plan.kept))
         .collect();
     let scratch: Vec<Vec<usize>> = plan
         .units
         .iter()
-        .zip(&shapes)
+        .zip(&nests)
         .map(|(u, l)| {
             if u.fused {
                 l.scratch_bytes(g)
@@ -64,12 +78,99 @@ pub fn function(
             }
         })
         .collect();
-    let m = memory::assign(g, &plan, &scratch);
+    let mut m = memory::assign(g, plan, &scratch);
 
+    // Units that are divided among threads are functions of their own, of the three words and the number of the part.
+    let mut parts: HashMap<usize, FuncId> = HashMap::new();
+    for (i, (unit, nest)) in plan.units.iter().zip(&nests).enumerate() {
+        if nest.parts > 1 {
+            let name = format!("unit_{i}");
+            let id = write(&mut module, &name, 4, g, natives, &mut m, |e, _| {
+                let part = e.b.block_params(e.entry)[3];
+                e.part(unit, nest, i, &plan.kept, part)
+            })?;
+            parts.insert(i, id);
+        }
+    }
+    let id = write(
+        &mut module,
+        "program",
+        3,
+        g,
+        natives,
+        &mut m,
+        |e, module| {
+            // Addresses are read once, where everything sees them.
+            for i in 0..g.inputs.len() {
+                e.base(Place::Input(i));
+            }
+            for i in 0..g.outputs.len() {
+                e.base(Place::Output(i));
+            }
+            for (i, (unit, nest)) in plan.units.iter().zip(&nests).enumerate() {
+                if !unit.fused {
+                    e.single(unit.nodes[0], i)?;
+                } else if nest.rows * nest.columns == 0 {
+                    e.empty(unit)?;
+                } else if let Some(&id) = parts.get(&i) {
+                    let callee = module.declare_func_in_func(id, e.b.func);
+                    let callee = e.b.ins().func_addr(types::I64, callee);
+                    let [inputs, outputs, arena] = e.arguments.map(Arg::Value);
+                    let count = Arg::Int(nest.parts as i64);
+                    e.call(
+                        "mlc_parallel",
+                        &[Arg::Value(callee), inputs, outputs, arena, count],
+                    )?;
+                    e.join(nest, i)?;
+                } else {
+                    e.fused(unit, nest, i, &plan.kept)?;
+                }
+            }
+            for (output, v) in e.m.copies.clone() {
+                let source = e.address(v);
+                let target = e.base(Place::Output(output));
+                let bytes = g.ty(v).bytes() as i64;
+                e.call(
+                    "mlc_copy_bytes",
+                    &[Arg::Int(bytes), Arg::Value(source), Arg::Value(target)],
+                )?;
+            }
+            Ok(())
+        },
+    )?;
+    module
+        .finalize_definitions()
+        .map_err(|e| CodegenError(format!("code generator: {e}")))?;
+    let code = module.get_finalized_function(id);
+    // SAFETY: the function was declared with three words as parameters and no result, in the C calling convention of
+    // this machine.
+    let entry = unsafe { std::mem::transmute::<*const u8, Entry>(code) };
+    Ok(Compiled {
+        entry,
+        arena_bytes: m.arena_bytes,
+        kernels: plan.units.len(),
+        module: Some(module),
+        _constants: m.constants,
+    })
+}
+
+/// Writes and defines one function of `words` words.
+fn write(
+    module: &mut JITModule,
+    name: &str,
+    words: usize,
+    g: &Graph,
+    natives: &dyn Natives,
+    m: &mut Memory,
+    body: impl FnOnce(&mut Emit, &mut JITModule) -> Result<(), CodegenError>,
+) -> Result<FuncId, CodegenError> {
     let mut ctx = Context::new();
     let mut sig = module.make_signature();
-    sig.params.extend([AbiParam::new(types::I64); 3]);
-    ctx.func.signature = sig.clone();
+    sig.params.extend(vec![AbiParam::new(types::I64); words]);
+    let id = module
+        .declare_function(name, Linkage::Export, &sig)
+        .map_err(|e| CodegenError(format!("code generator: {e}")))?;
+    ctx.func.signature = sig;
     let mut fctx = FunctionBuilderContext::new();
     let mut b = FunctionBuilder::new(&mut ctx.func, &mut fctx);
     let entry = b.create_block();
@@ -85,59 +186,18 @@ pub fn function(
         bases: HashMap::new(),
         arguments,
         signatures: HashMap::new(),
-        kernels: 0,
         entry,
     };
-    // Addresses are read once, where everything sees them.
-    for i in 0..g.inputs.len() {
-        e.base(Place::Input(i));
-    }
-    for i in 0..g.outputs.len() {
-        e.base(Place::Output(i));
-    }
-    for (i, (unit, shape)) in plan.units.iter().zip(&shapes).enumerate() {
-        e.kernels += 1;
-        if unit.fused {
-            e.fused(unit, shape, i, &plan.kept)?;
-        } else {
-            e.single(unit.nodes[0], i)?;
-        }
-    }
-    for (output, v) in e.m.copies.clone() {
-        let source = e.address(v);
-        let target = e.base(Place::Output(output));
-        let bytes = g.ty(v).bytes() as i64;
-        e.call(
-            "mlc_copy_bytes",
-            &[Arg::Int(bytes), Arg::Value(source), Arg::Value(target)],
-        )?;
-    }
+    body(&mut e, module)?;
     e.b.ins().return_(&[]);
     e.b.seal_all_blocks();
-    let kernels = e.kernels;
-    let Emit { b, m, .. } = e;
+    let Emit { b, .. } = e;
     b.finalize(module.target_config());
-
-    let text = |e: &dyn std::fmt::Display| CodegenError(format!("code generator: {e}"));
-    let id = module
-        .declare_function("program", Linkage::Export, &sig)
-        .map_err(|e| text(&e))?;
     module
         .define_function(id, &mut ctx)
         .map_err(|e| CodegenError(format!("code generator: {e:?}")))?;
     module.clear_context(&mut ctx);
-    module.finalize_definitions().map_err(|e| text(&e))?;
-    let code = module.get_finalized_function(id);
-    // SAFETY: the function was declared with three words as parameters and no result, in the C calling convention of
-    // this machine.
-    let entry = unsafe { std::mem::transmute::<*const u8, Entry>(code) };
-    Ok(Compiled {
-        entry,
-        arena_bytes: m.arena_bytes,
-        kernels,
-        module: Some(module),
-        _constants: m.constants,
-    })
+    Ok(id)
 }
 
 /// An argument of a native kernel.
@@ -181,7 +241,7 @@ impl Emit<'_, '_> {
 
     /// The address of a kept value.
     fn address(&mut self, v: Value) -> cl::Value {
-        let place = memory::place(self.g, &mut self.m, v);
+        let place = memory::place(self.g, self.m, v);
         self.base(place)
     }
 
@@ -218,6 +278,23 @@ impl Emit<'_, '_> {
     /// A table of numbers for a native kernel.
     fn numbers(&mut self, numbers: &[i64]) -> Arg {
         Arg::Int(self.m.constants.add_numbers(numbers) as i64)
+    }
+
+    /// A unit over no elements: reductions give what they start from.
+    fn empty(&mut self, unit: &Unit) -> Result<(), CodegenError> {
+        for &n in &unit.nodes {
+            if let Kernel::Reduce(m) = self.g.node(n).def.kernel {
+                let name = format!(
+                    "mlc_start_{}_{}",
+                    monoid_name(m),
+                    suffix(self.g.ty(n).dtype)
+                );
+                let len = Arg::Int(self.g.ty(n).len() as i64);
+                let out = self.address(n);
+                self.call(&name, &[len, Arg::Value(out)])?;
+            }
+        }
+        Ok(())
     }
 
     /// Runs `body` for each `start`, `start + step`, .. below `end`.

@@ -1,6 +1,7 @@
 //! From a graph to machine code: one function for a whole program.
 //!
-//! - `plan` groups element-wise work into loops and orders the units of work.
+//! - `plan` groups element-wise work and reductions into loop nests and orders these units of work.
+//! - `nest` lays out one of them: rows, columns, tiles, phases, parts for threads.
 //! - `memory` gives every value that is kept a place: an input, an output, the arena, a constant.
 //! - `emit` writes the units as Cranelift code; `element` one element-wise operation.
 //!
@@ -13,6 +14,7 @@
 mod element;
 mod emit;
 mod memory;
+mod nest;
 mod plan;
 
 use crate::ir::{Graph, print};
@@ -106,5 +108,5 @@ pub fn compile(g: &Graph, natives: &dyn Natives) -> Result<Compiled, CodegenErro
         isa,
         cranelift_module::default_libcall_names(),
     ));
-    emit::function(g, plan, natives, module)
+    emit::function(g, &plan, natives, module)
 }

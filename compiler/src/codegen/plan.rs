@@ -1,17 +1,60 @@
 //! What is computed together, and in which order.
 
 use crate::ir::{Attr, Graph, Value};
-use crate::ops::{Kernel, View};
+use crate::ops::{Kernel, Monoid, View};
 use std::collections::{BTreeSet, HashMap};
 
-/// One loop or native call.
+/// One loop nest or native call.
 #[derive(Debug)]
 pub struct Unit {
-    /// Element-wise nodes of one shape, oldest first; or a single node of another kind.
+    /// Element-wise nodes of one shape and reductions of them, oldest first; or a single node of another kind.
     pub nodes: Vec<Value>,
     pub fused: bool,
-    /// Of a fused unit's shape: how many leading axes make up the rows of its loop.
+    /// Of a fused unit's shape: how many leading axes make up the rows of its loop nest.
     pub split: usize,
+}
+
+/// Columns below which a reduction over rows or columns is not worth a loop nest of its own.
+const MIN_COLUMNS: usize = 32;
+
+/// What a reduction inside a loop nest over rows and columns leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Folding {
+    /// One element for each row.
+    Row,
+    /// One element for each column.
+    Column,
+    /// One element.
+    Whole,
+}
+
+/// How a loop nest over the operand's elements computes a reduction: what it leaves and, if that matters, how many leading
+/// axes the nest's rows are. `None` if it cannot.
+pub fn folding(g: &Graph, v: Value) -> Option<(Folding, Option<usize>)> {
+    let (Kernel::Reduce(m), Attr::Axes(axes)) = (g.node(v).def.kernel, &g.node(v).attr) else {
+        return None;
+    };
+    if matches!(m, Monoid::Any | Monoid::All) {
+        return None;
+    }
+    let shape = &g.ty(g.operands(v)[0]).shape;
+    let left: Vec<usize> = (0..shape.len())
+        .filter(|a| !axes.contains(a) && shape[*a] != 1)
+        .collect();
+    if left.is_empty() {
+        return Some((Folding::Whole, None));
+    }
+    let split = split_of(shape, &left).ok().flatten()?;
+    let columns: usize = shape[split..].iter().product();
+    if columns < MIN_COLUMNS {
+        return None;
+    }
+    let kind = if left[0] < split {
+        Folding::Row
+    } else {
+        Folding::Column
+    };
+    Some((kind, Some(split)))
 }
 
 /// The units in an order in which they can run.
@@ -84,6 +127,8 @@ fn split_of(shape: &[usize], axes: &[usize]) -> Result<Option<usize>, ()> {
 #[derive(Default)]
 struct Groups {
     members: Vec<Vec<Value>>,
+    /// By group: how many leading axes its rows are, once an operand or a reduction has decided it.
+    split: Vec<Option<usize>>,
     /// By group: all groups it needs, directly or not.
     needs: Vec<BTreeSet<usize>>,
 }
@@ -91,8 +136,22 @@ struct Groups {
 impl Groups {
     fn add(&mut self, v: Value, needs: BTreeSet<usize>) -> usize {
         self.members.push(vec![v]);
+        self.split.push(None);
         self.needs.push(needs);
         self.members.len() - 1
+    }
+
+    /// Lets the operands of a new member, or what a new reduction leaves, decide what rows are.
+    fn decide(&mut self, g: &Graph, group: usize, v: Value, group_of: &HashMap<Value, usize>) {
+        let wish = match folding(g, v) {
+            Some((_, wish)) => wish,
+            None => g
+                .operands(v)
+                .into_iter()
+                .filter(|o| group_of.get(o) != Some(&group))
+                .find_map(|o| split_of(&g.ty(v).shape, &access(g, o).axes).ok().flatten()),
+        };
+        self.split[group] = self.split[group].or(wish);
     }
 
     fn join(&mut self, group: usize, v: Value, needs: &BTreeSet<usize>) {
@@ -127,7 +186,7 @@ pub fn plan(g: &Graph, live: &[Value]) -> Plan {
         let joined = if is_map(g, v) {
             candidate(g, v, &groups, &group_of, &needs_of)
         } else {
-            None
+            reduced_group(g, v, &groups, &group_of)
         };
         let group = match joined {
             Some(group) => {
@@ -136,6 +195,9 @@ pub fn plan(g: &Graph, live: &[Value]) -> Plan {
             }
             None => groups.add(v, needs.clone()),
         };
+        if is_map(g, groups.members[group][0]) {
+            groups.decide(g, group, v, &group_of);
+        }
         group_of.insert(v, group);
         let mut all = groups.needs[group].clone();
         all.insert(group);
@@ -173,6 +235,20 @@ fn candidate(
     })
 }
 
+/// The group whose loop nest can compute a reduction: that of its operand, if it agrees on what rows are.
+fn reduced_group(
+    g: &Graph,
+    v: Value,
+    groups: &Groups,
+    group_of: &HashMap<Value, usize>,
+) -> Option<usize> {
+    let (_, split) = folding(g, v)?;
+    let operand = g.operands(v)[0];
+    let &group = group_of.get(&operand)?;
+    let agrees = split.is_none() || groups.split[group].is_none_or(|s| Some(s) == split);
+    (is_map(g, operand) && agrees).then_some(group)
+}
+
 /// Splits, materialised broadcasts, and the final order.
 fn order(g: &Graph, live: &[Value], groups: &Groups, group_of: &HashMap<Value, usize>) -> Plan {
     let mut kept = vec![false; g.len()];
@@ -187,11 +263,10 @@ fn order(g: &Graph, live: &[Value], groups: &Groups, group_of: &HashMap<Value, u
         }
         kept[v.0 as usize] = true;
     };
-    let mut splits = vec![0; groups.members.len()];
     for (i, members) in groups.members.iter().enumerate() {
         let fused = is_map(g, members[0]);
         let shape = &g.ty(members[0]).shape;
-        let mut split = None;
+        let split = groups.split[i];
         for &m in members {
             for o in g.operands(m) {
                 if group_of.get(&o) == Some(&i) {
@@ -203,16 +278,17 @@ fn order(g: &Graph, live: &[Value], groups: &Groups, group_of: &HashMap<Value, u
                 }
                 let a = access(g, o);
                 match split_of(shape, &a.axes) {
-                    Ok(None) => keep_root(a.source, &mut kept, &mut copies),
-                    Ok(Some(p)) if split.is_none_or(|s| s == p) => {
-                        split = Some(p);
+                    Ok(p) if p.is_none() || p == split => {
                         keep_root(a.source, &mut kept, &mut copies);
                     }
                     _ => keep_root(o, &mut kept, &mut copies),
                 }
             }
+            if !is_map(g, m) {
+                // What a reduction leaves has a buffer; so do the results of units that are not fused.
+                kept[m.0 as usize] = true;
+            }
         }
-        splits[i] = split.unwrap_or(0);
     }
     for (_, v) in &g.outputs {
         keep_root(*v, &mut kept, &mut copies);
@@ -227,11 +303,11 @@ fn order(g: &Graph, live: &[Value], groups: &Groups, group_of: &HashMap<Value, u
     let mut units: Vec<Unit> = groups
         .members
         .iter()
-        .zip(splits)
+        .zip(&groups.split)
         .map(|(m, split)| Unit {
             nodes: m.clone(),
             fused: is_map(g, m[0]),
-            split,
+            split: split.unwrap_or(0),
         })
         .collect();
     units.extend(copies.iter().map(|&v| Unit {

@@ -4,7 +4,7 @@
 //! x * 1   =>   x          stop(x)   =>   x          tangent(x)   =>   0
 
 use super::Pass;
-use crate::ir::{Attr, DType, Graph, Literal, Type, Value};
+use crate::ir::{Attr, Contract, DType, Graph, Literal, Type, Value};
 use crate::ops::{self, Kernel, Scalar, View};
 use std::collections::HashMap;
 
@@ -159,6 +159,9 @@ fn view_law(g: &mut Graph, view: View, node: &crate::ir::Node, x: Value) -> Opti
             if p.iter().enumerate().all(|(i, &j)| i == j) {
                 return Some(x);
             }
+            if let Attr::Contract(c) = &inner.attr {
+                return swapped_contraction(g, x, c, p);
+            }
             let Attr::Perm(q) = &inner.attr else {
                 return None;
             };
@@ -184,6 +187,26 @@ fn view_law(g: &mut Graph, view: View, node: &crate::ir::Node, x: Value) -> Opti
         View::Slice => (g.ty(x).shape == node.ty.shape).then_some(x),
         View::Flip => None,
     }
+}
+
+/// A contraction whose free axes are put in the other order is the contraction of the operands in the other order.
+fn swapped_contraction(g: &mut Graph, x: Value, c: &Contract, perm: &[usize]) -> Option<Value> {
+    let o = g.operands(x);
+    let bound = c.batch.len() + c.sum.len();
+    let batch = c.batch.len();
+    let (left, right) = (g.ty(o[0]).rank() - bound, g.ty(o[1]).rank() - bound);
+    let other: Vec<usize> = (0..batch)
+        .chain(batch + left..batch + left + right)
+        .chain(batch..batch + left)
+        .collect();
+    let turn = |pairs: &[(usize, usize)]| pairs.iter().map(|&(a, b)| (b, a)).collect();
+    (perm == other).then(|| {
+        let attr = Attr::Contract(Contract {
+            batch: turn(&c.batch),
+            sum: turn(&c.sum),
+        });
+        g.add(&ops::CONTRACT, attr, &[o[1], o[0]])
+    })
 }
 
 /// The literal that an element-wise operation on literals gives. Transcendental functions are left to the run, so that a

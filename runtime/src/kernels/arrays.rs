@@ -5,7 +5,54 @@ use super::{Entry, vectorised};
 /// Reduces the middle axis of `[outer, red, inner]`. Rows are folded in sixteen lanes and then a fixed tree, columns from
 /// the first to the last: the order depends on the shape alone.
 macro_rules! reduction {
-    ($name:ident, $ty:ty, $start:expr, $f:expr) => {
+    ($name:ident $fills:ident $folds:ident $adds:ident $ends:ident, $ty:ty, $start:expr, $f:expr) => {
+        // Sets `n` places to what a reduction starts from.
+        vectorised!($fills(n: usize, out: *mut $ty) {
+            // SAFETY: there are `n` places.
+            unsafe { std::slice::from_raw_parts_mut(out, n) }.fill($start);
+        });
+        // Folds `n` elements into sixteen lanes, those of a row's next stretch.
+        vectorised!($folds(n: usize, x: *const $ty, lanes: *mut $ty) {
+            let f = $f;
+            // SAFETY: `x` holds `n` elements, `lanes` sixteen; they do not overlap.
+            let (x, at) = unsafe { (std::slice::from_raw_parts(x, n), &mut *lanes.cast::<[$ty; 16]>()) };
+            let mut lanes = *at;
+            let mut chunks = x.chunks_exact(16);
+            for c in &mut chunks {
+                for (l, x) in lanes.iter_mut().zip(c) {
+                    *l = f(*l, *x);
+                }
+            }
+            for (l, x) in lanes.iter_mut().zip(chunks.remainder()) {
+                *l = f(*l, *x);
+            }
+            *at = lanes;
+        });
+        // Adds `n` elements to those at `out`.
+        vectorised!($adds(n: usize, x: *const $ty, out: *mut $ty) {
+            let f = $f;
+            // SAFETY: both hold `n` elements and do not overlap.
+            let (x, out) = unsafe { (std::slice::from_raw_parts(x, n), std::slice::from_raw_parts_mut(out, n)) };
+            for (s, x) in out.iter_mut().zip(x) {
+                *s = f(*s, *x);
+            }
+        });
+        // Folds sixteen lanes into one element.
+        vectorised!($ends(lanes: *const $ty, out: *mut $ty) {
+            let f = $f;
+            // SAFETY: there are sixteen lanes, and one place.
+            unsafe {
+                let mut lanes = *lanes.cast::<[$ty; 16]>();
+                let mut n = 8;
+                while n > 0 {
+                    for i in 0..n {
+                        lanes[i] = f(lanes[i], lanes[i + n]);
+                    }
+                    n /= 2;
+                }
+                *out = lanes[0];
+            }
+        });
         vectorised!($name(outer: usize, red: usize, inner: usize, x: *const $ty, out: *mut $ty) {
             let f = $f;
             for o in 0..outer {
@@ -48,34 +95,34 @@ macro_rules! reduction {
     };
 }
 
-macro_rules! real_reductions {
-    ($ty:ident, $sum:ident $prod:ident $max:ident $min:ident) => {
-        reduction!($sum, $ty, 0.0, |a: $ty, b: $ty| a + b);
-        reduction!($prod, $ty, 1.0, |a: $ty, b: $ty| a * b);
-        // A number that is none wins.
-        reduction!(
-            $max,
-            $ty,
-            $ty::NEG_INFINITY,
-            |a: $ty, b: $ty| if a.is_nan() || b <= a { a } else { b }
-        );
-        reduction!(
-            $min,
-            $ty,
-            $ty::INFINITY,
-            |a: $ty, b: $ty| if a.is_nan() || b >= a { a } else { b }
-        );
+/// The kernels of one reduction: on whole buffers, and the four that loop nests are made of.
+macro_rules! reductions {
+    ($($ty:ident $monoid:ident $start:expr, $f:expr, [$($name:ident)*];)*) => {
+        $(reduction!($($name)*, $ty, $start, $f);)*
+        fn reductions() -> Vec<Entry> {
+            vec![$($((concat!("mlc_", stringify!($name)), $name as *const u8)),*),*]
+        }
     };
 }
 
-real_reductions!(f32, reduce_sum_f32 reduce_prod_f32 reduce_max_f32 reduce_min_f32);
-real_reductions!(f64, reduce_sum_f64 reduce_prod_f64 reduce_max_f64 reduce_min_f64);
-reduction!(reduce_sum_i32, i32, 0, |a: i32, b: i32| a.wrapping_add(b));
-reduction!(reduce_prod_i32, i32, 1, |a: i32, b: i32| a.wrapping_mul(b));
-reduction!(reduce_max_i32, i32, i32::MIN, |a: i32, b: i32| a.max(b));
-reduction!(reduce_min_i32, i32, i32::MAX, |a: i32, b: i32| a.min(b));
-reduction!(reduce_any_bool, u8, 0, |a: u8, b: u8| a | b);
-reduction!(reduce_all_bool, u8, 1, |a: u8, b: u8| a & b);
+reductions! {
+    f32 sum 0.0, |a: f32, b: f32| a + b, [reduce_sum_f32 start_sum_f32 fold_sum_f32 accumulate_sum_f32 finish_sum_f32];
+    f32 prod 1.0, |a: f32, b: f32| a * b, [reduce_prod_f32 start_prod_f32 fold_prod_f32 accumulate_prod_f32 finish_prod_f32];
+    // A number that is none wins.
+    f32 max f32::NEG_INFINITY, |a: f32, b: f32| if a.is_nan() || b <= a { a } else { b }, [reduce_max_f32 start_max_f32 fold_max_f32 accumulate_max_f32 finish_max_f32];
+    f32 min f32::INFINITY, |a: f32, b: f32| if a.is_nan() || b >= a { a } else { b }, [reduce_min_f32 start_min_f32 fold_min_f32 accumulate_min_f32 finish_min_f32];
+    f64 sum 0.0, |a: f64, b: f64| a + b, [reduce_sum_f64 start_sum_f64 fold_sum_f64 accumulate_sum_f64 finish_sum_f64];
+    f64 prod 1.0, |a: f64, b: f64| a * b, [reduce_prod_f64 start_prod_f64 fold_prod_f64 accumulate_prod_f64 finish_prod_f64];
+    // A number that is none wins.
+    f64 max f64::NEG_INFINITY, |a: f64, b: f64| if a.is_nan() || b <= a { a } else { b }, [reduce_max_f64 start_max_f64 fold_max_f64 accumulate_max_f64 finish_max_f64];
+    f64 min f64::INFINITY, |a: f64, b: f64| if a.is_nan() || b >= a { a } else { b }, [reduce_min_f64 start_min_f64 fold_min_f64 accumulate_min_f64 finish_min_f64];
+    i32 sum 0, |a: i32, b: i32| a.wrapping_add(b), [reduce_sum_i32 start_sum_i32 fold_sum_i32 accumulate_sum_i32 finish_sum_i32];
+    i32 prod 1, |a: i32, b: i32| a.wrapping_mul(b), [reduce_prod_i32 start_prod_i32 fold_prod_i32 accumulate_prod_i32 finish_prod_i32];
+    i32 max i32::MIN, |a: i32, b: i32| a.max(b), [reduce_max_i32 start_max_i32 fold_max_i32 accumulate_max_i32 finish_max_i32];
+    i32 min i32::MAX, |a: i32, b: i32| a.min(b), [reduce_min_i32 start_min_i32 fold_min_i32 accumulate_min_i32 finish_min_i32];
+    u8 any 0, |a: u8, b: u8| a | b, [reduce_any_bool start_any_bool fold_any_bool accumulate_any_bool finish_any_bool];
+    u8 all 1, |a: u8, b: u8| a & b, [reduce_all_bool start_all_bool fold_all_bool accumulate_all_bool finish_all_bool];
+}
 
 /// Copies `bytes` bytes.
 unsafe extern "C" fn copy_bytes(bytes: usize, x: *const u8, out: *mut u8) {
@@ -251,10 +298,10 @@ macro_rules! entries {
 }
 
 pub fn table() -> Vec<Entry> {
-    entries!(
-        reduce_sum_f32 reduce_prod_f32 reduce_max_f32 reduce_min_f32 reduce_sum_f64 reduce_prod_f64 reduce_max_f64
-        reduce_min_f64 reduce_sum_i32 reduce_prod_i32 reduce_max_i32 reduce_min_i32 reduce_any_bool reduce_all_bool
+    let mut all = reductions();
+    all.extend(entries!(
         copy_bytes zero copy gather scatter_add_f32 scatter_add_f64 scatter_add_i32 cumsum_f32 cumsum_f64 cumsum_i32
         argmax_f32 argmax_f64 argmax_i32
-    )
+    ));
+    all
 }

@@ -3,6 +3,7 @@
 //! - `lanes`: transcendental functions of whole arrays. `math`: the functions themselves, on one number.
 //! - `random`: counter-based random words.
 //! - `arrays`: reductions, copies, indexing. `products`: matrix products.
+//! - `pool`: threads for the parts of large loop nests and products.
 //!
 //! Every kernel takes words (numbers and addresses) and gives nothing back. Array kernels are compiled for AVX-512, for
 //! AVX2 and for any machine from the same source, without fused multiply-add, so that all three give the same bits.
@@ -10,6 +11,7 @@
 mod arrays;
 mod lanes;
 mod math;
+mod pool;
 mod products;
 mod random;
 
@@ -128,6 +130,7 @@ impl Natives for Kernels {
             random::table(),
             arrays::table(),
             products::table(),
+            pool::table(),
         ];
         tables.iter().flatten().find(|e| e.0 == name).map(|e| e.1)
     }
@@ -140,6 +143,7 @@ pub fn names() -> Vec<&'static str> {
         random::table(),
         arrays::table(),
         products::table(),
+        pool::table(),
     ]
     .into_iter()
     .flatten()
@@ -147,7 +151,4 @@ pub fn names() -> Vec<&'static str> {
     .collect()
 }
 
-/// How many threads matrix products may use.
-pub fn set_threads(n: usize) {
-    products::THREADS.store(n.max(1), Ordering::Relaxed);
-}
+pub use pool::set_threads;

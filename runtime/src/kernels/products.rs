@@ -1,20 +1,22 @@
 //! Matrix products, by the `gemm` crate.
 
-use super::Entry;
+use super::{Entry, pool};
 use gemm::Parallelism;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Threads that one product may use.
-pub static THREADS: AtomicUsize = AtomicUsize::new(1);
+/// Multiplications of one part: smaller ones cost more to hand out than they bring.
+const PART: usize = 1 << 21;
 
-/// Multiplications below which threads cost more than they bring.
-const WORTH_THREADS: usize = 1 << 20;
+/// Parts at most.
+const MAX_PARTS: usize = 16;
 
-fn parallelism(work: usize) -> Parallelism {
-    match THREADS.load(Ordering::Relaxed) {
-        n if n > 1 && work >= WORTH_THREADS => Parallelism::Rayon(n),
-        _ => Parallelism::None,
-    }
+/// Rows or columns of a part are a multiple of this: the width of a vector.
+const GRAIN: usize = 16;
+
+/// How a product of `m` rows and `n` columns is divided, by its sizes alone: into parts of so many rows or, if there are
+/// more columns, columns.
+fn chunk(m: usize, n: usize, k: usize) -> usize {
+    let parts = (m * n * k / PART).clamp(1, MAX_PARTS);
+    m.max(n).div_ceil(parts).next_multiple_of(GRAIN)
 }
 
 /// `out = x @ y` for each of a batch. `meta`: batch, m, n, k; then the strides (batch, row, column) of x, y and out.
@@ -36,27 +38,39 @@ macro_rules! product {
                         std::ptr::write_bytes(out, 0, m * n);
                         continue;
                     }
-                    gemm::gemm(
-                        m,
-                        n,
-                        k,
-                        out,
-                        s(12),
-                        s(11),
-                        false,
-                        x,
-                        s(6),
-                        s(5),
-                        y,
-                        s(9),
-                        s(8),
-                        0.0,
-                        1.0,
-                        false,
-                        false,
-                        false,
-                        parallelism(m * n * k),
-                    );
+                    let (x, y, out) = (x as usize, y as usize, out as usize);
+                    let by_rows = m > n;
+                    let chunk = chunk(m, n, k);
+                    pool::run(m.max(n).div_ceil(chunk), |part| {
+                        let first = part * chunk;
+                        let left = chunk.min(m.max(n) - first);
+                        let (m, n) = if by_rows { (left, n) } else { (m, left) };
+                        let at = |p: usize, rows: isize, columns: isize| {
+                            let stride = if by_rows { rows } else { columns };
+                            (p as *mut $ty).offset(first as isize * stride)
+                        };
+                        gemm::gemm(
+                            m,
+                            n,
+                            k,
+                            at(out, s(11), s(12)),
+                            s(12),
+                            s(11),
+                            false,
+                            at(x, s(5), 0),
+                            s(6),
+                            s(5),
+                            at(y, 0, s(9)),
+                            s(9),
+                            s(8),
+                            0.0,
+                            1.0,
+                            false,
+                            false,
+                            false,
+                            Parallelism::None,
+                        );
+                    });
                 }
             }
         }

@@ -1,217 +1,25 @@
-//! Element-wise units: rows of tiles, in each tile loops of simple arithmetic between calls of native kernels.
+//! Fused units: rows of tiles, in each tile loops of simple arithmetic between calls of native kernels.
 
 use super::super::CodegenError;
-use super::super::element::{Element, clif, native, vector};
-use super::super::memory::Place;
-use super::super::plan::{Access, Unit, access};
-use super::{Arg, Emit, suffix};
+use super::super::element::{Element, clif};
+use super::super::nest::{Fold, LANES, Nest, Reach, TILE, native_of, operand_type, scalar_of};
+use super::super::plan::{Folding, Unit};
+use super::{Arg, Emit, monoid_name, suffix};
 use crate::ir::{DType, Graph, Literal, Value};
 use crate::ops::{Kernel, Scalar};
 use cranelift::codegen::ir::MemFlagsData;
-use cranelift::prelude::{self as cl, InstBuilder, types};
-use std::collections::{HashMap, HashSet};
+use cranelift::prelude::{self as cl, InstBuilder, StackSlotData, StackSlotKind, types};
+use std::collections::HashMap;
 
-/// Elements in a tile: scratch of a few tiles stays in the first-level cache.
-const TILE: usize = 512;
-
-/// Where an operand's element stands, for row `r` and column `c`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Reach {
-    /// Element `r * columns + c`.
-    Full,
-    /// Element `c`.
-    Row,
-    /// Element `r`.
-    Column,
-    /// Element 0.
-    Scalar,
-}
-
-/// The loop of a unit.
-#[derive(Debug)]
-pub struct Loop {
-    rows: usize,
-    columns: usize,
-    lanes: usize,
-    /// By node: the loop it is in; a native kernel's runs after the loop of its number.
-    phase: HashMap<Value, usize>,
-    phases: usize,
-    /// Nodes and outside operands that need a scratch tile, in order.
-    scratch: Vec<Value>,
-    members: HashSet<Value>,
-}
-
-fn scalar_of(g: &Graph, v: Value) -> Option<Scalar> {
-    match g.node(v).def.kernel {
-        Kernel::Map(f) => Some(f),
-        _ => None,
-    }
-}
-
-fn native_of(g: &Graph, v: Value) -> Option<&'static str> {
-    scalar_of(g, v).and_then(native)
-}
-
-/// The element type that decides what an operation does: that of the first operand, of a selection of the second.
-fn operand_type(g: &Graph, v: Value) -> DType {
-    let operands = g.operands(v);
-    match scalar_of(g, v) {
-        Some(Scalar::Select) => g.ty(operands[1]).dtype,
-        _ => operands.first().map_or(g.ty(v).dtype, |&o| g.ty(o).dtype),
-    }
-}
-
-impl Loop {
-    pub fn new(g: &Graph, unit: &Unit, kept: &[bool]) -> Self {
-        let members: HashSet<Value> = unit.nodes.iter().copied().collect();
-        let shape = &g.ty(unit.nodes[0]).shape;
-        let rows: usize = shape[..unit.split].iter().product();
-        let columns: usize = shape[unit.split..].iter().product();
-        let mut phase: HashMap<Value, usize> = HashMap::new();
-        let mut phases = 0;
-        if !unit.fused {
-            return Self {
-                rows,
-                columns,
-                lanes: 1,
-                phase,
-                phases,
-                scratch: vec![],
-                members,
-            };
-        }
-        for &n in &unit.nodes {
-            let after = |o: &Value| {
-                phase
-                    .get(o)
-                    .map(|p| p + usize::from(native_of(g, *o).is_some()))
-            };
-            let p = g.operands(n).iter().filter_map(after).max().unwrap_or(0);
-            phases = phases.max(p + 1);
-            phase.insert(n, p);
-        }
-        let mut l = Self {
-            rows,
-            columns,
-            lanes: 1,
-            phase,
-            phases,
-            scratch: vec![],
-            members,
-        };
-        l.find_scratch(g, unit, kept);
-        l.lanes = l.find_lanes(g, unit, kept);
-        l
-    }
-
-    fn find_scratch(&mut self, g: &Graph, unit: &Unit, kept: &[bool]) {
-        let mut need = Vec::new();
-        for &n in &unit.nodes {
-            let is_native = native_of(g, n).is_some();
-            if is_native && !kept[n.0 as usize] {
-                need.push(n);
-            }
-            for o in g.operands(n) {
-                if self.members.contains(&o) {
-                    let crosses = is_native || self.phase[&o] != self.phase[&n];
-                    if crosses && !kept[o.0 as usize] {
-                        need.push(o);
-                    }
-                } else if is_native && !matches!(self.reach(g, o), Reach::Full | Reach::Row) {
-                    need.push(o);
-                }
-            }
-        }
-        for v in need {
-            if !self.scratch.contains(&v) {
-                self.scratch.push(v);
-            }
-        }
-    }
-
-    /// How many elements a vector holds here; 1 if some operation knows no vectors.
-    fn find_lanes(&self, g: &Graph, unit: &Unit, kept: &[bool]) -> usize {
-        let wide = unit.nodes.iter().any(|&n| {
-            g.ty(n).dtype == DType::F64
-                || g.operands(n).iter().any(|&o| g.ty(o).dtype == DType::F64)
-        });
-        let lanes = if wide { 2 } else { 4 };
-        let is_bool = |v: Value| g.ty(v).dtype == DType::Bool;
-        let fits = unit.nodes.iter().all(|&n| {
-            let stored = kept[n.0 as usize] || self.scratch.contains(&n);
-            let outside = |o: &Value| {
-                !self.members.contains(o)
-                    && is_bool(*o)
-                    && g.literal(access(g, *o).source).is_none()
-            };
-            let f = scalar_of(g, n).unwrap_or(Scalar::Identity);
-            let arithmetic =
-                native(f).is_some() || vector(f, operand_type(g, n), g.ty(n).dtype, lanes);
-            arithmetic && !(stored && is_bool(n)) && !g.operands(n).iter().any(outside)
-        });
-        if fits && self.rows * self.columns > 1 {
-            lanes
-        } else {
-            1
-        }
-    }
-
-    fn tiled(&self) -> bool {
-        self.phases > 1 || !self.scratch.is_empty()
-    }
-
-    fn tile(&self) -> usize {
-        if self.tiled() {
-            TILE.min(self.columns)
-        } else {
-            self.columns
-        }
-    }
-
-    /// Sizes of the scratch tiles.
-    pub fn scratch_bytes(&self, g: &Graph) -> Vec<usize> {
-        self.scratch
-            .iter()
-            .map(|&v| self.tile() * g.ty(v).dtype.size() + 64)
-            .collect()
-    }
-
-    fn reach(&self, g: &Graph, o: Value) -> Reach {
-        let Access { axes, .. } = self.source(g, o);
-        let shape = &g.ty(o).shape;
-        let long: Vec<usize> = (0..shape.len()).filter(|&a| shape[a] != 1).collect();
-        let have: Vec<usize> = axes.into_iter().filter(|&a| shape[a] != 1).collect();
-        if have == long {
-            Reach::Full
-        } else if have.is_empty() {
-            Reach::Scalar
-        } else if long.starts_with(&have) {
-            Reach::Column
-        } else {
-            Reach::Row
-        }
-    }
-
-    /// What an outside operand is read from: through broadcasts, unless those do not fit the loop.
-    fn source(&self, g: &Graph, o: Value) -> Access {
-        let a = access(g, o);
-        let shape = &g.ty(o).shape;
-        let long: Vec<usize> = (0..shape.len()).filter(|&x| shape[x] != 1).collect();
-        let have: Vec<usize> = a.axes.iter().copied().filter(|&x| shape[x] != 1).collect();
-        let columns: usize = have.iter().map(|&x| shape[x]).product();
-        let fits = have == long
-            || have.is_empty()
-            || (long.starts_with(&have) && columns == self.rows)
-            || (long.ends_with(&have) && columns == self.columns);
-        if fits {
-            a
-        } else {
-            Access {
-                source: o,
-                axes: (0..shape.len()).collect(),
-            }
-        }
-    }
+/// A nest being written.
+pub struct Nesting<'n> {
+    pub unit: &'n Unit,
+    pub nest: &'n Nest,
+    pub kept: &'n [bool],
+    /// Scratch tiles.
+    scratch: HashMap<Value, cl::Value>,
+    /// By reduction: where its partial results are, or the elements that it adds to.
+    folded: HashMap<Value, cl::Value>,
 }
 
 /// One tile of one row, in code.
@@ -222,173 +30,380 @@ struct Tile {
     len: cl::Value,
 }
 
+/// `mlc_<what>_<monoid>_<type>` for a reduction.
+fn fold_kernel(g: &Graph, what: &str, node: Value) -> String {
+    let monoid = match g.node(node).def.kernel {
+        Kernel::Reduce(m) => monoid_name(m),
+        _ => "",
+    };
+    format!("mlc_{what}_{monoid}_{}", suffix(g.ty(node).dtype))
+}
+
 impl Emit<'_, '_> {
-    pub(super) fn fused(
-        &mut self,
-        unit: &Unit,
-        l: &Loop,
-        index: usize,
-        kept: &[bool],
-    ) -> Result<(), CodegenError> {
-        if l.rows * l.columns == 0 {
-            return Ok(());
-        }
-        let zero = self.b.ins().iconst(types::I64, 0);
-        let rows = self.b.ins().iconst(types::I64, l.rows as i64);
-        let columns = self.b.ins().iconst(types::I64, l.columns as i64);
-        let scratch: HashMap<Value, Place> = l
-            .scratch
-            .iter()
-            .copied()
-            .zip(self.m.scratch[index].iter().copied())
-            .collect();
-        // Constants are made before any loop is open.
+    /// All places that a unit reads and writes, which are looked up where everything sees them.
+    pub(super) fn preload(&mut self, unit: &Unit, nest: &Nest, kept: &[bool]) {
         for &n in &unit.nodes {
+            if kept[n.0 as usize] {
+                self.address(n);
+            }
             for o in self.g.operands(n) {
-                if !l.members.contains(&o) {
-                    let source = l.source(self.g, o).source;
+                if !nest.members.contains(&o) {
+                    let source = nest.source(self.g, o).source;
                     if self.g.literal(source).is_none() {
                         self.address(source);
                     }
                 }
             }
         }
-        let row = |e: &mut Self, row: cl::Value| {
-            if !l.tiled() {
-                let tile = Tile {
-                    row,
-                    first: zero,
-                    len: columns,
-                };
-                return e.tile(unit, l, &tile, &scratch, kept);
-            }
-            if l.columns <= TILE {
-                let tile = Tile {
-                    row,
-                    first: zero,
-                    len: columns,
-                };
-                return e.tile(unit, l, &tile, &scratch, kept);
-            }
-            e.for_each(zero, columns, TILE as i64, |e, first| {
-                let left = e.b.ins().isub(columns, first);
-                let full = e.b.ins().iconst(types::I64, TILE as i64);
-                let len = e.b.ins().smin(left, full);
-                e.tile(unit, l, &Tile { row, first, len }, &scratch, kept)
-            })
-        };
-        if l.rows == 1 {
-            row(self, zero)
-        } else {
-            self.for_each(zero, rows, 1, row)
-        }
     }
 
-    fn tile(
+    /// A unit that is not divided.
+    pub(super) fn fused(
         &mut self,
         unit: &Unit,
-        l: &Loop,
-        tile: &Tile,
-        scratch: &HashMap<Value, Place>,
+        nest: &Nest,
+        index: usize,
         kept: &[bool],
     ) -> Result<(), CodegenError> {
-        for phase in 0..l.phases {
-            let simple: Vec<Value> = unit
-                .nodes
-                .iter()
-                .copied()
-                .filter(|n| l.phase[n] == phase && native_of(self.g, *n).is_none())
-                .collect();
-            let spilled: Vec<Value> = if phase == 0 {
-                l.scratch
-                    .iter()
-                    .copied()
-                    .filter(|v| !l.members.contains(v))
-                    .collect()
-            } else {
-                vec![]
-            };
-            if !simple.is_empty() || !spilled.is_empty() {
-                self.arithmetic(l, tile, scratch, kept, &simple, &spilled)?;
+        self.preload(unit, nest, kept);
+        let mut places = self.m.scratch[index].clone().into_iter();
+        let mut next = |e: &mut Self| {
+            let place = places.next().ok_or_else(no_scratch)?;
+            Ok::<_, CodegenError>(e.base(place))
+        };
+        let mut h = Nesting {
+            unit,
+            nest,
+            kept,
+            scratch: HashMap::new(),
+            folded: HashMap::new(),
+        };
+        for &v in &nest.scratch {
+            h.scratch.insert(v, next(self)?);
+        }
+        for f in nest.folds.iter().filter(|f| nest.gathers(f)) {
+            h.folded.insert(f.node, next(self)?);
+        }
+        for f in nest.folds.iter().filter(|f| f.kind == Folding::Column) {
+            let target = self.address(f.node);
+            h.folded.insert(f.node, target);
+        }
+        let zero = self.b.ins().iconst(types::I64, 0);
+        let count = if nest.rows > 1 {
+            nest.rows
+        } else {
+            nest.columns
+        };
+        let end = self.b.ins().iconst(types::I64, count as i64);
+        self.start_folds(&h)?;
+        self.range(&h, zero, end)?;
+        for f in nest.folds.iter().filter(|f| f.kind == Folding::Whole) {
+            let out = self.address(f.node);
+            self.finish(f, h.folded[&f.node], out)?;
+        }
+        Ok(())
+    }
+
+    /// The body of part `part` of a unit that is divided, in a function of its own.
+    pub(super) fn part(
+        &mut self,
+        unit: &Unit,
+        nest: &Nest,
+        index: usize,
+        kept: &[bool],
+        part: cl::Value,
+    ) -> Result<(), CodegenError> {
+        self.preload(unit, nest, kept);
+        let mut h = Nesting {
+            unit,
+            nest,
+            kept,
+            scratch: HashMap::new(),
+            folded: HashMap::new(),
+        };
+        for &v in &nest.scratch {
+            let at = self.on_stack(nest.tile_bytes(self.g, v));
+            h.scratch.insert(v, at);
+        }
+        let mut places = self.m.scratch[index].clone().into_iter();
+        for f in &nest.folds {
+            if let Some(bytes) = nest.partial_bytes(self.g, f) {
+                let base = self.base(places.next().ok_or_else(no_scratch)?);
+                let offset = self.b.ins().imul_imm_s(part, bytes as i64);
+                let at = self.b.ins().iadd(base, offset);
+                h.folded.insert(f.node, at);
+            } else if nest.gathers(f) {
+                let at = self.on_stack(LANES * self.g.ty(f.node).dtype.size());
+                h.folded.insert(f.node, at);
             }
-            for &n in &unit.nodes {
-                if l.phase[&n] == phase && native_of(self.g, n).is_some() {
-                    self.native_tile(l, tile, scratch, n)?;
-                }
+        }
+        let count = if nest.rows > 1 {
+            nest.rows
+        } else {
+            nest.columns
+        };
+        let count = self.b.ins().iconst(types::I64, count as i64);
+        let start = self.b.ins().imul_imm_s(part, nest.chunk as i64);
+        let end = self.b.ins().iadd_imm_s(start, nest.chunk as i64);
+        let end = self.b.ins().smin(end, count);
+        self.start_folds(&h)?;
+        self.range(&h, start, end)
+    }
+
+    /// Adds the parts' results up, from the first to the last.
+    pub(super) fn join(&mut self, nest: &Nest, index: usize) -> Result<(), CodegenError> {
+        let mut places = self.m.scratch[index].clone().into_iter();
+        for f in &nest.folds {
+            let Some(bytes) = nest.partial_bytes(self.g, f) else {
+                continue;
+            };
+            let base = self.base(places.next().ok_or_else(no_scratch)?);
+            let out = self.address(f.node);
+            let (n, target, first) = match f.kind {
+                Folding::Whole => (LANES, base, 1),
+                _ => (nest.columns, out, 0),
+            };
+            let n = Arg::Int(n as i64);
+            if first == 0 {
+                self.call(
+                    &fold_kernel(self.g, "start", f.node),
+                    &[n, Arg::Value(target)],
+                )?;
+            }
+            for part in first..nest.parts {
+                let from = self.b.ins().iadd_imm_s(base, (part * bytes) as i64);
+                let args = [n, Arg::Value(from), Arg::Value(target)];
+                self.call(&fold_kernel(self.g, "accumulate", f.node), &args)?;
+            }
+            if f.kind == Folding::Whole {
+                self.finish(f, base, out)?;
             }
         }
         Ok(())
     }
 
+    /// Room on the stack, at a multiple of 64.
+    fn on_stack(&mut self, bytes: usize) -> cl::Value {
+        let size = (bytes + 128) as u32;
+        let slot = self.b.create_sized_stack_slot(StackSlotData::new(
+            StackSlotKind::ExplicitSlot,
+            size,
+            4,
+        ));
+        let at = self.b.ins().stack_addr(types::I64, slot, 0);
+        let up = self.b.ins().iadd_imm_s(at, 63);
+        self.b.ins().band_imm_s(up, -64)
+    }
+
+    /// Sets the places that are added to over the whole of the nest, or of the part.
+    fn start_folds(&mut self, h: &Nesting) -> Result<(), CodegenError> {
+        for f in &h.nest.folds {
+            let n = match f.kind {
+                Folding::Row => continue,
+                Folding::Column => h.nest.columns,
+                Folding::Whole => LANES,
+            };
+            self.start(f, n, h.folded[&f.node])?;
+        }
+        Ok(())
+    }
+
+    fn start(&mut self, f: &Fold, n: usize, at: cl::Value) -> Result<(), CodegenError> {
+        let name = fold_kernel(self.g, "start", f.node);
+        self.call(&name, &[Arg::Int(n as i64), Arg::Value(at)])
+    }
+
+    /// Folds partial results into one.
+    fn finish(&mut self, f: &Fold, from: cl::Value, out: cl::Value) -> Result<(), CodegenError> {
+        let name = fold_kernel(self.g, "finish", f.node);
+        self.call(&name, &[Arg::Value(from), Arg::Value(out)])
+    }
+
+    /// Rows `start..end`; if there is only one row, its columns `start..end`.
+    fn range(&mut self, h: &Nesting, start: cl::Value, end: cl::Value) -> Result<(), CodegenError> {
+        let nest = h.nest;
+        let zero = self.b.ins().iconst(types::I64, 0);
+        if nest.rows == 1 {
+            return self.row(h, zero, start, end);
+        }
+        let columns = self.b.ins().iconst(types::I64, nest.columns as i64);
+        self.for_each(start, end, 1, |e, row| {
+            let gathered: Vec<Fold> = nest
+                .folds
+                .iter()
+                .filter(|f| f.kind == Folding::Row && nest.gathers(f))
+                .copied()
+                .collect();
+            for f in &gathered {
+                e.start(f, LANES, h.folded[&f.node])?;
+            }
+            e.row(h, row, zero, columns)?;
+            for f in &gathered {
+                let out = e.row_result(f, row);
+                e.finish(f, h.folded[&f.node], out)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Where a reduction leaves what it makes of a row.
+    fn row_result(&mut self, f: &Fold, row: cl::Value) -> cl::Value {
+        let size = self.g.ty(f.node).dtype.size() as i64;
+        let base = self.address(f.node);
+        let offset = self.b.ins().imul_imm_s(row, size);
+        self.b.ins().iadd(base, offset)
+    }
+
+    /// Columns `start..end` of a row.
+    fn row(
+        &mut self,
+        h: &Nesting,
+        row: cl::Value,
+        start: cl::Value,
+        end: cl::Value,
+    ) -> Result<(), CodegenError> {
+        if h.nest.tile() == h.nest.columns {
+            let len = self.b.ins().isub(end, start);
+            let tile = Tile {
+                row,
+                first: start,
+                len,
+            };
+            return self.tile(h, &tile);
+        }
+        self.for_each(start, end, TILE as i64, |e, first| {
+            let left = e.b.ins().isub(end, first);
+            let full = e.b.ins().iconst(types::I64, TILE as i64);
+            let len = e.b.ins().smin(left, full);
+            e.tile(h, &Tile { row, first, len })
+        })
+    }
+
+    fn tile(&mut self, h: &Nesting, tile: &Tile) -> Result<(), CodegenError> {
+        let nest = h.nest;
+        for phase in 0..nest.phases {
+            let here = |n: &&Value| nest.phase[n] == phase;
+            let simple: Vec<Value> = h
+                .unit
+                .nodes
+                .iter()
+                .filter(here)
+                .copied()
+                .filter(|&n| scalar_of(self.g, n).is_some() && native_of(self.g, n).is_none())
+                .collect();
+            let spilled: Vec<Value> = if phase == 0 {
+                nest.scratch
+                    .iter()
+                    .copied()
+                    .filter(|v| !nest.members.contains(v))
+                    .collect()
+            } else {
+                vec![]
+            };
+            if !simple.is_empty() || !spilled.is_empty() {
+                self.arithmetic(h, tile, &simple, &spilled)?;
+            }
+            for &n in h.unit.nodes.iter().filter(here) {
+                if native_of(self.g, n).is_some() {
+                    self.native_tile(h, tile, n)?;
+                }
+            }
+            for f in nest.folds.iter().filter(|f| nest.phase[&f.node] == phase) {
+                self.fold_tile(h, tile, f)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A reduction, on a tile.
+    fn fold_tile(&mut self, h: &Nesting, tile: &Tile, f: &Fold) -> Result<(), CodegenError> {
+        let zero = self.b.ins().iconst(types::I64, 0);
+        let len = Arg::Value(tile.len);
+        let x = match h.scratch.get(&f.operand) {
+            Some(&at) => at,
+            None => self.element_address(h.nest, tile, zero, f.operand, Reach::Full),
+        };
+        if f.kind == Folding::Row && !h.nest.gathers(f) {
+            let out = self.row_result(f, tile.row);
+            let one = Arg::Int(1);
+            let name = fold_kernel(self.g, "reduce", f.node);
+            return self.call(&name, &[one, len, one, Arg::Value(x), Arg::Value(out)]);
+        }
+        let at = h.folded[&f.node];
+        let (what, at) = match f.kind {
+            Folding::Column => {
+                let size = self.g.ty(f.node).dtype.size() as i64;
+                let offset = self.b.ins().imul_imm_s(tile.first, size);
+                ("accumulate", self.b.ins().iadd(at, offset))
+            }
+            _ => ("fold", at),
+        };
+        let name = fold_kernel(self.g, what, f.node);
+        self.call(&name, &[len, Arg::Value(x), Arg::Value(at)])
+    }
+
     /// The loop over the elements of a tile.
     fn arithmetic(
         &mut self,
-        l: &Loop,
+        h: &Nesting,
         tile: &Tile,
-        scratch: &HashMap<Value, Place>,
-        kept: &[bool],
         nodes: &[Value],
         spilled: &[Value],
     ) -> Result<(), CodegenError> {
+        let nest = h.nest;
         let zero = self.b.ins().iconst(types::I64, 0);
-        if l.rows * l.columns == 1 {
-            self.elements(l, tile, zero, 1, scratch, kept, nodes, spilled);
+        if nest.rows * nest.columns == 1 {
+            self.elements(h, tile, zero, 1, nodes, spilled);
             return Ok(());
         }
-        if l.lanes == 1 {
+        if nest.lanes == 1 {
             return self.for_each(zero, tile.len, 1, |e, i| {
-                e.elements(l, tile, i, 1, scratch, kept, nodes, spilled);
+                e.elements(h, tile, i, 1, nodes, spilled);
                 Ok(())
             });
         }
-        if l.rows == 1 {
+        if nest.rows == 1 {
             // Behind the end of a whole buffer there is room.
-            return self.for_each(zero, tile.len, l.lanes as i64, |e, i| {
-                e.elements(l, tile, i, l.lanes, scratch, kept, nodes, spilled);
+            return self.for_each(zero, tile.len, nest.lanes as i64, |e, i| {
+                e.elements(h, tile, i, nest.lanes, nodes, spilled);
                 Ok(())
             });
         }
-        let whole = self.b.ins().band_imm_s(tile.len, -(l.lanes as i64));
-        self.for_each(zero, whole, l.lanes as i64, |e, i| {
-            e.elements(l, tile, i, l.lanes, scratch, kept, nodes, spilled);
+        let whole = self.b.ins().band_imm_s(tile.len, -(nest.lanes as i64));
+        self.for_each(zero, whole, nest.lanes as i64, |e, i| {
+            e.elements(h, tile, i, nest.lanes, nodes, spilled);
             Ok(())
         })?;
-        if l.columns.is_multiple_of(l.lanes) {
+        if nest.columns.is_multiple_of(nest.lanes) {
             return Ok(());
         }
         self.for_each(whole, tile.len, 1, |e, i| {
-            e.elements(l, tile, i, 1, scratch, kept, nodes, spilled);
+            e.elements(h, tile, i, 1, nodes, spilled);
             Ok(())
         })
     }
 
     /// The nodes at elements `i..i + lanes` of the tile.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "the state of one loop, passed once"
-    )]
     fn elements(
         &mut self,
-        l: &Loop,
+        h: &Nesting,
         tile: &Tile,
         i: cl::Value,
         lanes: usize,
-        scratch: &HashMap<Value, Place>,
-        kept: &[bool],
         nodes: &[Value],
         spilled: &[Value],
     ) {
         let mut values: HashMap<Value, cl::Value> = HashMap::new();
         for &o in spilled {
-            let x = self.operand(l, tile, i, lanes, scratch, &mut values, o);
-            let at = self.scratch_address(scratch[&o], i, self.g.ty(o).dtype);
+            let x = self.operand(h, tile, i, lanes, &mut values, o);
+            let at = self.scratch_address(h.scratch[&o], i, self.g.ty(o).dtype);
             self.b.ins().store(MemFlagsData::trusted(), x, at, 0);
         }
         for &n in nodes {
             let operands = self.g.operands(n);
             let x: Vec<cl::Value> = operands
                 .iter()
-                .map(|&o| self.operand(l, tile, i, lanes, scratch, &mut values, o))
+                .map(|&o| self.operand(h, tile, i, lanes, &mut values, o))
                 .collect();
             let f = scalar_of(self.g, n).unwrap_or(Scalar::Identity);
             let (from, to) = (operand_type(self.g, n), self.g.ty(n).dtype);
@@ -398,10 +413,10 @@ impl Emit<'_, '_> {
             }
             .apply(f, &x, from, to);
             values.insert(n, v);
-            if kept[n.0 as usize] {
-                let at = self.element_address(l, tile, i, n, Reach::Full);
+            if h.kept[n.0 as usize] {
+                let at = self.element_address(h.nest, tile, i, n, Reach::Full);
                 self.b.ins().store(MemFlagsData::trusted(), v, at, 0);
-            } else if let Some(&place) = scratch.get(&n) {
+            } else if let Some(&place) = h.scratch.get(&n) {
                 let at = self.scratch_address(place, i, to);
                 self.b.ins().store(MemFlagsData::trusted(), v, at, 0);
             }
@@ -409,17 +424,12 @@ impl Emit<'_, '_> {
     }
 
     /// An operand's elements.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "the state of one loop, passed once"
-    )]
     fn operand(
         &mut self,
-        l: &Loop,
+        h: &Nesting,
         tile: &Tile,
         i: cl::Value,
         lanes: usize,
-        scratch: &HashMap<Value, Place>,
         values: &mut HashMap<Value, cl::Value>,
         o: Value,
     ) -> cl::Value {
@@ -429,15 +439,15 @@ impl Emit<'_, '_> {
         let dtype = self.g.ty(o).dtype;
         let ty = clif(dtype, lanes);
         let flags = MemFlagsData::trusted();
-        let v = if l.members.contains(&o) {
-            let at = match scratch.get(&o) {
+        let v = if h.nest.members.contains(&o) {
+            let at = match h.scratch.get(&o) {
                 Some(&place) => self.scratch_address(place, i, dtype),
-                None => self.element_address(l, tile, i, o, Reach::Full),
+                None => self.element_address(h.nest, tile, i, o, Reach::Full),
             };
             self.b.ins().load(ty, flags, at, 0)
         } else {
-            let source = l.source(self.g, o).source;
-            let reach = l.reach(self.g, o);
+            let source = h.nest.source(self.g, o).source;
+            let reach = h.nest.reach(self.g, o);
             match (self.g.literal(source), reach) {
                 (Some(literal), _) => {
                     let mut e = Element {
@@ -453,11 +463,11 @@ impl Emit<'_, '_> {
                     }
                 }
                 (None, Reach::Full | Reach::Row) => {
-                    let at = self.element_address(l, tile, i, source, reach);
+                    let at = self.element_address(h.nest, tile, i, source, reach);
                     self.b.ins().load(ty, flags, at, 0)
                 }
                 (None, _) => {
-                    let at = self.element_address(l, tile, i, source, reach);
+                    let at = self.element_address(h.nest, tile, i, source, reach);
                     let one = self.b.ins().load(clif(dtype, 1), flags, at, 0);
                     if lanes > 1 {
                         self.b.ins().splat(ty, one)
@@ -471,8 +481,7 @@ impl Emit<'_, '_> {
         v
     }
 
-    fn scratch_address(&mut self, place: Place, i: cl::Value, dtype: DType) -> cl::Value {
-        let base = self.base(place);
+    fn scratch_address(&mut self, base: cl::Value, i: cl::Value, dtype: DType) -> cl::Value {
         let offset = self.b.ins().imul_imm_s(i, dtype.size() as i64);
         self.b.ins().iadd(base, offset)
     }
@@ -480,7 +489,7 @@ impl Emit<'_, '_> {
     /// The address of a kept value's element.
     fn element_address(
         &mut self,
-        l: &Loop,
+        nest: &Nest,
         tile: &Tile,
         i: cl::Value,
         v: Value,
@@ -493,7 +502,7 @@ impl Emit<'_, '_> {
             Reach::Row => self.b.ins().iadd(tile.first, i),
             Reach::Full => {
                 let c = self.b.ins().iadd(tile.first, i);
-                let r = self.b.ins().imul_imm_s(tile.row, l.columns as i64);
+                let r = self.b.ins().imul_imm_s(tile.row, nest.columns as i64);
                 self.b.ins().iadd(r, c)
             }
         };
@@ -505,34 +514,33 @@ impl Emit<'_, '_> {
     }
 
     /// A native kernel on a tile.
-    fn native_tile(
-        &mut self,
-        l: &Loop,
-        tile: &Tile,
-        scratch: &HashMap<Value, Place>,
-        n: Value,
-    ) -> Result<(), CodegenError> {
+    fn native_tile(&mut self, h: &Nesting, tile: &Tile, n: Value) -> Result<(), CodegenError> {
         let zero = self.b.ins().iconst(types::I64, 0);
         let mut args = vec![Arg::Value(tile.len)];
         for o in self.g.operands(n) {
-            let at = match scratch.get(&o) {
-                Some(&place) => self.base(place),
-                None if l.members.contains(&o) => {
-                    self.element_address(l, tile, zero, o, Reach::Full)
+            let at = match h.scratch.get(&o) {
+                Some(&at) => at,
+                None if h.nest.members.contains(&o) => {
+                    self.element_address(h.nest, tile, zero, o, Reach::Full)
                 }
                 None => {
-                    let (source, reach) = (l.source(self.g, o).source, l.reach(self.g, o));
-                    self.element_address(l, tile, zero, source, reach)
+                    let (source, reach) =
+                        (h.nest.source(self.g, o).source, h.nest.reach(self.g, o));
+                    self.element_address(h.nest, tile, zero, source, reach)
                 }
             };
             args.push(Arg::Value(at));
         }
-        let out = match scratch.get(&n) {
-            Some(&place) => self.base(place),
-            None => self.element_address(l, tile, zero, n, Reach::Full),
+        let out = match h.scratch.get(&n) {
+            Some(&at) => at,
+            None => self.element_address(h.nest, tile, zero, n, Reach::Full),
         };
         args.push(Arg::Value(out));
         let name = native_of(self.g, n).unwrap_or_default();
         self.call(&format!("mlc_{name}_{}", suffix(self.g.ty(n).dtype)), &args)
     }
+}
+
+fn no_scratch() -> CodegenError {
+    CodegenError("internal error: a unit has no scratch".into())
 }

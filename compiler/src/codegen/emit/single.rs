@@ -2,7 +2,7 @@
 
 use super::super::CodegenError;
 use super::super::memory::Place;
-use super::{Arg, Emit, suffix};
+use super::{Arg, Emit, monoid_name, suffix};
 use crate::ir::{Attr, Contract, Graph, Shape, Value};
 use crate::ops::{Kernel, Monoid, View};
 use cranelift::prelude::{self as cl, InstBuilder};
@@ -281,15 +281,7 @@ impl Emit<'_, '_> {
     ) -> Result<(), CodegenError> {
         let x = self.g.operands(v)[0];
         let ty = self.g.ty(x).clone();
-        let name = match m {
-            Monoid::Sum => "sum",
-            Monoid::Prod => "prod",
-            Monoid::Max => "max",
-            Monoid::Min => "min",
-            Monoid::Any => "any",
-            Monoid::All => "all",
-        };
-        let name = format!("mlc_reduce_{name}_{}", suffix(ty.dtype));
+        let name = format!("mlc_reduce_{}_{}", monoid_name(m), suffix(ty.dtype));
         let all = runs(&ty.shape, axes);
         let mut source = self.address(x);
         let places: Vec<Place> = self.m.scratch[index].clone();

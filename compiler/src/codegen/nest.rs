@@ -1,0 +1,300 @@
+//! The loop nest of a fused unit: rows and columns, tiles, phases, and how it is divided among threads.
+//!
+//! A tile is a stretch of one row. In each tile the unit's nodes run in phases: a loop of simple arithmetic, then the native
+//! kernels and reductions that need its results, then the next loop.
+
+use super::element::{native, vector};
+use super::plan::{self, Access, Folding, Unit, access};
+use crate::ir::{DType, Graph, Value};
+use crate::ops::{Kernel, Scalar};
+use std::collections::{HashMap, HashSet};
+
+/// Elements in a tile: scratch of a few tiles stays in the first-level cache.
+pub const TILE: usize = 512;
+
+/// Partial results that a row is folded into before they are added up, in a fixed order.
+pub const LANES: usize = 16;
+
+/// The work, in simple operations on one element, above which a nest is divided among threads, and of one part. Waking a
+/// waiting thread costs about as much as 4,000.
+const PART: usize = 1 << 15;
+
+/// What a native kernel costs an element, in simple operations.
+const NATIVE_COST: usize = 6;
+
+/// Parts at most.
+const MAX_PARTS: usize = 16;
+
+/// Where an operand's element stands, for row `r` and column `c`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Reach {
+    /// Element `r * columns + c`.
+    Full,
+    /// Element `c`.
+    Row,
+    /// Element `r`.
+    Column,
+    /// Element 0.
+    Scalar,
+}
+
+/// A reduction in a nest.
+#[derive(Clone, Copy, Debug)]
+pub struct Fold {
+    pub node: Value,
+    pub operand: Value,
+    pub kind: Folding,
+}
+
+/// The loop nest of a unit.
+#[derive(Debug)]
+pub struct Nest {
+    pub rows: usize,
+    pub columns: usize,
+    /// Elements in a vector of the loops of arithmetic.
+    pub lanes: usize,
+    /// By node: the loop it is in; a native kernel or reduction runs after the loop of its number.
+    pub phase: HashMap<Value, usize>,
+    pub phases: usize,
+    /// Nodes and outside operands that need a scratch tile, in order.
+    pub scratch: Vec<Value>,
+    pub members: HashSet<Value>,
+    pub folds: Vec<Fold>,
+    /// How many parts the nest is divided into, which any threads may run in any order: decided by the shape alone.
+    pub parts: usize,
+    /// Rows of a part; if there is only one row, columns.
+    pub chunk: usize,
+}
+
+pub fn scalar_of(g: &Graph, v: Value) -> Option<Scalar> {
+    match g.node(v).def.kernel {
+        Kernel::Map(f) => Some(f),
+        _ => None,
+    }
+}
+
+pub fn native_of(g: &Graph, v: Value) -> Option<&'static str> {
+    scalar_of(g, v).and_then(native)
+}
+
+/// Whether the node runs after the loop of its phase, on a whole tile.
+fn on_tiles(g: &Graph, v: Value) -> bool {
+    scalar_of(g, v).is_none_or(|f| native(f).is_some())
+}
+
+/// The element type that decides what an operation does: that of the first operand, of a selection of the second.
+pub fn operand_type(g: &Graph, v: Value) -> DType {
+    let operands = g.operands(v);
+    match scalar_of(g, v) {
+        Some(Scalar::Select) => g.ty(operands[1]).dtype,
+        _ => operands.first().map_or(g.ty(v).dtype, |&o| g.ty(o).dtype),
+    }
+}
+
+impl Nest {
+    pub fn new(g: &Graph, unit: &Unit, kept: &[bool]) -> Self {
+        let shape = &g.ty(unit.nodes[0]).shape;
+        let mut nest = Self {
+            rows: shape[..unit.split].iter().product(),
+            columns: shape[unit.split..].iter().product(),
+            lanes: 1,
+            phase: HashMap::new(),
+            phases: 0,
+            scratch: vec![],
+            members: unit.nodes.iter().copied().collect(),
+            folds: vec![],
+            parts: 1,
+            chunk: 0,
+        };
+        if !unit.fused {
+            return nest;
+        }
+        for &n in &unit.nodes {
+            if scalar_of(g, n).is_none()
+                && let Some((kind, _)) = plan::folding(g, n)
+            {
+                // With a single row, what is left for each row is one element.
+                let kind = if nest.rows == 1 && kind == Folding::Row {
+                    Folding::Whole
+                } else {
+                    kind
+                };
+                let operand = g.operands(n)[0];
+                nest.folds.push(Fold {
+                    node: n,
+                    operand,
+                    kind,
+                });
+            }
+            let after = |o: &Value| nest.phase.get(o).map(|p| p + usize::from(on_tiles(g, *o)));
+            let p = g.operands(n).iter().filter_map(after).max().unwrap_or(0);
+            nest.phases = nest.phases.max(p + 1);
+            nest.phase.insert(n, p);
+        }
+        nest.find_scratch(g, unit, kept);
+        nest.lanes = nest.find_lanes(g, unit, kept);
+        nest.divide(g, unit);
+        nest
+    }
+
+    fn find_scratch(&mut self, g: &Graph, unit: &Unit, kept: &[bool]) {
+        let mut need = Vec::new();
+        for &n in &unit.nodes {
+            let tiles = on_tiles(g, n);
+            if native_of(g, n).is_some() && !kept[n.0 as usize] {
+                need.push(n);
+            }
+            for o in g.operands(n) {
+                if self.members.contains(&o) {
+                    let crosses = tiles || self.phase[&o] != self.phase[&n];
+                    if crosses && !kept[o.0 as usize] {
+                        need.push(o);
+                    }
+                } else if tiles && !matches!(self.reach(g, o), Reach::Full | Reach::Row) {
+                    need.push(o);
+                }
+            }
+        }
+        for v in need {
+            if !self.scratch.contains(&v) {
+                self.scratch.push(v);
+            }
+        }
+    }
+
+    /// How many elements a vector holds here; 1 if some operation knows no vectors.
+    fn find_lanes(&self, g: &Graph, unit: &Unit, kept: &[bool]) -> usize {
+        let wide = unit.nodes.iter().any(|&n| {
+            g.ty(n).dtype == DType::F64
+                || g.operands(n).iter().any(|&o| g.ty(o).dtype == DType::F64)
+        });
+        let lanes = if wide { 2 } else { 4 };
+        let is_bool = |v: Value| g.ty(v).dtype == DType::Bool;
+        let fits = unit.nodes.iter().all(|&n| {
+            let stored = kept[n.0 as usize] || self.scratch.contains(&n);
+            let outside = |o: &Value| {
+                !self.members.contains(o)
+                    && is_bool(*o)
+                    && g.literal(access(g, *o).source).is_none()
+            };
+            let arithmetic = match scalar_of(g, n) {
+                Some(f) if native(f).is_none() => {
+                    vector(f, operand_type(g, n), g.ty(n).dtype, lanes)
+                }
+                _ => true,
+            };
+            arithmetic && !(stored && is_bool(n)) && !g.operands(n).iter().any(outside)
+        });
+        if fits && self.rows * self.columns > 1 {
+            lanes
+        } else {
+            1
+        }
+    }
+
+    /// Into how many parts, and how large.
+    fn divide(&mut self, g: &Graph, unit: &Unit) {
+        let cost: usize = unit
+            .nodes
+            .iter()
+            .map(|&n| if on_tiles(g, n) { NATIVE_COST } else { 1 })
+            .sum();
+        let work = (self.rows * self.columns).saturating_mul(cost);
+        let (count, grain) = if self.rows > 1 {
+            (self.rows, 1)
+        } else {
+            (self.columns, TILE)
+        };
+        let wanted = (work / PART).clamp(1, MAX_PARTS);
+        self.chunk = count.div_ceil(wanted).max(1).next_multiple_of(grain);
+        self.parts = count.div_ceil(self.chunk).max(1);
+    }
+
+    fn tiled(&self) -> bool {
+        self.phases > 1 || !self.scratch.is_empty()
+    }
+
+    /// Elements of a tile.
+    pub fn tile(&self) -> usize {
+        if self.tiled() {
+            TILE.min(self.columns)
+        } else {
+            self.columns
+        }
+    }
+
+    /// Bytes of a scratch tile: vector loops may write behind its end.
+    pub fn tile_bytes(&self, g: &Graph, v: Value) -> usize {
+        self.tile() * g.ty(v).dtype.size() + 64
+    }
+
+    /// Whether a reduction needs a place for partial results while rows are worked on.
+    pub fn gathers(&self, fold: &Fold) -> bool {
+        fold.kind == Folding::Whole || (fold.kind == Folding::Row && self.tile() < self.columns)
+    }
+
+    /// Bytes of the result of one part, for a reduction that every part adds to; if there are several parts.
+    pub fn partial_bytes(&self, g: &Graph, fold: &Fold) -> Option<usize> {
+        let size = g.ty(fold.node).dtype.size();
+        match fold.kind {
+            _ if self.parts == 1 => None,
+            Folding::Row => None,
+            Folding::Column => Some((self.columns * size).next_multiple_of(64)),
+            Folding::Whole => Some((LANES * size).next_multiple_of(64)),
+        }
+    }
+
+    /// Sizes of the scratch buffers that live in the arena: first, if the nest is not divided, the tiles and the places of
+    /// partial results; if it is, the results of its parts.
+    pub fn scratch_bytes(&self, g: &Graph) -> Vec<usize> {
+        if self.parts > 1 {
+            return self
+                .folds
+                .iter()
+                .filter_map(|f| Some(self.partial_bytes(g, f)? * self.parts))
+                .collect();
+        }
+        let tiles = self.scratch.iter().map(|&v| self.tile_bytes(g, v));
+        let gathers = self.folds.iter().filter(|f| self.gathers(f));
+        tiles
+            .chain(gathers.map(|f| LANES * g.ty(f.node).dtype.size()))
+            .collect()
+    }
+
+    pub fn reach(&self, g: &Graph, o: Value) -> Reach {
+        let Access { axes, .. } = self.source(g, o);
+        let shape = &g.ty(o).shape;
+        let long: Vec<usize> = (0..shape.len()).filter(|&a| shape[a] != 1).collect();
+        let have: Vec<usize> = axes.into_iter().filter(|&a| shape[a] != 1).collect();
+        if have == long {
+            Reach::Full
+        } else if have.is_empty() {
+            Reach::Scalar
+        } else if long.starts_with(&have) {
+            Reach::Column
+        } else {
+            Reach::Row
+        }
+    }
+
+    /// What an outside operand is read from: through broadcasts, unless those do not fit the nest.
+    pub fn source(&self, g: &Graph, o: Value) -> Access {
+        let a = access(g, o);
+        let shape = &g.ty(o).shape;
+        let long: Vec<usize> = (0..shape.len()).filter(|&x| shape[x] != 1).collect();
+        let have: Vec<usize> = a.axes.iter().copied().filter(|&x| shape[x] != 1).collect();
+        let extent: usize = have.iter().map(|&x| shape[x]).product();
+        let fits = have == long
+            || have.is_empty()
+            || (long.starts_with(&have) && extent == self.rows)
+            || (long.ends_with(&have) && extent == self.columns);
+        if fits {
+            a
+        } else {
+            Access {
+                source: o,
+                axes: (0..shape.len()).collect(),
+            }
+        }
+    }
+}

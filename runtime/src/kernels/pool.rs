@@ -1,0 +1,222 @@
+//! A few threads that wait for work: parts of a loop nest or of a matrix product.
+//!
+//! Which thread runs a part, and how many threads there are, never changes a result: parts are decided by shapes alone.
+
+use super::Entry;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Condvar, Mutex, OnceLock};
+
+/// How often a waiting thread looks for work before it goes to sleep: about a tenth of a millisecond.
+const SPIN: usize = 4000;
+
+/// A job is open: threads may join it.
+const OPEN: u64 = 1;
+/// One thread that has joined, in the state word.
+const JOINED: u64 = 2;
+/// One job, in the state word.
+const JOB: u64 = 1 << 16;
+
+/// What a job's parts are: `run(context, part)`.
+#[derive(Clone, Copy)]
+struct Job {
+    run: unsafe fn(*const (), usize),
+    context: *const (),
+    parts: usize,
+}
+
+// SAFETY: a job is shared only between `run` and the threads that have joined it, while `run` waits for them; what the
+// context points to is `Sync` (see `run`).
+unsafe impl Send for Job {}
+
+/// The threads' common state.
+struct Pool {
+    /// Number of the job, threads that have joined it, and whether more may join.
+    state: AtomicU64,
+    /// The next part that nobody has taken.
+    next: AtomicUsize,
+    job: Mutex<Job>,
+    sleepers: AtomicUsize,
+    asleep: Mutex<()>,
+    wake: Condvar,
+}
+
+static POOL: OnceLock<Pool> = OnceLock::new();
+/// Threads that have been started, this one not counted.
+static STARTED: Mutex<usize> = Mutex::new(0);
+/// Threads that jobs may use, this one included.
+static THREADS: AtomicUsize = AtomicUsize::new(1);
+
+/// A job that does nothing.
+unsafe fn idle(_: *const (), _: usize) {}
+
+fn pool() -> &'static Pool {
+    POOL.get_or_init(|| Pool {
+        state: AtomicU64::new(0),
+        next: AtomicUsize::new(0),
+        job: Mutex::new(Job {
+            run: idle,
+            context: std::ptr::null(),
+            parts: 0,
+        }),
+        sleepers: AtomicUsize::new(0),
+        asleep: Mutex::new(()),
+        wake: Condvar::new(),
+    })
+}
+
+/// How many threads jobs may use.
+pub fn set_threads(n: usize) {
+    let n = n.max(1);
+    let mut started = STARTED.lock().unwrap_or_else(|e| e.into_inner());
+    while *started + 1 < n {
+        let name = format!("mlc-{}", *started + 1);
+        let spawned = std::thread::Builder::new()
+            .name(name)
+            .spawn(|| pool().work());
+        if spawned.is_err() {
+            break;
+        }
+        *started += 1;
+    }
+    THREADS.store(n.min(*started + 1), Ordering::Relaxed);
+}
+
+impl Pool {
+    /// What a thread of the pool does, for ever.
+    fn work(&self) {
+        let mut seen = 0;
+        let mut idle = 0;
+        loop {
+            let state = self.state.load(Ordering::Acquire);
+            if state & OPEN == 0 || state / JOB == seen {
+                idle += 1;
+                if idle < SPIN {
+                    std::hint::spin_loop();
+                } else {
+                    self.sleep(seen);
+                    idle = 0;
+                }
+                continue;
+            }
+            let joined = self.state.compare_exchange(
+                state,
+                state + JOINED,
+                Ordering::AcqRel,
+                Ordering::Relaxed,
+            );
+            if joined.is_err() {
+                continue;
+            }
+            seen = state / JOB;
+            idle = 0;
+            let job = *self.job.lock().unwrap_or_else(|e| e.into_inner());
+            self.take_parts(job);
+            self.state.fetch_sub(JOINED, Ordering::Release);
+        }
+    }
+
+    fn sleep(&self, seen: u64) {
+        let mut guard = self.asleep.lock().unwrap_or_else(|e| e.into_inner());
+        self.sleepers.fetch_add(1, Ordering::SeqCst);
+        loop {
+            let state = self.state.load(Ordering::SeqCst);
+            if state & OPEN != 0 && state / JOB != seen {
+                break;
+            }
+            guard = self.wake.wait(guard).unwrap_or_else(|e| e.into_inner());
+        }
+        self.sleepers.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    fn take_parts(&self, job: Job) {
+        loop {
+            let part = self.next.fetch_add(1, Ordering::Relaxed);
+            if part >= job.parts {
+                return;
+            }
+            // SAFETY: the job is open or not yet ended: its context lives.
+            unsafe { (job.run)(job.context, part) };
+        }
+    }
+
+    fn run(&self, job: Job) {
+        *self.job.lock().unwrap_or_else(|e| e.into_inner()) = job;
+        self.next.store(0, Ordering::Relaxed);
+        let number = self.state.load(Ordering::Relaxed) / JOB + 1;
+        self.state.store(number * JOB | OPEN, Ordering::SeqCst);
+        if self.sleepers.load(Ordering::SeqCst) > 0 {
+            let _guard = self.asleep.lock().unwrap_or_else(|e| e.into_inner());
+            self.wake.notify_all();
+        }
+        self.take_parts(job);
+        self.state.fetch_and(!OPEN, Ordering::AcqRel);
+        let mut waited = 0;
+        while self.state.load(Ordering::Acquire) % JOB != 0 {
+            waited += 1;
+            if waited < SPIN {
+                std::hint::spin_loop();
+            } else {
+                std::thread::yield_now();
+            }
+        }
+    }
+}
+
+/// Only one job at a time uses the threads; another one, from another thread, runs where it is.
+static BUSY: Mutex<()> = Mutex::new(());
+
+/// Runs `f` for each part below `parts`, on any threads, in any order.
+pub fn run<F: Fn(usize) + Sync>(parts: usize, f: F) {
+    unsafe fn call<F: Fn(usize)>(context: *const (), part: usize) {
+        // SAFETY: the context is the function given to `run`, which waits until all parts are done.
+        unsafe { (*context.cast::<F>())(part) }
+    }
+    let alone = parts < 2 || THREADS.load(Ordering::Relaxed) < 2;
+    let free = if alone { None } else { BUSY.try_lock().ok() };
+    if free.is_none() {
+        return (0..parts).for_each(f);
+    }
+    pool().run(Job {
+        run: call::<F>,
+        context: std::ptr::from_ref(&f).cast(),
+        parts,
+    });
+}
+
+/// A compiled part: inputs, outputs, arena, number of the part.
+type Part = unsafe extern "C" fn(usize, usize, usize, usize);
+
+/// Runs a compiled function for each part.
+unsafe extern "C" fn parallel(
+    part: Part,
+    inputs: usize,
+    outputs: usize,
+    arena: usize,
+    parts: usize,
+) {
+    // SAFETY: the code generator gives a function whose parts write to different places.
+    run(parts, |i| unsafe { part(inputs, outputs, arena, i) });
+}
+
+pub fn table() -> Vec<Entry> {
+    vec![("mlc_parallel", parallel as *const u8)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_part_runs_once() {
+        set_threads(3);
+        for parts in [0, 1, 2, 7, 100] {
+            let counts: Vec<AtomicUsize> = (0..parts).map(|_| AtomicUsize::new(0)).collect();
+            for _ in 0..200 {
+                run(parts, |i| {
+                    counts[i].fetch_add(1, Ordering::Relaxed);
+                });
+            }
+            assert!(counts.iter().all(|c| c.load(Ordering::Relaxed) == 200));
+        }
+    }
+}
