@@ -8,7 +8,7 @@ estimator reparam(d, k) where smooth(k), reparameterised(d) {
 
 /// Score function (Williams 1992), in the form that is right at every order (Foerster et al. 2018). The baseline must not
 /// depend on the draw.
-estimator reinforce(d, k, baseline = 0.0) {
+estimator reinforce(d, k, baseline = 0.0) where scored(d) {
   let x = stop(d.sample())
   (k(x) - baseline) * exp(tangent(d.logpdf(x))) + baseline
 }

@@ -253,6 +253,12 @@ fn check(args: &PipelineArgs) -> Exit {
         let result = pipeline.session.lower_test(i).map(|_| ());
         collect(result, &mut reports, &mut environment);
     }
+    // What no stage uses is looked at too.
+    for r in pipeline.session.check_definitions() {
+        if r.code != "E0000" && !reports.contains(&r) {
+            reports.push(r);
+        }
+    }
     complain(
         &pipeline.session.take_warnings(),
         pipeline.session.sources(),

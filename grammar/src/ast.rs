@@ -405,8 +405,6 @@ pub enum ExprKind {
     Strict(Block),
     /// `m given {x: v}`
     Given(Box<Expr>, Box<Expr>),
-    /// `e via s`: a site's strategy where the site is an expression.
-    Via(Box<Expr>, Box<Via>),
     /// `with_key(c) e`
     WithKey(Box<Expr>, Box<Expr>),
     /// `.z`, `.h.w`

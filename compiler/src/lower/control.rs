@@ -93,9 +93,20 @@ impl Session {
         if let Some(e) = self.expects.last() {
             exits.extend(e.sites[site_mark..].iter().map(|s| s.node));
         }
-        let batched = batch(&mut self.ctx.graph, mark, &lanes, &exits, n);
+        let too_large = |s: &Self, at: Span, lane: &Type| {
+            let title = format!("{n} lanes of a `{lane}` have too many elements");
+            Box::new(s.err_at("E0314", title, at, "made for every lane").hint(
+                "a tensor has less than 2^31 elements; go over fewer lanes, or sum in a `scan`",
+            ))
+        };
+        let batched = batch(&mut self.ctx.graph, mark, &lanes, &exits, n)
+            .map_err(|e| too_large(self, e.span, &e.lane))?;
         let mut full = Vec::with_capacity(batched.len());
         for l in &batched {
+            let ty = self.ctx.graph.ty(l.value);
+            if !l.batched && ty.len().saturating_mul(n) > i32::MAX as usize {
+                return Err(too_large(self, span, &ty.clone()));
+            }
             full.push(if l.batched {
                 l.value
             } else {

@@ -504,10 +504,6 @@ impl Session {
             ExprKind::Expect(block) => self.eval_expect(block, env, e.span),
             ExprKind::Strict(_) => Err(self.unsupported("`strict`", e.span)),
             ExprKind::Given(m, r) => self.eval_given(m, r, env),
-            ExprKind::Via(..) => Err(Box::new(
-                self.err("E0405", "`via` names a site's strategy", e.span)
-                    .hint("write `z ~ d via s` in a model or an `expect`"),
-            )),
             ExprKind::WithKey(..) => Err(self.unsupported("`with_key`", e.span)),
             ExprKind::Address(_) => Err(self.unsupported("an address (`marginal`)", e.span)),
             ExprKind::Hole => Err(Box::new(self.err(

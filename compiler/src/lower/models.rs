@@ -727,7 +727,8 @@ impl Session {
                 site.name
             ),
             site.span,
-        )))
+        )
+        .hint("give the distribution a `logpdf`, or `noise` and `transform`, or name another estimator with `via`")))
     }
 
     fn library_estimators(&mut self, span: Span) -> R<Vec<(String, Rc<EstimatorVal>)>> {
@@ -783,6 +784,7 @@ impl Session {
                     }
                     continue;
                 }
+                "scored" => &["logpdf"],
                 "reparameterised" => &["transform", "noise"],
                 "finite" => &["support"],
                 "measure_valued" => &["mvd"],

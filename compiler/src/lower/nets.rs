@@ -25,6 +25,13 @@ impl Session {
         Ok(match &v {
             Val::Tensor(t) => {
                 let ty = self.ctx.graph.ty(*t).clone();
+                if *kind == SlotKind::Param && !ty.dtype.is_real() {
+                    let title = format!("a parameter is made of reals, not a `{ty}`");
+                    return Err(Box::new(
+                        self.err("E0507", title, span)
+                            .hint("what is not learned is a `state` or a `let`"),
+                    ));
+                }
                 let id = self.new_slot(path, ty, kind.clone());
                 self.ctx.write(id, *t);
                 self.init_pending.push(id);
@@ -73,6 +80,13 @@ impl Session {
                 let mut s = (**s).clone();
                 s.table = self.keep(path, s.table, kind, span)?;
                 Val::Source(Rc::new(s))
+            }
+            Val::Slot(_) | Val::Unit => v,
+            _ if *kind == SlotKind::Param || *kind == SlotKind::State => {
+                let title = format!("{} cannot be kept from step to step", v.kind());
+                return Err(Box::new(self.err("E0507", title, span).hint(
+                    "parameters and states are tensors, and tuples and records of them",
+                )));
             }
             _ => v,
         })
@@ -166,7 +180,8 @@ impl Session {
         if let Some(s) = support {
             return Err(self.unsupported("a parameter with a support", s.span));
         }
-        if self.nets.is_empty() && !self.in_init {
+        // At the top of a file nothing has been called.
+        if self.nets.is_empty() && (!self.in_init || self.frames.len() > 1) {
             return Err(Box::new(self.err(
                 "E0503",
                 "`param` stands at the top of a file or in a net",
@@ -279,7 +294,9 @@ impl Session {
     ) -> R<()> {
         let path = match self.train.as_ref().and_then(|t| t.optimizer_path.clone()) {
             Some(p) => format!("{p}.{}", name.text),
-            None if self.in_init && self.nets.is_empty() => name.text.clone(),
+            None if self.in_init && self.nets.is_empty() && self.frames.len() == 1 => {
+                name.text.clone()
+            }
             None => {
                 return Err(Box::new(self.err(
                     "E0503",

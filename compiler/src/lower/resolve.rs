@@ -281,10 +281,6 @@ pub fn each_expr(e: &Expr, f: &mut dyn FnMut(&Expr)) {
             }
             l.options.iter().for_each(|(_, e)| each_expr(e, f));
         }
-        ExprKind::Via(a, v) => {
-            each_expr(a, f);
-            each_expr(&v.value, f);
-        }
         _ => {}
     }
 }
@@ -713,7 +709,6 @@ fn collect_children<'a>(e: &'a Expr, _first: &mut bool, out: &mut Vec<&'a Expr>)
                 }
             }
         }
-        ExprKind::Via(a, v) => out.extend([&**a, &v.value]),
         _ => {}
     }
 }

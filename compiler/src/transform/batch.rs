@@ -4,32 +4,45 @@
 //!
 //! Does not: loop. Every operation has a batching rule in the table.
 
-use crate::ir::{Attr, Graph, Value};
+use crate::ir::{Attr, Graph, Type, Value};
 use crate::ops;
 use crate::ops::{Batch, Kernel, Lane};
+use mlc_grammar::span::Span;
 use std::collections::HashMap;
+
+/// A tensor of all lanes would have more elements than an int can number.
+#[derive(Debug)]
+pub struct TooLarge {
+    /// What makes it.
+    pub span: Span,
+    /// A lane's type.
+    pub lane: Type,
+}
 
 /// Batches the region that began when the graph had `mark` nodes. `lanes` maps stand-ins to tensors with the new axis
 /// first. Gives for each result its batched form, or itself where all lanes agree.
+///
+/// # Errors
+/// If a tensor of all lanes would be too large.
 pub fn batch(
     g: &mut Graph,
     mark: usize,
     lanes: &[(Value, Value)],
     results: &[Value],
     n: usize,
-) -> Vec<Lane> {
+) -> Result<Vec<Lane>, TooLarge> {
     let Some(&last) = results.iter().max() else {
-        return vec![];
+        return Ok(vec![]);
     };
     let base = mark as u32;
     if last.0 < base {
-        return results
+        return Ok(results
             .iter()
             .map(|&value| Lane {
                 value,
                 batched: false,
             })
-            .collect();
+            .collect());
     }
     let count = (last.0 - base + 1) as usize;
     // Which nodes the results need, and which of those differ between lanes.
@@ -73,6 +86,17 @@ pub fn batch(
             },
         };
         let args: Vec<Lane> = operands.iter().map(lane).collect();
+        for v in std::iter::once(&v).chain(&operands) {
+            let ty = g.ty(*v);
+            if args.iter().any(|a| a.value == *v && a.batched) {
+                continue;
+            }
+            if ty.len().saturating_mul(n) > i32::MAX as usize {
+                let (span, lane) = (node.span, ty.clone());
+                (g.span, g.guard) = (old_span, old_guard);
+                return Err(TooLarge { span, lane });
+            }
+        }
         let guard = node.guard.map(|c| lane(&c));
         g.span = node.span;
         g.guard = None;
@@ -102,7 +126,7 @@ pub fn batch(
         done.insert(v, new);
     }
     (g.span, g.guard) = (old_span, old_guard);
-    results
+    Ok(results
         .iter()
         .map(|r| match done.get(r) {
             Some(&value) => Lane {
@@ -114,7 +138,7 @@ pub fn batch(
                 batched: false,
             },
         })
-        .collect()
+        .collect())
 }
 
 fn all_batched(g: &mut Graph, args: &[Lane], n: usize) -> Vec<Value> {

@@ -143,7 +143,7 @@ impl Pool {
         *self.job.lock().unwrap_or_else(|e| e.into_inner()) = job;
         self.next.store(0, Ordering::Relaxed);
         let number = self.state.load(Ordering::Relaxed) / JOB + 1;
-        self.state.store(number * JOB | OPEN, Ordering::SeqCst);
+        self.state.store((number * JOB) | OPEN, Ordering::SeqCst);
         if self.sleepers.load(Ordering::SeqCst) > 0 {
             let _guard = self.asleep.lock().unwrap_or_else(|e| e.into_inner());
             self.wake.notify_all();
@@ -151,7 +151,7 @@ impl Pool {
         self.take_parts(job);
         self.state.fetch_and(!OPEN, Ordering::AcqRel);
         let mut waited = 0;
-        while self.state.load(Ordering::Acquire) % JOB != 0 {
+        while !self.state.load(Ordering::Acquire).is_multiple_of(JOB) {
             waited += 1;
             if waited < SPIN {
                 std::hint::spin_loop();

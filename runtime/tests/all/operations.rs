@@ -469,7 +469,7 @@ fn a_batch_is_a_loop_over_its_lanes() {
                 }
             }
             let y = g.add(def, case.attr.clone(), &operands);
-            let out = batch(&mut g, mark, &lanes, &[y], LANES)[0];
+            let out = batch(&mut g, mark, &lanes, &[y], LANES).unwrap()[0];
             assert!(out.batched, "{} case {i}", def.name);
             g.outputs.push(("y".into(), out.value));
             let mut per_lane: Vec<Vec<Tensor>> =

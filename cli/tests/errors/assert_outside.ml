@@ -1,0 +1,3 @@
+stage s = compute {
+  assert 1.0 < 2.0
+}

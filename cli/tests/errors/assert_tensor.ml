@@ -1,0 +1,3 @@
+test "t" {
+  assert zeros(2) < 1.0
+}

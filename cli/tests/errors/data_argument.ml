@@ -1,0 +1,2 @@
+let f = 3
+data d = csv(f)

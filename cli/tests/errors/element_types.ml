@@ -1,0 +1,1 @@
+let y = zeros(2) + [true, false]

@@ -1,0 +1,1 @@
+let y = for i in 0..3, lanes: 4 { i }

@@ -1,0 +1,1 @@
+let y = for x in 1.5 { x }

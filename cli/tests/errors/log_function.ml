@@ -1,0 +1,2 @@
+fn f(x) = x
+stage s = compute { log y = f }

@@ -1,0 +1,1 @@
+stage a = compute { log y = 1.0, y = 2.0 }

@@ -1,0 +1,2 @@
+use std.nn.mlp
+net n = mlp

@@ -1,0 +1,4 @@
+fn f() {
+  next x = 1.0
+}
+let y = f()

@@ -1,0 +1,2 @@
+let r = {a: 1.0}
+let y = r.b

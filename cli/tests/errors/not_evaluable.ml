@@ -1,0 +1,2 @@
+fn f(x) = x
+let y = f + 1

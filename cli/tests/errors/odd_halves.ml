@@ -1,0 +1,1 @@
+let y = halves(zeros(3))

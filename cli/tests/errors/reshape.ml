@@ -1,0 +1,1 @@
+let y = reshape(zeros(6), [4])

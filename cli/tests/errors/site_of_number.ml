@@ -1,0 +1,4 @@
+model m() {
+  z ~ 1.5
+}
+let y = sample(m())

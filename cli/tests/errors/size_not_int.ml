@@ -1,0 +1,1 @@
+let y = for i in 0..2.5 { i }

@@ -1,0 +1,1 @@
+state f = |x| x

@@ -1,0 +1,3 @@
+use std.nn.mlp
+
+let y = mlp([2, 3])(zeros(2))

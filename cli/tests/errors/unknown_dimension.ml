@@ -1,0 +1,2 @@
+fn f(x: real[n]) = x
+let y = f(zeros(2, 3))

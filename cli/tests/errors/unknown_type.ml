@@ -1,0 +1,2 @@
+fn f(x: number) = x
+let y = f(1.0)

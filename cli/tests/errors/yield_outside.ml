@@ -1,0 +1,4 @@
+fn f() {
+  yield 1.0
+}
+let y = f()
