@@ -1,5 +1,7 @@
 //! Diagnostics as a person reads them.
 
+mod hints;
+
 use ariadne::{Color, Config, IndexType, Label, ReportKind, Source};
 use mlc_grammar::diag::Report;
 use mlc_grammar::span::{FileId, Span};
@@ -73,6 +75,12 @@ pub fn render(reports: &[Report], sources: &Sources, colour: bool) -> String {
 }
 
 fn render_one(r: &Report, sources: &Sources, colour: bool, out: &mut Vec<u8>) {
+    let general = if r.hints.is_empty() {
+        hints::general(r.code)
+    } else {
+        None
+    };
+    let hints: Vec<&str> = r.hints.iter().map(String::as_str).chain(general).collect();
     let huge = r.labels.iter().any(|l| {
         let text = sources.file_text(l.span.file);
         let at = boundaries(text, l.span);
@@ -91,7 +99,7 @@ fn render_one(r: &Report, sources: &Sources, colour: bool, out: &mut Vec<u8>) {
         for n in &r.notes {
             text += &format!("  Note: {n}\n");
         }
-        for h in &r.hints {
+        for h in &hints {
             text += &format!("  Help: {h}\n");
         }
         out.extend(text.as_bytes());
@@ -123,7 +131,7 @@ fn render_one(r: &Report, sources: &Sources, colour: bool, out: &mut Vec<u8>) {
     for n in &r.notes {
         b = b.with_note(n);
     }
-    for h in &r.hints {
+    for h in hints {
         b = b.with_help(h);
     }
     let cache =

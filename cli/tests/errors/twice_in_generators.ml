@@ -1,1 +1,0 @@
-let y = for i in 0..3, i in 0..2 { i }
