@@ -43,8 +43,9 @@ pub fn run(cli: Cli) -> Exit {
             pipeline,
             stage,
             raw,
+            units,
             disable_pass,
-        } => ir(&pipeline, stage.as_deref(), raw, &disable_pass),
+        } => ir(&pipeline, stage.as_deref(), [raw, units], &disable_pass),
         Command::Graph {
             pipeline,
             stage,
@@ -393,7 +394,12 @@ fn stage_graphs(args: &PipelineArgs, stage: Option<&str>) -> Result<Vec<(String,
     Ok(graphs)
 }
 
-fn ir(args: &PipelineArgs, stage: Option<&str>, raw: bool, disabled: &[String]) -> Exit {
+fn ir(
+    args: &PipelineArgs,
+    stage: Option<&str>,
+    [raw, units]: [bool; 2],
+    disabled: &[String],
+) -> Exit {
     let graphs = match stage_graphs(args, stage) {
         Ok(g) => g,
         Err(exit) => return exit,
@@ -405,7 +411,12 @@ fn ir(args: &PipelineArgs, stage: Option<&str>, raw: bool, disabled: &[String]) 
         } else {
             transform::optimise(g, disabled)
         };
-        text += &format!("// {name}\n{}\n", print::print(&g));
+        let body = if units {
+            mlc_compiler::codegen::describe(&g)
+        } else {
+            print::print(&g)
+        };
+        text += &format!("// {name}\n{body}\n");
     }
     write_out(&text, None)
 }

@@ -67,6 +67,9 @@ pub enum Command {
         /// As lowered, before any pass
         #[arg(long)]
         raw: bool,
+        /// The loops and calls that the graph is compiled to, one a line
+        #[arg(long, conflicts_with = "raw")]
+        units: bool,
         /// Leave out a pass
         #[arg(long, value_name = "PASS")]
         disable_pass: Vec<String>,

@@ -123,6 +123,24 @@ fn the_graph_of_the_cone_is_as_it_was() {
     insta::assert_snapshot!(stdout(&["ir", "examples/cone.ml", "--stage", "fit"]));
 }
 
+/// Every stage of compilation, on sources of a few lines.
+#[test]
+fn stages_of_compilation_are_as_they_were() {
+    for name in ["estimate", "gradients", "rows"] {
+        let file = format!("cli/tests/stages/{name}.ml");
+        for form in ["--raw", "", "--units"] {
+            let mut args = vec!["ir", &file];
+            args.extend(Some(form).filter(|f| !f.is_empty()));
+            let what = if form.is_empty() {
+                "optimised"
+            } else {
+                &form[2..]
+            };
+            insta::assert_snapshot!(format!("{name}_{what}"), stdout(&args));
+        }
+    }
+}
+
 #[test]
 fn graphs_are_drawn() {
     assert!(stdout(&["graph", "examples/linear.ml"]).starts_with("digraph"));

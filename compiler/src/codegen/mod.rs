@@ -81,6 +81,39 @@ impl Drop for Compiled {
     }
 }
 
+/// The units of work that [`compile`] would write for a graph, one a line: what is computed together, over how many rows
+/// and columns, in how many phases and parts, and which values get buffers.
+pub fn describe(g: &Graph) -> String {
+    let live = print::live(g);
+    let number: std::collections::HashMap<crate::ir::Value, usize> =
+        live.iter().enumerate().map(|(i, v)| (*v, i)).collect();
+    let plan = plan::plan(g, &live);
+    let mut text = String::new();
+    for unit in &plan.units {
+        let nest = nest::Nest::new(g, unit, &plan.kept);
+        text += &if unit.fused {
+            let many =
+                |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
+            format!(
+                "loop {} x {}, {}, {}, vectors of {}:",
+                nest.rows,
+                nest.columns,
+                many(nest.phases, "phase"),
+                many(nest.parts, "part"),
+                nest.lanes
+            )
+        } else {
+            "call:".to_string()
+        };
+        for n in &unit.nodes {
+            let kept = if plan.kept[n.0 as usize] { "*" } else { "" };
+            text += &format!(" %{}{kept} {}", number[n], g.node(*n).def.name);
+        }
+        text.push('\n');
+    }
+    text
+}
+
 /// Makes machine code for a graph, whose lanes and sites are gone.
 ///
 /// # Errors

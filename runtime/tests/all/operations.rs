@@ -11,7 +11,7 @@ use mlc_compiler::transform::differentiate::{jvp, vjp};
 use mlc_runtime::kernels::Kernels;
 
 /// Numbers that look random, from a seed.
-struct Words(u64);
+pub(super) struct Words(pub u64);
 
 impl Words {
     fn next(&mut self) -> u64 {
@@ -36,7 +36,7 @@ fn round(x: f64, dtype: DType) -> f64 {
     }
 }
 
-fn values(ty: &Type, domain: Domain, words: &mut Words) -> Vec<f64> {
+pub(super) fn values(ty: &Type, domain: Domain, words: &mut Words) -> Vec<f64> {
     let n = ty.len();
     match domain {
         Domain::Between(a, b) => (0..n)
@@ -96,7 +96,7 @@ fn cases() -> Vec<(&'static OpDef, usize, Case)> {
     OPS.iter().copied().flat_map(of).collect()
 }
 
-fn bytes(t: &Tensor) -> Vec<u8> {
+pub(super) fn bytes(t: &Tensor) -> Vec<u8> {
     let v = t.values();
     let mut out: Vec<u8> = match t.ty.dtype {
         DType::F32 => v.iter().flat_map(|x| (*x as f32).to_ne_bytes()).collect(),
@@ -121,7 +121,7 @@ fn aligned(bytes: &[u8]) -> Vec<Line> {
     lines
 }
 
-fn run_compiled(g: &Graph, inputs: &[Tensor]) -> Vec<Tensor> {
+pub(super) fn run_compiled(g: &Graph, inputs: &[Tensor]) -> Vec<Tensor> {
     let c = compile(g, &Kernels).unwrap();
     let ins: Vec<Vec<Line>> = inputs.iter().map(|t| aligned(&bytes(t))).collect();
     let types: Vec<Type> = g.outputs.iter().map(|o| g.ty(o.1).clone()).collect();
@@ -158,7 +158,7 @@ fn close(a: f64, b: f64, tol: f64) -> bool {
     a == b || (a.is_nan() && b.is_nan()) || (a - b).abs() <= tol * (1.0 + a.abs().max(b.abs()))
 }
 
-fn assert_close(a: &Tensor, b: &Tensor, tol: f64, what: &str) {
+pub(super) fn assert_close(a: &Tensor, b: &Tensor, tol: f64, what: &str) {
     assert_eq!(a.ty, b.ty, "{what}");
     for (i, (x, y)) in a.values().into_iter().zip(b.values()).enumerate() {
         assert!(close(x, y, tol), "{what}: element {i}: {x} and {y}");
