@@ -5,19 +5,29 @@
 //! - `expect` is a region: its sites are nodes, removed last to first by their estimators when the block ends.
 //! - Slots are read when needed and written by updates; what was read before stays what it was.
 
+mod access;
 mod arith;
+mod assertions;
 mod builtins;
 mod call;
 mod control;
 mod ctx;
+mod derivatives;
+mod dists;
 mod eval;
+mod expect;
+mod index;
 mod leaves;
 mod models;
 mod nets;
 mod repl;
 mod resolve;
+mod scope;
 mod session;
+mod tables;
+mod tensors;
 mod train;
+mod updates;
 mod value;
 
 pub use repl::{ExprProgram, ReplResult, ValueShape};

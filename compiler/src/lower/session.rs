@@ -258,7 +258,7 @@ impl Session {
         self.apply_sets(&mut reports);
         if reports.is_empty() {
             for m in all {
-                reports.extend(super::resolve::check(self, m));
+                reports.extend(super::scope::check(self, m));
             }
         }
         if reports.is_empty() {

@@ -1,0 +1,153 @@
+//! `test` blocks, and the check of definitions that nothing uses.
+
+use super::session::{Failure, ItemState, R, Session, rc};
+use super::value::{Env, Val};
+use crate::ir::DType;
+use crate::program::{Assertion, TestProgram};
+use mlc_grammar::ast::{self, BinaryOp, Expr, ExprKind, StmtKind};
+use mlc_grammar::diag::Report;
+use std::collections::HashMap;
+
+impl Session {
+    /// Lowers a `test` block.
+    ///
+    /// # Errors
+    /// The first mistake met in it.
+    pub fn lower_test(&mut self, test: usize) -> Result<TestProgram, Failure> {
+        let (name, block, module) = self.tests[test].clone();
+        let result = self.test_program(&name, block, module);
+        result.map_err(|r| self.failure(vec![*r]))
+    }
+
+    fn test_program(
+        &mut self,
+        name: &str,
+        block: &'static ast::Block,
+        module: usize,
+    ) -> R<TestProgram> {
+        let index: HashMap<String, usize> = self
+            .stages
+            .iter()
+            .enumerate()
+            .map(|(i, s)| (s.name.clone(), i))
+            .collect();
+        let mut needs: Vec<usize> = super::resolve::names_in_block(block)
+            .iter()
+            .filter_map(|n| index.get(n).copied())
+            .collect();
+        needs.sort_unstable();
+        needs.dedup();
+        for &n in &needs {
+            self.logs_known(n)?;
+        }
+        let mut assertions = Vec::new();
+        let ((), program) = self.program(&format!("test {name}"), |s| {
+            let env = Env::module(module).child();
+            for stmt in &block.stmts {
+                let StmtKind::Assert(e) = &stmt.kind else {
+                    s.eval_stmts(std::slice::from_ref(stmt), &env)?;
+                    continue;
+                };
+                let mut shown = Vec::new();
+                let v = s.eval_assertion(e, &env, &mut shown)?;
+                let t = s.force(&v, e.span)?;
+                let ty = s.ctx.graph.ty(t).clone();
+                if ty.dtype != DType::Bool || ty.rank() != 0 {
+                    let title = format!("an assertion is one truth value, not `{ty}`");
+                    return Err(Box::new(
+                        s.err("E0617", title, e.span)
+                            .hint("for a tensor, write `all(..)`"),
+                    ));
+                }
+                let output = s.ctx.graph.outputs.len();
+                s.ctx.value(&format!("assert {output}"), t);
+                let mut outputs = Vec::new();
+                for (text, v) in shown {
+                    if let Ok(t) = s.force(&v, e.span)
+                        && s.ctx.graph.ty(t).len() <= 16
+                    {
+                        outputs.push((text, s.ctx.graph.outputs.len()));
+                        let label = format!("shown {}", s.ctx.graph.outputs.len());
+                        s.ctx.value(&label, t);
+                    }
+                }
+                let text = s.sources.text(e.span).to_string();
+                assertions.push(Assertion {
+                    span: e.span,
+                    output,
+                    text,
+                    shown: outputs,
+                });
+            }
+            Ok(())
+        })?;
+        Ok(TestProgram {
+            name: name.to_string(),
+            program,
+            assertions,
+            needs,
+        })
+    }
+
+    /// Evaluates an assertion, keeping the sides of a comparison to show when it fails.
+    fn eval_assertion(
+        &mut self,
+        e: &'static Expr,
+        env: &Env,
+        shown: &mut Vec<(String, Val)>,
+    ) -> R<Val> {
+        match &e.kind {
+            ExprKind::Binary(op, a, b)
+                if matches!(
+                    op,
+                    BinaryOp::Lt
+                        | BinaryOp::Le
+                        | BinaryOp::Gt
+                        | BinaryOp::Ge
+                        | BinaryOp::Eq
+                        | BinaryOp::Ne
+                ) =>
+            {
+                let (x, y) = (self.eval(a, env)?, self.eval(b, env)?);
+                for (side, v) in [(a, &x), (b, &y)] {
+                    if !matches!(side.kind, ExprKind::Int(_) | ExprKind::Real(_)) {
+                        shown.push((self.sources.text(side.span).to_string(), v.clone()));
+                    }
+                }
+                self.binary(*op, x, y, e.span, a.span, b.span)
+            }
+            ExprKind::Call(f, args)
+                if matches!(&f.kind, ExprKind::Name(n) if n == "close") && args.len() >= 2 =>
+            {
+                let mut values = Vec::new();
+                for (i, a) in args.iter().enumerate() {
+                    let v = self.eval(&a.value, env)?;
+                    if i < 2 && !matches!(a.value.kind, ExprKind::Int(_) | ExprKind::Real(_)) {
+                        shown.push((self.sources.text(a.value.span).to_string(), v.clone()));
+                    }
+                    values.push((a.name.as_ref().map(|n| rc(&n.text)), v));
+                }
+                self.call_builtin("close", values, e.span)
+            }
+            _ => self.eval(e, env),
+        }
+    }
+
+    /// The definitions of the root file, evaluated so that mistakes in what no stage uses are found too.
+    pub fn check_definitions(&mut self) -> Vec<Report> {
+        let tree = self.modules[self.root].tree;
+        let mut reports = Vec::new();
+        for item in &tree.items {
+            for name in super::resolve::item_names(item) {
+                if matches!(
+                    self.modules[self.root].items.get(&name.text),
+                    Some(ItemState::Waiting(_))
+                ) && let Some(Err(r)) = self.item(self.root, &name.text, name.span)
+                {
+                    reports.push(*r);
+                }
+            }
+        }
+        reports
+    }
+}

@@ -1,0 +1,182 @@
+//! `grad`, `jvp` and what they are taken with respect to.
+
+use super::leaves::{leaves, map_leaves};
+use super::session::{R, Session};
+use super::value::{Env, Val};
+use crate::ir::Value;
+use mlc_grammar::ast::{CallArg, Expr, ExprKind};
+use mlc_grammar::span::Span;
+
+impl Session {
+    /// `grad(e, wrt: x)` and its kin.
+    pub(super) fn eval_derivative(
+        &mut self,
+        name: &str,
+        args: &'static [CallArg],
+        env: &Env,
+        span: Span,
+    ) -> R<Val> {
+        let get = |label: &str| {
+            args.iter()
+                .find(|a| a.name.as_ref().is_some_and(|n| n.text == label))
+                .map(|a| &a.value)
+        };
+        let Some(e) = args.iter().find(|a| a.name.is_none()).map(|a| &a.value) else {
+            return Err(Box::new(self.err(
+                "E0201",
+                format!("`{name}` takes an expression"),
+                span,
+            )));
+        };
+        let Some(wrt) = get("wrt") else {
+            return Err(Box::new(
+                self.err("E0201", format!("`{name}` needs `wrt:`"), span)
+                    .hint(format!("write `{name}(e, wrt: x)`")),
+            ));
+        };
+        let targets: Vec<&'static Expr> = match &wrt.kind {
+            ExprKind::Tuple(items) => items.iter().collect(),
+            _ => vec![wrt],
+        };
+        let mut points = Vec::new();
+        for t in &targets {
+            points.push(self.derivative_point(t, env)?);
+        }
+        let value = self.eval(e, env)?;
+        let value = self.force_leaves(&value, e.span)?;
+        let point = Val::tuple(points.clone());
+        let wrts = leaves(&point);
+        let shaped = |new: Vec<Value>| {
+            let mut next = new.into_iter();
+            let mut vals: Vec<Val> = points
+                .iter()
+                .map(|p| map_leaves(p, &mut |t| next.next().unwrap_or(t)))
+                .collect();
+            match (&wrt.kind, vals.len()) {
+                (ExprKind::Tuple(_), _) => Val::tuple(vals),
+                _ => vals.swap_remove(0),
+            }
+        };
+        if name == "jvp" {
+            let Some(along) = get("along") else {
+                return Err(Box::new(self.err("E0201", "`jvp` needs `along:`", span)));
+            };
+            let v = self.eval_direction(along, env)?;
+            let pairs = self.paired(&wrts, &v, along.span)?;
+            let outs = leaves(&value);
+            let ts = crate::transform::differentiate::jvp(&mut self.ctx.graph, &outs, &pairs)
+                .map_err(|r| {
+                    Box::new(self.err_at("E0430", r.sentence, r.span, "a derivative passes here"))
+                })?;
+            let mut next = Vec::new();
+            for (o, t) in outs.iter().zip(ts) {
+                next.push(t.unwrap_or_else(|| self.ctx.graph.constant_like(0.0, *o)));
+            }
+            let mut it = next.into_iter();
+            return Ok(map_leaves(&value, &mut |t| it.next().unwrap_or(t)));
+        }
+        let outs = leaves(&value);
+        let seeds: Vec<(Value, Value)> = if name == "vjp" {
+            let Some(by) = get("by") else {
+                return Err(Box::new(self.err("E0201", "`vjp` needs `by:`", span)));
+            };
+            let v = self.eval_direction(by, env)?;
+            self.paired(&outs, &v, by.span)?
+        } else {
+            let [y] = outs.as_slice() else {
+                return Err(Box::new(self.err(
+                    "E0613",
+                    format!("`{name}` takes one real number"),
+                    e.span,
+                )));
+            };
+            let ty = self.ctx.graph.ty(*y).clone();
+            if ty.rank() != 0 || !ty.dtype.is_real() {
+                return Err(Box::new(
+                    self.err(
+                        "E0613",
+                        format!("`{name}` takes one real number, not `{ty}`"),
+                        e.span,
+                    )
+                    .hint("sum it, or use `vjp(e, wrt:, by:)`"),
+                ));
+            }
+            vec![(*y, self.ctx.graph.constant_like(1.0, *y))]
+        };
+        let mut grads = Vec::new();
+        for (g, &w) in self.gradients(&seeds, &wrts, span)?.into_iter().zip(&wrts) {
+            grads.push(g.unwrap_or_else(|| self.ctx.graph.constant_like(0.0, w)));
+        }
+        match name {
+            "value_and_grad" => Ok(Val::tuple(vec![value, shaped(grads)])),
+            "hvp" => {
+                let Some(along) = get("along") else {
+                    return Err(Box::new(self.err("E0201", "`hvp` needs `along:`", span)));
+                };
+                let v = self.eval_direction(along, env)?;
+                let pairs = self.paired(&grads, &v, along.span)?;
+                let mut second = Vec::new();
+                for (h, &w) in self.gradients(&pairs, &wrts, span)?.into_iter().zip(&wrts) {
+                    second.push(h.unwrap_or_else(|| self.ctx.graph.constant_like(0.0, w)));
+                }
+                Ok(shaped(second))
+            }
+            _ => Ok(shaped(grads)),
+        }
+    }
+
+    /// The leaves of a direction. A list of numbers is a vector.
+    fn eval_direction(&mut self, e: &'static Expr, env: &Env) -> R<Vec<Value>> {
+        let v = match self.eval(e, env)? {
+            list @ Val::List(_) => Val::Tensor(self.force(&list, e.span)?),
+            v => self.force_leaves(&v, e.span)?,
+        };
+        Ok(leaves(&v))
+    }
+
+    fn paired(&self, a: &[Value], b: &[Value], span: Span) -> R<Vec<(Value, Value)>> {
+        let fits = a.len() == b.len()
+            && a.iter()
+                .zip(b)
+                .all(|(x, y)| self.ctx.graph.ty(*x) == self.ctx.graph.ty(*y));
+        if !fits {
+            return Err(Box::new(self.err(
+                "E0303",
+                "the direction has another form than what it is for",
+                span,
+            )));
+        }
+        Ok(a.iter().copied().zip(b.iter().copied()).collect())
+    }
+
+    /// What a name of `wrt:` stands for: its binding's leaves.
+    fn derivative_point(&mut self, e: &'static Expr, env: &Env) -> R<Val> {
+        if super::resolve::path_text(e).is_none() {
+            return Err(Box::new(
+                self.err("E0431", "`wrt:` takes names in scope", e.span)
+                    .hint("bind the value first: `let x = ..`"),
+            ));
+        }
+        let v = self.eval(e, env)?;
+        match &v {
+            Val::Net(n) => {
+                let p = self.net_params(n, e.span)?;
+                self.force_leaves(&p, e.span)
+            }
+            v => {
+                let v = self.force_leaves(v, e.span)?;
+                if leaves(&v)
+                    .iter()
+                    .any(|t| !self.ctx.graph.ty(*t).dtype.is_real())
+                {
+                    return Err(Box::new(self.err(
+                        "E0431",
+                        "a derivative is with respect to reals",
+                        e.span,
+                    )));
+                }
+                Ok(v)
+            }
+        }
+    }
+}

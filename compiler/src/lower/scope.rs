@@ -1,0 +1,370 @@
+//! Names that nothing defines, found before anything is evaluated.
+
+use super::resolve::*;
+use super::session::Session;
+use mlc_grammar::ast::*;
+use mlc_grammar::diag::Report;
+use mlc_grammar::span::Span;
+use std::collections::HashSet;
+
+/// Reports the names of a module that nothing defines. All of them, not the first only.
+pub(super) fn check(s: &Session, module: usize) -> Vec<Report> {
+    let m = &s.modules[module];
+    let mut known: HashSet<String> = super::builtins::names().map(String::from).collect();
+    known.extend(m.items.keys().cloned());
+    known.extend(m.uses.keys().cloned());
+    for other in [s.prelude, s.estimators] {
+        known.extend(s.modules[other].items.keys().cloned());
+    }
+    let mut c = Checker {
+        scopes: vec![known],
+        reports: Vec::new(),
+    };
+    for item in &m.tree.items {
+        c.item(item);
+    }
+    c.reports
+}
+
+struct Checker {
+    scopes: Vec<HashSet<String>>,
+    reports: Vec<Report>,
+}
+
+impl Checker {
+    fn bind(&mut self, name: &str) {
+        if let Some(s) = self.scopes.last_mut() {
+            s.insert(name.to_string());
+        }
+    }
+
+    fn bind_pattern(&mut self, p: &Pattern) {
+        let mut names = Vec::new();
+        pattern_names(p, &mut |n, _| names.push(n.to_string()));
+        names.iter().for_each(|n| self.bind(n));
+    }
+
+    fn scoped(&mut self, f: impl FnOnce(&mut Self)) {
+        self.scopes.push(HashSet::new());
+        f(self);
+        self.scopes.pop();
+    }
+
+    fn use_name(&mut self, name: &str, span: Span) {
+        if self.scopes.iter().any(|s| s.contains(name)) {
+            return;
+        }
+        let known: Vec<String> = self.scopes.iter().flatten().cloned().collect();
+        let mut r =
+            Report::new("E0100", format!("unknown name `{name}`")).label(span, "not defined");
+        if let Some(near) = nearest(name, &known) {
+            r = r.hint(format!("did you mean `{near}`?"));
+        }
+        self.reports.push(r);
+    }
+
+    fn item(&mut self, item: &Item) {
+        self.scoped(|c| match &item.kind {
+            ItemKind::Data { value, .. } => {
+                // The readers are names here only.
+                c.bind("idx");
+                c.bind("csv");
+                c.expr(value);
+            }
+            ItemKind::Def(d) => c.def(d),
+            ItemKind::Dist(d) => {
+                c.args(&d.args);
+                c.bind("self");
+                // A support may be any expression of the arguments; its own names are built in.
+                for m in &d.members {
+                    c.scoped(|c| {
+                        c.args(&m.args);
+                        c.body(&m.body);
+                    });
+                }
+            }
+            ItemKind::Estimator(e) => {
+                c.args(&e.args);
+                c.block(&e.body);
+            }
+            ItemKind::Optimizer(o) => {
+                c.args(&o.args);
+                o.binders.iter().for_each(|n| c.bind(&n.text));
+                c.bind("step");
+                c.block(&o.body);
+            }
+            ItemKind::Stage(s) => {
+                c.args(&s.args);
+                if let StageKind::Train {
+                    pattern,
+                    source,
+                    count,
+                    ..
+                } = &s.kind
+                {
+                    source.iter().for_each(|e| c.expr(e));
+                    c.expr(count);
+                    pattern.iter().for_each(|p| c.bind_pattern(p));
+                    c.bind("step");
+                }
+                s.after.iter().for_each(|e| c.expr(e));
+                c.block(&s.body);
+            }
+            ItemKind::Test { body, .. } => c.block(body),
+            ItemKind::Use(_) | ItemKind::Precision(_) | ItemKind::Hole => {}
+        });
+    }
+
+    fn args(&mut self, args: &[Arg]) {
+        for a in args {
+            a.default.iter().for_each(|e| self.expr(e));
+            a.ty.iter().for_each(|t| self.ty(t));
+            self.bind(&a.name.text);
+        }
+    }
+
+    /// A dimension's name is bound where it first stands.
+    fn ty(&mut self, t: &TypeExpr) {
+        match &t.kind {
+            TypeKind::Named(_, dims) => {
+                for d in dims {
+                    match &d.kind {
+                        ExprKind::Name(n) => self.bind(n),
+                        _ => self.expr(d),
+                    }
+                }
+            }
+            TypeKind::Tuple(ts) => ts.iter().for_each(|t| self.ty(t)),
+            TypeKind::Record(ts) => ts.iter().for_each(|(_, t)| self.ty(t)),
+        }
+    }
+
+    fn body(&mut self, b: &Body) {
+        match b {
+            Body::Expr(e) => self.expr(e),
+            Body::Block(b) => self.block(b),
+        }
+    }
+
+    fn block(&mut self, b: &Block) {
+        self.scoped(|c| b.stmts.iter().for_each(|s| c.stmt(s)));
+    }
+
+    fn def(&mut self, d: &Def) {
+        match d {
+            Def::Let { pattern, ty, value } => {
+                ty.iter().for_each(|t| self.ty(t));
+                self.expr(value);
+                self.bind_pattern(pattern);
+            }
+            Def::Fn(f) => {
+                self.bind(&f.name.text);
+                self.scoped(|c| {
+                    c.args(&f.args);
+                    c.body(&f.body);
+                    for r in &f.rules {
+                        c.scoped(|c| {
+                            r.args.iter().for_each(|n| c.bind(&n.text));
+                            c.block(&r.body);
+                        });
+                    }
+                });
+            }
+            Def::Model(m) => {
+                match &m.kind {
+                    ModelKind::Block { args, body, .. } => self.scoped(|c| {
+                        c.args(args);
+                        c.block(body);
+                    }),
+                    ModelKind::Value(e) => self.expr(e),
+                }
+                self.bind(&m.name.text);
+            }
+            Def::NetUse { name, index, value } => {
+                index.iter().for_each(|e| self.expr(e));
+                self.expr(value);
+                self.bind(&name.text);
+            }
+            Def::Net(n) => {
+                self.bind(&n.name.text);
+                self.scoped(|c| {
+                    c.args(&n.statics);
+                    c.args(&n.args);
+                    c.body(&n.body);
+                });
+            }
+            Def::Param {
+                name,
+                index,
+                ty,
+                value,
+                ..
+            } => {
+                index.iter().for_each(|e| self.expr(e));
+                ty.iter().for_each(|t| self.ty(t));
+                self.expr(value);
+                self.bind(&name.text);
+            }
+            Def::State { name, value, .. } => {
+                self.expr(value);
+                self.bind(&name.text);
+            }
+        }
+    }
+
+    fn stmt(&mut self, s: &Stmt) {
+        match &s.kind {
+            StmtKind::Def(d) => self.def(d),
+            StmtKind::Site { name, .. } => {
+                each_top_expr(s, &mut |e| self.expr(e));
+                self.bind(&name.text);
+            }
+            StmtKind::Tap { name, .. } => {
+                each_top_expr(s, &mut |e| self.expr(e));
+                self.bind(&name.text);
+            }
+            StmtKind::Every { count, body, .. } => {
+                self.expr(count);
+                self.block(body);
+            }
+            _ => each_top_expr(s, &mut |e| self.expr(e)),
+        }
+    }
+
+    fn expr(&mut self, e: &Expr) {
+        match &e.kind {
+            ExprKind::Name(n) => self.use_name(n, e.span),
+            ExprKind::Record(parts) => {
+                for p in parts {
+                    match p {
+                        RecordPart::Pun(n) => self.use_name(&n.text, n.span),
+                        RecordPart::Field(_, e) | RecordPart::Spread(e) => self.expr(e),
+                    }
+                }
+            }
+            ExprKind::Lambda(ps, body) => self.scoped(|c| {
+                ps.iter().for_each(|p| c.bind_pattern(p));
+                c.expr(body);
+            }),
+            ExprKind::If(cond, a, b) => {
+                self.expr(cond);
+                self.block(a);
+                match b.as_deref() {
+                    Some(Else::Block(b)) => self.block(b),
+                    Some(Else::If(e)) => self.expr(e),
+                    None => {}
+                }
+            }
+            ExprKind::For(l) => self.scoped(|c| {
+                for (p, e) in &l.generators {
+                    c.expr(e);
+                    c.bind_pattern(p);
+                }
+                l.options.iter().for_each(|(_, e)| c.expr(e));
+                c.block(&l.body);
+            }),
+            ExprKind::Scan(l) => self.scoped(|c| {
+                for (p, e) in &l.carries {
+                    c.expr(e);
+                    c.bind_pattern(p);
+                }
+                match &l.kind {
+                    ScanKind::For(gs) => gs.iter().for_each(|(p, e)| {
+                        c.expr(e);
+                        c.bind_pattern(p);
+                    }),
+                    ScanKind::While(e) => c.expr(e),
+                }
+                l.options.iter().for_each(|(_, e)| c.expr(e));
+                c.block(&l.body);
+            }),
+            ExprKind::Expect(b) | ExprKind::Strict(b) => self.block(b),
+            _ => {
+                let mut first = true;
+                let mut children: Vec<&Expr> = Vec::new();
+                collect_children(e, &mut first, &mut children);
+                children.into_iter().for_each(|c| self.expr(c));
+            }
+        }
+    }
+}
+
+/// The expressions directly below `e`.
+fn collect_children<'a>(e: &'a Expr, _first: &mut bool, out: &mut Vec<&'a Expr>) {
+    match &e.kind {
+        ExprKind::Tuple(items) | ExprKind::List(items) => out.extend(items),
+        ExprKind::Paren(a)
+        | ExprKind::Unary(_, a)
+        | ExprKind::Field(a, _)
+        | ExprKind::Project(a, _)
+        | ExprKind::Except(a, _) => out.push(a),
+        ExprKind::Binary(_, a, b)
+        | ExprKind::Range(a, b)
+        | ExprKind::Given(a, b)
+        | ExprKind::WithKey(a, b) => {
+            out.extend([&**a, &**b]);
+        }
+        ExprKind::Call(a, args) => {
+            out.push(a);
+            out.extend(args.iter().map(|a| &a.value));
+        }
+        ExprKind::Index(a, args) => {
+            out.push(a);
+            for arg in args {
+                match arg {
+                    IndexArg::At(e) => out.push(e),
+                    IndexArg::Slice {
+                        start, stop, step, ..
+                    } => {
+                        out.extend([start, stop, step].into_iter().flatten());
+                    }
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+/// The outermost expressions of a statement.
+fn each_top_expr<'a>(s: &'a Stmt, f: &mut dyn FnMut(&'a Expr)) {
+    match &s.kind {
+        StmtKind::Expr(e)
+        | StmtKind::Yield(e)
+        | StmtKind::Factor(e)
+        | StmtKind::Assert(e)
+        | StmtKind::Snapshot(e)
+        | StmtKind::StopWhen(e) => f(e),
+        StmtKind::Site { dist, via, .. } => {
+            f(dist);
+            via.iter().for_each(|v| f(&v.value));
+        }
+        StmtKind::Next { value, .. }
+        | StmtKind::Tap { value, .. }
+        | StmtKind::Keep { value, .. } => f(value),
+        StmtKind::Set { target, value } => {
+            f(target);
+            f(value);
+        }
+        StmtKind::Update { over, by, using } => {
+            over.iter().for_each(|o| over_exprs(o, f));
+            f(by);
+            using.iter().for_each(&mut *f);
+        }
+        StmtKind::Optimize {
+            value, over, using, ..
+        } => {
+            f(value);
+            over.iter().for_each(|o| over_exprs(o, f));
+            using.iter().for_each(f);
+        }
+        StmtKind::Log(entries) => entries.iter().for_each(|(_, e)| f(e)),
+        StmtKind::Output { args, .. } => args.iter().for_each(|a| f(&a.value)),
+        _ => {}
+    }
+}
+
+fn over_exprs<'a>(o: &'a Over, f: &mut dyn FnMut(&'a Expr)) {
+    f(&o.target);
+    o.except.iter().for_each(&mut *f);
+    o.using.iter().for_each(f);
+}

@@ -1,0 +1,279 @@
+//! Tables, their batches, and how long a stage goes over them.
+
+use super::call::Given;
+use super::session::{R, Session, rc};
+use super::train::{TrainState, lower_unit};
+use super::value::{BatchSource, Env, Val};
+use crate::ir::{Attr, Value};
+use crate::ops;
+use crate::program::{Batching, Every, Program, TrainPlan};
+use mlc_grammar::ast::{self, Expr, StmtKind};
+use mlc_grammar::span::Span;
+use std::rc::Rc;
+
+impl Session {
+    pub(super) fn train_plan(
+        &mut self,
+        stage: usize,
+        def: &'static ast::Stage,
+        pattern: Option<&'static ast::Pattern>,
+        source: Option<&'static Expr>,
+        count: &'static Expr,
+        unit: ast::Unit,
+    ) -> R<TrainPlan> {
+        let env = Env::module(self.root);
+        let source = match source {
+            None => None,
+            Some(e) => match self.in_init(|s| s.eval(e, &env))? {
+                Val::Source(s) => Some((*s).clone()),
+                table @ (Val::Record(_) | Val::Slot(_)) => Some(BatchSource {
+                    table,
+                    shuffle: false,
+                    batch: None,
+                    drop_last: false,
+                }),
+                other => {
+                    let title = format!("a training loop goes over a table, not {}", other.kind());
+                    return Err(Box::new(
+                        self.err("E0606", title, e.span)
+                            .hint("write `for b in table.shuffle().batch(128)`"),
+                    ));
+                }
+            },
+        };
+        let total = self.in_init(|s| s.eval_int(count, &env))?;
+        let total = usize::try_from(total).map_err(|_| {
+            Box::new(self.err(
+                "E0607",
+                "a training loop cannot run a negative number of times",
+                count.span,
+            ))
+        })?;
+        let unit = lower_unit(unit);
+        let rows = match &source {
+            Some(s) => Some(self.table_rows(&s.table, count.span)?),
+            None => None,
+        };
+        let batching = match (&source, rows) {
+            (Some(s), Some(rows)) => {
+                let size = s.batch.unwrap_or(rows).min(rows.max(1));
+                if rows == 0 {
+                    return Err(Box::new(self.err(
+                        "E0608",
+                        "the table has no rows",
+                        count.span,
+                    )));
+                }
+                Some(Batching {
+                    rows,
+                    size,
+                    shuffle: s.shuffle,
+                    drop_last: s.drop_last,
+                })
+            }
+            _ => None,
+        };
+        let name = self.stages[stage].name.clone();
+        let mut every = Vec::new();
+        let mut lower_step = |s: &mut Self, size: usize| -> R<Program> {
+            s.train = Some(TrainState {
+                stage: name.clone(),
+                logs: vec![],
+                objective: None,
+                every: vec![],
+                optimizer_path: None,
+                statements: 0,
+            });
+            let ((), program) = s.program(&name, |s| {
+                let env = Env::module(s.root).child();
+                if let (Some(p), Some(src)) = (pattern, &source) {
+                    let rows = s.ctx.batch_rows(size);
+                    let batch = s.gather_rows(&src.table, rows, p.span)?;
+                    s.bind_pattern(p, batch, &env)?;
+                }
+                s.eval_stmts(&def.body.stmts, &env.child())?;
+                let t = s.train.as_mut().expect("set above");
+                if let (true, Some(v)) = (t.logs.is_empty(), t.objective) {
+                    s.ctx.value("objective", v);
+                }
+                Ok(())
+            })?;
+            if let Some(t) = s.train.take() {
+                every = t.every;
+            }
+            Ok(program)
+        };
+        let size = batching.as_ref().map_or(0, |b| b.size);
+        let step = lower_step(self, size)?;
+        let remainder = match &batching {
+            Some(b) if b.rows % b.size != 0 && !b.drop_last => {
+                Some(lower_step(self, b.rows % b.size)?)
+            }
+            _ => None,
+        };
+        let mut blocks = Vec::new();
+        for (i, (count, unit, body)) in every.into_iter().enumerate() {
+            let mut checkpoint = false;
+            let ((), program) = self.program(&format!("{name}.every[{i}]"), |s| {
+                let env = Env::module(s.root).child();
+                for stmt in &body.stmts {
+                    match &stmt.kind {
+                        StmtKind::Output { kind, .. } if kind.text == "checkpoint" => {
+                            checkpoint = true
+                        }
+                        StmtKind::Output { kind, .. } => {
+                            let what = format!("`{}` in `every`", kind.text);
+                            return Err(s.unsupported(&what, stmt.span));
+                        }
+                        _ => {
+                            s.eval_stmts(std::slice::from_ref(stmt), &env)?;
+                        }
+                    }
+                }
+                Ok(())
+            })?;
+            blocks.push(Every {
+                count,
+                unit,
+                program,
+                checkpoint,
+            });
+        }
+        Ok(TrainPlan {
+            batching,
+            count: total,
+            unit,
+            step,
+            remainder,
+            every: blocks,
+        })
+    }
+
+    fn table_rows(&mut self, table: &Val, span: Span) -> R<usize> {
+        let mut rows = None;
+        let mut visit = |s: &Self, v: &Val| -> R<()> {
+            let ty = match v {
+                Val::Slot(id) => s.slots[id.0 as usize].ty.clone(),
+                _ => {
+                    return Err(Box::new(s.err(
+                        "E0606",
+                        "the columns of a table are tensors",
+                        span,
+                    )));
+                }
+            };
+            let Some(&n) = ty.shape.first() else {
+                return Err(Box::new(s.err(
+                    "E0606",
+                    "a column of a table has rows",
+                    span,
+                )));
+            };
+            if rows.is_some_and(|r| r != n) {
+                return Err(Box::new(s.err(
+                    "E0606",
+                    "the columns of the table differ in length",
+                    span,
+                )));
+            }
+            rows = Some(n);
+            Ok(())
+        };
+        match table {
+            Val::Record(fields) => {
+                for (_, v) in fields.iter() {
+                    visit(self, v)?;
+                }
+            }
+            v => visit(self, v)?,
+        }
+        Ok(rows.unwrap_or(0))
+    }
+
+    /// A batch: the table's rows, and their numbers as the field `row`.
+    fn gather_rows(&mut self, table: &Val, rows: Value, span: Span) -> R<Val> {
+        match table {
+            Val::Record(fields) => {
+                let mut out = Vec::new();
+                for (n, v) in fields.iter() {
+                    let t = self.force(v, span)?;
+                    let g = self.op(&ops::GATHER, Attr::Axis(0), &[t, rows], span)?;
+                    out.push((n.clone(), Val::Tensor(g)));
+                }
+                if !out.iter().any(|f| &*f.0 == "row") {
+                    out.push((rc("row"), Val::Tensor(rows)));
+                }
+                Ok(Val::record(out))
+            }
+            v => {
+                let t = self.force(v, span)?;
+                Ok(Val::Tensor(self.op(
+                    &ops::GATHER,
+                    Attr::Axis(0),
+                    &[t, rows],
+                    span,
+                )?))
+            }
+        }
+    }
+
+    /// `.shuffle()` and `.batch(n, last: drop)` of a table.
+    pub(super) fn call_source_method(
+        &mut self,
+        on: &Val,
+        name: &str,
+        args: Vec<Given>,
+        span: Span,
+    ) -> R<Val> {
+        let mut source = match on {
+            Val::Source(s) => (**s).clone(),
+            table => BatchSource {
+                table: table.clone(),
+                shuffle: false,
+                batch: None,
+                drop_last: false,
+            },
+        };
+        match (name, args.as_slice()) {
+            ("shuffle", []) => source.shuffle = true,
+            ("batch", [(None, Val::Int(n)), rest @ ..]) if *n > 0 => {
+                source.batch = Some(*n as usize);
+                match rest {
+                    [] => {}
+                    [(Some(l), Val::Str(s))] if &**l == "last" && &**s == "drop" => {
+                        source.drop_last = true
+                    }
+                    _ => {
+                        return Err(Box::new(self.err(
+                            "E0201",
+                            "`batch` takes a size and `last: drop`",
+                            span,
+                        )));
+                    }
+                }
+            }
+            ("batch", _) => {
+                return Err(Box::new(self.err(
+                    "E0201",
+                    "`batch` takes a positive size known at compile time",
+                    span,
+                )));
+            }
+            ("shuffle", _) => {
+                return Err(Box::new(self.err(
+                    "E0201",
+                    "`shuffle` takes no arguments",
+                    span,
+                )));
+            }
+            _ => {
+                let title = format!("a table has no method `{name}`");
+                return Err(Box::new(
+                    self.err("E0206", title, span)
+                        .hint("it has `shuffle()` and `batch(n)`"),
+                ));
+            }
+        }
+        Ok(Val::Source(Rc::new(source)))
+    }
+}
