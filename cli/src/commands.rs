@@ -46,6 +46,7 @@ pub fn run(cli: Cli) -> Exit {
             units,
             disable_pass,
         } => ir(&pipeline, stage.as_deref(), [raw, units], &disable_pass),
+        Command::Explain { code } => explain_code(&code),
         Command::Graph {
             pipeline,
             stage,
@@ -439,6 +440,19 @@ fn graph(args: &PipelineArgs, stage: Option<&str>, format: &str, out: Option<&Pa
         Err(e) => {
             eprintln!("error: cannot draw the graph: {e}");
             Exit::Environment
+        }
+    }
+}
+
+fn explain_code(code: &str) -> Exit {
+    match mlc_compiler::diag::codes::find(code) {
+        Some(c) => write_out(
+            &format!("{}: {}\nHelp: {}\n", c.code, c.about, c.hint),
+            None,
+        ),
+        None => {
+            eprintln!("error: there is no diagnostic `{code}`; `docs/errors.md` lists them");
+            Exit::Misuse
         }
     }
 }

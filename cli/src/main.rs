@@ -16,6 +16,8 @@ pub enum Exit {
     Done = 0,
     /// The pipeline is wrong.
     Pipeline = 1,
+    /// The command was not used as it can be.
+    Misuse = 2,
     Environment = 3,
     /// A test or assertion failed.
     Failed = 4,

@@ -74,6 +74,11 @@ pub enum Command {
         #[arg(long, value_name = "PASS")]
         disable_pass: Vec<String>,
     },
+    /// Say what a code of a diagnostic means
+    Explain {
+        /// The code, such as E0303
+        code: String,
+    },
     /// Draw the dataflow graph of a stage
     Graph {
         #[command(flatten)]

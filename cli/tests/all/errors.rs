@@ -69,6 +69,49 @@ fn every_diagnostic_has_a_snapshot() {
 }
 
 #[test]
+fn codes_are_listed_and_explained() {
+    use mlc_compiler::diag::codes::{CODES, page};
+    let mut codes = std::collections::BTreeSet::new();
+    for part in [
+        "grammar/src",
+        "compiler/src/lower",
+        "runtime/src",
+        "cli/src",
+    ] {
+        codes_in(&super::root().join(part), &mut codes);
+    }
+    for c in codes
+        .iter()
+        .filter(|c| !["E0000", "E0900"].contains(&c.as_str()))
+    {
+        assert!(
+            CODES.iter().any(|known| known.code == c),
+            "{c} has no entry"
+        );
+    }
+    let file = super::root().join("docs/errors.md");
+    if std::env::var("INSTA_UPDATE").as_deref() == Ok("always") {
+        std::fs::write(&file, page()).unwrap();
+    }
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), page());
+    let out = mlc().args(["explain", "e0303"]).output().unwrap();
+    assert!(
+        String::from_utf8(out.stdout)
+            .unwrap()
+            .starts_with("E0303: ")
+    );
+    assert_eq!(
+        mlc()
+            .args(["explain", "E9999"])
+            .output()
+            .unwrap()
+            .status
+            .code(),
+        Some(2)
+    );
+}
+
+#[test]
 fn wrong_settings_and_bytes_are_explained() {
     insta::assert_snapshot!(
         "unknown_setting",

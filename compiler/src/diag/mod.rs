@@ -1,6 +1,6 @@
 //! Diagnostics as a person reads them.
 
-mod hints;
+pub mod codes;
 
 use ariadne::{Color, Config, IndexType, Label, ReportKind, Source};
 use mlc_grammar::diag::Report;
@@ -76,7 +76,7 @@ pub fn render(reports: &[Report], sources: &Sources, colour: bool) -> String {
 
 fn render_one(r: &Report, sources: &Sources, colour: bool, out: &mut Vec<u8>) {
     let general = if r.hints.is_empty() {
-        hints::general(r.code)
+        codes::find(r.code).map(|c| c.hint)
     } else {
         None
     };

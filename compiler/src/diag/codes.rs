@@ -1,0 +1,447 @@
+//! The codes of diagnostics: what each says, and what to do where a report says nothing nearer. `docs/errors.md` is made of
+//! this table.
+
+/// A class of mistakes.
+pub struct Code {
+    pub code: &'static str,
+    /// What is wrong, in a sentence.
+    pub about: &'static str,
+    /// What to do about it.
+    pub hint: &'static str,
+}
+
+/// All codes, ascending.
+pub const CODES: &[Code] = &[
+    Code {
+        code: "E0001",
+        about: "The text does not follow the grammar at this place.",
+        hint: "the grammar is in `docs/language.md`",
+    },
+    Code {
+        code: "E0002",
+        about: "Brackets, blocks or operators are nested more deeply than the parser goes.",
+        hint: "name parts of the expression with `let`",
+    },
+    Code {
+        code: "E0003",
+        about: "A bracket is not closed, or is closed by one of another kind.",
+        hint: "every bracket closes in the block that opens it",
+    },
+    Code {
+        code: "E0004",
+        about: "A number is too large to be written so.",
+        hint: "write a real number such as `1e20`, or work with logarithms",
+    },
+    Code {
+        code: "E0005",
+        about: "The file is not UTF-8 text.",
+        hint: "save the file as UTF-8",
+    },
+    Code {
+        code: "E0100",
+        about: "A name is used that nothing defines here.",
+        hint: "define it with `let`, `fn` or `param`, or import it with `use`",
+    },
+    Code {
+        code: "E0101",
+        about: "A `use` names a module that is neither in the standard library nor beside the pipeline.",
+        hint: "put the module beside the pipeline, or see `stdlib/` for those of the library",
+    },
+    Code {
+        code: "E0102",
+        about: "A `use` names something that the module does not define.",
+        hint: "see what the module defines",
+    },
+    Code {
+        code: "E0103",
+        about: "`--set` names no top-level `let` of the pipeline.",
+        hint: "`--set` gives another value to a top-level `let` of the pipeline",
+    },
+    Code {
+        code: "E0104",
+        about: "A definition needs its own value.",
+        hint: "a definition cannot need its own value; recursion is written with `scan`",
+    },
+    Code {
+        code: "E0105",
+        about: "A function calls itself without end.",
+        hint: "write the loop with `scan`",
+    },
+    Code {
+        code: "E0108",
+        about: "Something that makes parameters is called without being declared.",
+        hint: "write `net n = mlp(..)` first, then call `n`",
+    },
+    Code {
+        code: "E0200",
+        about: "A tensor is needed, and the value is something else.",
+        hint: "tensors are numbers, truth values and lists of them; convert or call what is not one",
+    },
+    Code {
+        code: "E0201",
+        about: "A built-in function is given arguments that it does not take.",
+        hint: "`docs/language.md` lists what each function takes",
+    },
+    Code {
+        code: "E0202",
+        about: "A function has no argument of this name.",
+        hint: "use one of the names that the definition declares",
+    },
+    Code {
+        code: "E0203",
+        about: "Something is called that is not a function.",
+        hint: "only functions, nets, models and distributions are called",
+    },
+    Code {
+        code: "E0204",
+        about: "A pattern does not fit the value that it takes apart.",
+        hint: "a pattern has as many names as the value has parts",
+    },
+    Code {
+        code: "E0205",
+        about: "A value is computed in a block and not used.",
+        hint: "bind it with `let`, or remove it",
+    },
+    Code {
+        code: "E0206",
+        about: "A record, net or stage has no field of this name.",
+        hint: "use one of the fields that the message lists",
+    },
+    Code {
+        code: "E0207",
+        about: "An integer must be known at compile time, and is not.",
+        hint: "write an integer, or a `let` that is one; what a run computes is too late here",
+    },
+    Code {
+        code: "E0208",
+        about: "`next` or `yield` stands outside a `scan`.",
+        hint: "write it in the block of a `scan`",
+    },
+    Code {
+        code: "E0209",
+        about: "There is no type of this name.",
+        hint: "types are `real`, `int`, `bool`, `f32`, `f64`, tuples and records of them",
+    },
+    Code {
+        code: "E0210",
+        about: "A loop has no option of this name.",
+        hint: "remove it; `for` and `scan` take generators and the options that `docs/language.md` lists",
+    },
+    Code {
+        code: "E0300",
+        about: "A value has another type or shape than declared.",
+        hint: "change the declaration or the value, so that element types and shapes are the same",
+    },
+    Code {
+        code: "E0301",
+        about: "An operation does not take operands of these types.",
+        hint: "shapes must fit exactly; nothing is broadcast but a single number",
+    },
+    Code {
+        code: "E0302",
+        about: "Two operands have different element types, or one that the operation does not take.",
+        hint: "convert with `real(..)`, `int(..)` or `bool(..)`",
+    },
+    Code {
+        code: "E0303",
+        about: "Two operands have different shapes.",
+        hint: "shapes must be equal, or one side a single number; go over the rows with `for`",
+    },
+    Code {
+        code: "E0304",
+        about: "A size, a range or an integer is out of bounds.",
+        hint: "sizes and ranges lie between 0 and 2^31",
+    },
+    Code {
+        code: "E0305",
+        about: "Two tuples, lists or records have different structures.",
+        hint: "both sides need the same structure: as many parts, with the same names",
+    },
+    Code {
+        code: "E0306",
+        about: "The sides of a matrix product do not fit.",
+        hint: "`@` sums over the last axis of the left and the first of the right",
+    },
+    Code {
+        code: "E0307",
+        about: "An index or a slice does not fit its axis.",
+        hint: "an axis of n elements has indices 0 to n - 1, and -1 to -n from its end",
+    },
+    Code {
+        code: "E0308",
+        about: "A loop cannot go over this value.",
+        hint: "`for` goes over a tensor, a list, a tuple of them, or a range `0..n`",
+    },
+    Code {
+        code: "E0309",
+        about: "Things that a loop goes over in step have different lengths.",
+        hint: "lanes in step go over things of one length",
+    },
+    Code {
+        code: "E0310",
+        about: "A condition is not one truth value.",
+        hint: "go over the elements with `for`, or choose between them with `select`",
+    },
+    Code {
+        code: "E0311",
+        about: "An `if` that gives a value has no `else`.",
+        hint: "add `else { .. }`",
+    },
+    Code {
+        code: "E0312",
+        about: "The two sides of an `if` have different types.",
+        hint: "give both sides one type and shape",
+    },
+    Code {
+        code: "E0313",
+        about: "Axes or sizes do not fit the tensor.",
+        hint: "look at the shape with `:type` in `mlc repl`",
+    },
+    Code {
+        code: "E0314",
+        about: "The lanes of a `for` together have too many elements.",
+        hint: "go over fewer lanes, or sum in a `scan`",
+    },
+    Code {
+        code: "E0401",
+        about: "An argument of a distribution lies outside the set that is declared for it.",
+        hint: "give the argument a value in the set that the distribution declares after `in`",
+    },
+    Code {
+        code: "E0402",
+        about: "A distribution declares no member of this name.",
+        hint: "use one of the members that the message lists",
+    },
+    Code {
+        code: "E0403",
+        about: "A site stands outside a model and outside an `expect`.",
+        hint: "write it in a `model` or an `expect`",
+    },
+    Code {
+        code: "E0404",
+        about: "What stands on the right of `~` is no distribution and no model.",
+        hint: "write a distribution such as `normal(0.0, 1.0)`, or a model `m()`, on the right",
+    },
+    Code {
+        code: "E0406",
+        about: "Two sites of a model have one address.",
+        hint: "give each site of a model its own name; sites of a `for` get one for each lane",
+    },
+    Code {
+        code: "E0407",
+        about: "`via` is given something that is not an estimator.",
+        hint: "write an estimator's name, such as `via reparam` or `via reinforce`",
+    },
+    Code {
+        code: "E0408",
+        about: "An estimator that is marked biased is used without saying so.",
+        hint: "say so: `via biased s`",
+    },
+    Code {
+        code: "E0409",
+        about: "No estimator of the library is valid at the site.",
+        hint: "give the distribution a `logpdf`, or `noise` and `transform`, or name another estimator with `via`",
+    },
+    Code {
+        code: "E0410",
+        about: "A trace has no value for a site of the model.",
+        hint: "give the guide a site of that name, or the model a value with `given`",
+    },
+    Code {
+        code: "E0411",
+        about: "`given` names something that is no site of the model.",
+        hint: "name sites of the model, or remove the field",
+    },
+    Code {
+        code: "E0412",
+        about: "A trace has a value for something that is no open site of the model.",
+        hint: "remove it from the guide, or give the model a site of that name",
+    },
+    Code {
+        code: "E0413",
+        about: "An estimator names a condition that does not exist.",
+        hint: "conditions are `smooth(k)`, `scored(d)`, `reparameterised(d)`, `finite(d)` and `measure_valued(d)`",
+    },
+    Code {
+        code: "E0414",
+        about: "An estimator continues with a value of another type than the site has.",
+        hint: "pass the continuation one draw of the site, with the shape of the site",
+    },
+    Code {
+        code: "E0415",
+        about: "A value for a site in a `for` has another number of entries than there are lanes.",
+        hint: "give one entry for each lane",
+    },
+    Code {
+        code: "E0420",
+        about: "A site is reparameterised, and its value is used discontinuously: the gradient would be wrong.",
+        hint: "use `via reinforce`, which needs no smoothness",
+    },
+    Code {
+        code: "E0421",
+        about: "An estimator needs something that the distribution does not declare.",
+        hint: "use another estimator, or declare what it needs in the distribution",
+    },
+    Code {
+        code: "E0430",
+        about: "An operation has no derivative.",
+        hint: "stop the derivative there with `stop(..)`, or write the value in another way",
+    },
+    Code {
+        code: "E0431",
+        about: "A derivative is taken with respect to something that is not a real value in scope.",
+        hint: "name real values: parameters, or names that a `let` binds",
+    },
+    Code {
+        code: "E0500",
+        about: "A data file cannot be read.",
+        hint: "see that the path names the file you mean, and that it is complete",
+    },
+    Code {
+        code: "E0501",
+        about: "A reader of data is not given a path.",
+        hint: "write `csv(\"data/file\")` or `idx(\"data/file\")`",
+    },
+    Code {
+        code: "E0502",
+        about: "The first value of a parameter depends on something known only at run time.",
+        hint: "a first value is computed once, before the first step: write it with constants and `randn`",
+    },
+    Code {
+        code: "E0503",
+        about: "A parameter or state is declared inside a function.",
+        hint: "move it to the top of the file",
+    },
+    Code {
+        code: "E0504",
+        about: "Parameters given to a net lack one of its own.",
+        hint: "give a record with one field for each parameter, such as `net.params`",
+    },
+    Code {
+        code: "E0505",
+        about: "A `net` declaration is not given a net.",
+        hint: "write a net and its compile-time arguments, such as `mlp([2, 8, 1])`",
+    },
+    Code {
+        code: "E0506",
+        about: "The parameters of a net are asked for before the types of its inputs are known.",
+        hint: "declare the type of the input, such as `x: real[n]`",
+    },
+    Code {
+        code: "E0507",
+        about: "A parameter or state is not made of tensors, or a parameter not of reals.",
+        hint: "parameters and states are tensors, and tuples and records of them",
+    },
+    Code {
+        code: "E0601",
+        about: "`after` names no stage of the file.",
+        hint: "name a stage of the same file",
+    },
+    Code {
+        code: "E0602",
+        about: "A statement of training stands outside a `train` stage.",
+        hint: "move it into `stage s = train .. { .. }`",
+    },
+    Code {
+        code: "E0603",
+        about: "An assertion stands outside a `test`.",
+        hint: "move it into `test \"..\" { .. }`",
+    },
+    Code {
+        code: "E0605",
+        about: "Stages need one another in a circle.",
+        hint: "break the circle: let one of the stages do without the other's result",
+    },
+    Code {
+        code: "E0606",
+        about: "A training loop goes over something that is not a table.",
+        hint: "write `for b in table.shuffle().batch(128)`",
+    },
+    Code {
+        code: "E0607",
+        about: "A number of steps, epochs or rows is not positive.",
+        hint: "write a positive number of steps or epochs",
+    },
+    Code {
+        code: "E0608",
+        about: "A table has no rows.",
+        hint: "see what the data holds: `log` its shape in a `compute` stage",
+    },
+    Code {
+        code: "E0609",
+        about: "Two logged values of a stage have one name.",
+        hint: "give the values different names: `log a = .., b = ..`",
+    },
+    Code {
+        code: "E0610",
+        about: "A value became infinite or not a number during training. What was kept before the step is saved.",
+        hint: "lower the learning rate, or look at the values in `before-nan.safetensors`",
+    },
+    Code {
+        code: "E0611",
+        about: "`set` assigns something that does not change.",
+        hint: "`set` takes a `state` or a `param`",
+    },
+    Code {
+        code: "E0612",
+        about: "A state or parameter is assigned a value of another type.",
+        hint: "a state or parameter keeps its type: give a value of the same shape and element type",
+    },
+    Code {
+        code: "E0613",
+        about: "An objective, or what a derivative is taken of, is not one real number.",
+        hint: "take the mean or the sum: `mean(..)`",
+    },
+    Code {
+        code: "E0614",
+        about: "An objective does not depend on what it is optimised over.",
+        hint: "name the parameters that the objective uses after `over`",
+    },
+    Code {
+        code: "E0615",
+        about: "There is no optimizer, or something that is not one.",
+        hint: "write an optimizer of `std.optim`, such as `adam(lr: 1e-3)`",
+    },
+    Code {
+        code: "E0616",
+        about: "A stage logs no value of this name.",
+        hint: "use one of the names that the message lists",
+    },
+    Code {
+        code: "E0617",
+        about: "An assertion is not one truth value.",
+        hint: "for a tensor, write `all(..)`",
+    },
+    Code {
+        code: "E0700",
+        about: "A construct of the language that this version does not compile.",
+        hint: "the end of `docs/language.md` lists what is left out",
+    },
+];
+
+/// The entry of a code, however it is written.
+pub fn find(code: &str) -> Option<&'static Code> {
+    CODES.iter().find(|c| c.code.eq_ignore_ascii_case(code))
+}
+
+/// The page of all codes.
+pub fn page() -> String {
+    let mut text = String::from(
+        "# Errors\n\nEvery mistake that `mlc` finds has a code. `mlc explain CODE` prints its entry. \
+         This page is made from the table in `compiler/src/diag/codes.rs`.\n\n| code | what is wrong | what to do |\n|---|---|---|\n",
+    );
+    for c in CODES {
+        text += &format!("| {} | {} | {} |\n", c.code, c.about, c.hint);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_ascend() {
+        assert!(CODES.windows(2).all(|p| p[0].code < p[1].code));
+    }
+}
