@@ -8,6 +8,7 @@ use mlc_compiler::diag::{Sources, render};
 use mlc_compiler::ir::{Graph, print};
 use mlc_compiler::lower::{Failure, LowerOptions};
 use mlc_compiler::program::StageProgram;
+use mlc_compiler::stdlib::Entry;
 use mlc_compiler::{FileId, Report, transform};
 use mlc_runtime::driver::{
     EngineOptions, Observer, Pipeline, RunError, RunOptions, StopFlag, TestOutcome,
@@ -46,6 +47,7 @@ pub fn run(cli: Cli) -> Exit {
             units,
             disable_pass,
         } => ir(&pipeline, stage.as_deref(), [raw, units], &disable_pass),
+        Command::Doc { name } => doc(name.as_deref()),
         Command::Explain { code } => explain_code(&code),
         Command::Graph {
             pipeline,
@@ -442,6 +444,37 @@ fn graph(args: &PipelineArgs, stage: Option<&str>, format: &str, out: Option<&Pa
             Exit::Environment
         }
     }
+}
+
+fn doc(name: Option<&str>) -> Exit {
+    let entries = mlc_compiler::stdlib::entries();
+    let path = |e: &Entry| format!("{}.{}", e.module, e.name);
+    let named: Vec<&Entry> = entries
+        .iter()
+        .filter(|e| name.is_some_and(|n| n == e.name || n == path(e)))
+        .collect();
+    if !named.is_empty() {
+        let texts: Vec<String> = named
+            .iter()
+            .map(|e| format!("{}\n  {}\n\n{}\n", path(e), e.signature, e.about))
+            .collect();
+        return write_out(&texts.join("\n"), None);
+    }
+    let listed: Vec<&Entry> = entries
+        .iter()
+        .filter(|e| name.is_none_or(|n| n == e.module))
+        .collect();
+    if listed.is_empty() {
+        let name = name.unwrap_or_default();
+        eprintln!("error: the standard library defines no `{name}`; `mlc doc` lists what it has");
+        return Exit::Misuse;
+    }
+    let mut text = String::new();
+    for e in listed {
+        let first = e.about.lines().next().unwrap_or_default();
+        text += &format!("{}\n    {first}\n", path(e));
+    }
+    write_out(&text, None)
 }
 
 fn explain_code(code: &str) -> Exit {

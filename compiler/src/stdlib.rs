@@ -19,3 +19,50 @@ pub fn text(name: &str) -> Option<&'static str> {
 pub fn names() -> impl Iterator<Item = &'static str> {
     FILES.iter().map(|f| f.0)
 }
+
+/// A definition of the library, as `mlc doc` shows it.
+pub struct Entry {
+    /// `std.a.b`
+    pub module: String,
+    pub name: String,
+    /// Its text up to the body.
+    pub signature: String,
+    /// Its `///` lines.
+    pub about: String,
+}
+
+/// A definition's text up to the `=` or `{` outside brackets that begins its body.
+fn signature(text: &str) -> &str {
+    let mut depth = 0;
+    for (i, c) in text.char_indices() {
+        match c {
+            '(' | '[' => depth += 1,
+            ')' | ']' => depth -= 1,
+            '=' | '{' if depth == 0 => return text[..i].trim_end(),
+            _ => {}
+        }
+    }
+    text.trim_end()
+}
+
+/// All definitions of the library, module by module.
+pub fn entries() -> Vec<Entry> {
+    let mut out = Vec::new();
+    for (name, text) in FILES {
+        let (file, _) = mlc_grammar::parse(mlc_grammar::span::FileId(0), text);
+        for item in &file.items {
+            let names = crate::lower::item_names(item);
+            let (Some(first), Some(about)) = (names.first(), &item.doc) else {
+                continue;
+            };
+            let range = item.span.start as usize..item.span.end as usize;
+            out.push(Entry {
+                module: format!("std.{}", name.replace('/', ".")),
+                name: first.text.clone(),
+                signature: signature(&text[range]).to_string(),
+                about: about.clone(),
+            });
+        }
+    }
+    out
+}

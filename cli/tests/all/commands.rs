@@ -142,6 +142,15 @@ fn stages_of_compilation_are_as_they_were() {
 }
 
 #[test]
+fn the_library_is_documented() {
+    assert!(stdout(&["doc"]).contains("std.optim.adam"));
+    insta::assert_snapshot!("doc_elbo", stdout(&["doc", "elbo"]));
+    insta::assert_snapshot!("doc_estimators", stdout(&["doc", "std.estimators"]));
+    let out = mlc().args(["doc", "nonsense"]).output().unwrap();
+    assert_eq!(out.status.code(), Some(2));
+}
+
+#[test]
 fn graphs_are_drawn() {
     assert!(stdout(&["graph", "examples/linear.ml"]).starts_with("digraph"));
     assert!(stdout(&["graph", "examples/linear.ml", "--format", "svg"]).contains("<svg"));

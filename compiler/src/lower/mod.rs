@@ -31,4 +31,5 @@ mod updates;
 mod value;
 
 pub use repl::{ExprProgram, ReplResult, ValueShape};
+pub(crate) use resolve::item_names;
 pub use session::{Failure, LowerOptions, Session};
