@@ -9,6 +9,33 @@ use crate::ops::{self, OpDef};
 use mlc_grammar::span::Span;
 use std::rc::Rc;
 
+mod algebra;
+mod order;
+mod pieces;
+mod products;
+mod random;
+mod special;
+
+/// A built-in function: its name, and what it does with its arguments (those it knows by name are taken out of them).
+pub(super) type Entry = (
+    &'static str,
+    fn(&mut Session, &mut Args, Span) -> R<Val>,
+);
+
+/// Built-in functions by family.
+const FAMILIES: &[&[Entry]] = &[
+    algebra::TABLE,
+    order::TABLE,
+    pieces::TABLE,
+    products::TABLE,
+    random::TABLE,
+    special::TABLE,
+];
+
+fn entry(name: &str) -> Option<&'static Entry> {
+    FAMILIES.iter().flat_map(|f| f.iter()).find(|e| e.0 == name)
+}
+
 /// Element-wise functions of one real tensor.
 const UNARY: &[(&str, &OpDef)] = &[
     ("exp", &ops::EXP),
@@ -104,6 +131,7 @@ pub fn names() -> impl Iterator<Item = &'static str> {
         .iter()
         .map(|u| u.0)
         .chain(OTHERS.iter().copied())
+        .chain(FAMILIES.iter().flat_map(|f| f.iter().map(|e| e.0)))
         .chain(CONSTANTS.iter().copied())
 }
 
@@ -125,6 +153,7 @@ pub fn constant(name: &str) -> Option<Val> {
                 .iter()
                 .map(|u| u.0)
                 .chain(OTHERS.iter().copied())
+                .chain(FAMILIES.iter().flat_map(|f| f.iter().map(|e| e.0)))
                 .find(|n| *n == name)?;
             Val::Builtin(found)
         }
@@ -179,7 +208,7 @@ impl Session {
         }
     }
 
-    fn two(&self, name: &str, a: &Args, span: Span) -> R<(Val, Val)> {
+    pub(super) fn two(&self, name: &str, a: &Args, span: Span) -> R<(Val, Val)> {
         match a.positional.as_slice() {
             [x, y] => Ok((x.clone(), y.clone())),
             more => {
@@ -193,6 +222,9 @@ impl Session {
         if let Some((_, def)) = UNARY.iter().find(|u| u.0 == name) {
             let x = self.one(name, a, span)?;
             return self.map_unary(name, def, &x, span);
+        }
+        if let Some((_, run)) = entry(name) {
+            return run(self, a, span);
         }
         match name {
             "max" | "min" if a.positional.len() == 2 => {

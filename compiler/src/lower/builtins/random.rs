@@ -1,0 +1,5 @@
+//! Random draws other than `rand`.
+
+use super::Entry;
+
+pub const TABLE: &[Entry] = &[];

@@ -1,0 +1,5 @@
+//! Special functions.
+
+use super::Entry;
+
+pub const TABLE: &[Entry] = &[];

@@ -1,3 +1,0 @@
-//! The tests of the grammar, in one binary.
-
-mod snippets;

@@ -1,1 +1,0 @@
-let m = marginal(hmm() given {y}, sum: .s)
