@@ -17,10 +17,7 @@ mod random;
 mod special;
 
 /// A built-in function: its name, and what it does with its arguments (those it knows by name are taken out of them).
-pub(super) type Entry = (
-    &'static str,
-    fn(&mut Session, &mut Args, Span) -> R<Val>,
-);
+pub(super) type Entry = (&'static str, fn(&mut Session, &mut Args, Span) -> R<Val>);
 
 /// Built-in functions by family.
 const FAMILIES: &[&[Entry]] = &[
@@ -564,8 +561,7 @@ impl Session {
                 let shape = self.dims(&a.positional.clone(), span)?;
                 self.sized(self.real, &shape, span)?;
                 let site = self.draw_key();
-                let counted = self.train.is_some() && !self.in_init;
-                let (seed, step) = (self.ctx.seed(), self.ctx.step_counter(counted));
+                let (seed, step) = (self.ctx.seed(), self.draw_counters());
                 let bits = self.op(
                     &ops::RANDOM_BITS,
                     Attr::Draw { site, shape },
