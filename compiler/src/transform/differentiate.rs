@@ -96,7 +96,7 @@ pub fn vjp(
     let inside: std::collections::HashSet<Value> = nodes.iter().copied().collect();
     let targets: std::collections::HashSet<Value> = wrt.iter().copied().collect();
     let mut cts: HashMap<Value, Value> = HashMap::new();
-    let (old_span, old_guard) = (g.span, g.guard.take());
+    let (old_span, old_guard, old_strict) = (g.span, g.guard.take(), g.strict);
     for &(o, ct) in outputs {
         if inside.contains(&o) {
             accumulate(g, &mut cts, o, ct);
@@ -109,7 +109,8 @@ pub fn vjp(
         }
         let Some(&ct) = cts.get(&v) else { continue };
         let node = g.node(v).clone();
-        g.span = node.span;
+        // A derivative is strict where it is asked for in a strict block, and where what it is of is strict.
+        (g.span, g.strict) = (node.span, node.strict || old_strict);
         let xs = g.operands(v);
         let ct = masked(g, node.guard, ct);
         let found: Vec<Option<Value>> = match node.def.ad {
@@ -151,7 +152,7 @@ pub fn vjp(
             }
         }
     }
-    (g.span, g.guard) = (old_span, old_guard);
+    (g.span, g.guard, g.strict) = (old_span, old_guard, old_strict);
     match refusal {
         Some(r) => Err(r),
         None => Ok(wrt.iter().map(|w| cts.get(w).copied()).collect()),
@@ -184,14 +185,15 @@ pub fn jvp(
     let points: Vec<Value> = wrt.iter().map(|w| w.0).collect();
     let nodes = cone(g, outputs, &points);
     let mut tangents: HashMap<Value, Value> = wrt.iter().copied().collect();
-    let (old_span, old_guard) = (g.span, g.guard.take());
+    let (old_span, old_guard, old_strict) = (g.span, g.guard.take(), g.strict);
     let mut refusal = None;
     for &v in &nodes {
         if points.contains(&v) {
             continue;
         }
         let node = g.node(v).clone();
-        g.span = node.span;
+        // A derivative is strict where it is asked for in a strict block, and where what it is of is strict.
+        (g.span, g.strict) = (node.span, node.strict || old_strict);
         let xs = g.operands(v);
         let ts: Vec<Option<Value>> = xs
             .iter()
@@ -263,7 +265,7 @@ pub fn jvp(
             tangents.insert(v, t);
         }
     }
-    (g.span, g.guard) = (old_span, old_guard);
+    (g.span, g.guard, g.strict) = (old_span, old_guard, old_strict);
     match refusal {
         Some(r) => Err(r),
         None => Ok(outputs.iter().map(|o| tangents.get(o).copied()).collect()),
