@@ -35,7 +35,7 @@ pub fn folding(g: &Graph, v: Value) -> Option<(Folding, Option<usize>)> {
     let (Kernel::Reduce(m), Attr::Axes(axes)) = (g.node(v).def.kernel, &g.node(v).attr) else {
         return None;
     };
-    if matches!(m, Monoid::Any | Monoid::All) {
+    if matches!(m, Monoid::Any | Monoid::All) || g.node(v).in_order() {
         return None;
     }
     let shape = &g.ty(g.operands(v)[0]).shape;

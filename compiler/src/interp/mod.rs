@@ -6,7 +6,7 @@
 mod philox;
 mod scalar;
 
-use crate::ir::{Attr, DType, Graph, Loop, Type, Value};
+use crate::ir::{Attr, DType, Graph, Loop, Node, Type, Value};
 use crate::ops::{Kernel, Monoid, View};
 use ndarray::{ArrayD, IxDyn};
 use std::collections::HashMap;
@@ -173,7 +173,7 @@ fn node(g: &Graph, v: Value, xs: &[&ArrayD<f64>], inputs: &[Tensor]) -> ArrayD<f
         Kernel::Loop | Kernel::Call | Kernel::Part => {
             unreachable!("these have several results: `eval` knows them")
         }
-        Kernel::Reduce(m) => reduce(m, &n.attr, xs[0], shape),
+        Kernel::Reduce(m) => reduce(m, &n.attr, xs[0], shape, rounding(n)),
         Kernel::View(view) => view_of(view, &n.attr, xs[0], shape),
         Kernel::Concat => {
             let Attr::Axis(axis) = n.attr else {
@@ -205,7 +205,7 @@ fn node(g: &Graph, v: Value, xs: &[&ArrayD<f64>], inputs: &[Tensor]) -> ArrayD<f
                 xs[0][&i]
             })
         }
-        Kernel::Contract => contract(&n.attr, xs[0], xs[1], shape),
+        Kernel::Contract => contract(&n.attr, xs[0], xs[1], shape, rounding(n)),
         Kernel::Draw => {
             let Attr::Draw { site, .. } = n.attr else {
                 panic!("internal error: a draw without its key")
@@ -292,7 +292,22 @@ fn node(g: &Graph, v: Value, xs: &[&ArrayD<f64>], inputs: &[Tensor]) -> ArrayD<f
     }
 }
 
-fn reduce(m: Monoid, attr: &Attr, x: &ArrayD<f64>, shape: &[usize]) -> ArrayD<f64> {
+/// What is done to each partial result: a sum in order is rounded to the element type at every step.
+fn rounding(n: &Node) -> fn(f64) -> f64 {
+    if n.in_order() && n.ty.dtype == DType::F32 {
+        |x| f64::from(x as f32)
+    } else {
+        |x| x
+    }
+}
+
+fn reduce(
+    m: Monoid,
+    attr: &Attr,
+    x: &ArrayD<f64>,
+    shape: &[usize],
+    round: fn(f64) -> f64,
+) -> ArrayD<f64> {
     let Attr::Axes(axes) = attr else {
         panic!("internal error: a reduction without its axes")
     };
@@ -310,8 +325,8 @@ fn reduce(m: Monoid, attr: &Attr, x: &ArrayD<f64>, shape: &[usize]) -> ArrayD<f6
             .collect();
         let o = &mut out[j.as_slice()];
         *o = match m {
-            Monoid::Sum => *o + x,
-            Monoid::Prod => *o * x,
+            Monoid::Sum => round(*o + x),
+            Monoid::Prod => round(*o * x),
             Monoid::Max => scalar::max(*o, x),
             Monoid::Min => scalar::min(*o, x),
             Monoid::Any => f64::from(u8::from(*o != 0.0 || x != 0.0)),
@@ -358,7 +373,13 @@ fn view_of(view: View, attr: &Attr, x: &ArrayD<f64>, shape: &[usize]) -> ArrayD<
     }
 }
 
-fn contract(attr: &Attr, l: &ArrayD<f64>, r: &ArrayD<f64>, shape: &[usize]) -> ArrayD<f64> {
+fn contract(
+    attr: &Attr,
+    l: &ArrayD<f64>,
+    r: &ArrayD<f64>,
+    shape: &[usize],
+    round: fn(f64) -> f64,
+) -> ArrayD<f64> {
     let Attr::Contract(c) = attr else {
         panic!("internal error: a product without its axes")
     };
@@ -389,7 +410,7 @@ fn contract(attr: &Attr, l: &ArrayD<f64>, r: &ArrayD<f64>, shape: &[usize]) -> A
                 (a[p.0], b[p.1]) = (rest % n, rest % n);
                 rest /= n;
             }
-            sum += l[a.as_slice()] * r[b.as_slice()];
+            sum = round(sum + round(l[a.as_slice()] * r[b.as_slice()]));
         }
         sum
     })

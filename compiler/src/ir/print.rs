@@ -49,6 +49,9 @@ pub fn print(g: &Graph) -> String {
         if let Some(c) = node.guard {
             let _ = write!(out, " if %{}", number[&c]);
         }
+        if node.in_order() {
+            out += " in order";
+        }
         out.push('\n');
         if let Attr::Loop(l) = &node.attr {
             for line in print(&l.body).lines() {

@@ -502,7 +502,12 @@ impl Session {
             ExprKind::For(f) => self.eval_for(f, env, e.span),
             ExprKind::Scan(s) => self.eval_scan(s, env, e.span),
             ExprKind::Expect(block) => self.eval_expect(block, env, e.span),
-            ExprKind::Strict(_) => Err(self.unsupported("`strict`", e.span)),
+            ExprKind::Strict(block) => {
+                let outer = std::mem::replace(&mut self.ctx.graph.strict, true);
+                let result = self.eval_block(block, env);
+                self.ctx.graph.strict = outer;
+                result
+            }
             ExprKind::Given(m, r) => self.eval_given(m, r, env),
             ExprKind::WithKey(..) => Err(self.unsupported("`with_key`", e.span)),
             ExprKind::Address(_) => Err(self.unsupported("an address (`marginal`)", e.span)),

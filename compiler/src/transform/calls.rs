@@ -147,7 +147,7 @@ pub fn replace(old: &Graph) -> Graph {
             }
             attr => {
                 let xs: Vec<Value> = operands.iter().map(|o| map[o]).collect();
-                g.span = node.span;
+                (g.span, g.strict) = (node.span, node.strict);
                 let attr = match attr {
                     Attr::Loop(l) => Attr::Loop(Owned::new(crate::ir::Loop {
                         body: replace(&l.body),

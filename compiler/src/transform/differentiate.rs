@@ -138,7 +138,7 @@ pub fn vjp(
     let inside: HashSet<Value> = nodes.iter().copied().collect();
     let targets: HashSet<Value> = wrt.iter().copied().collect();
     let mut cts: HashMap<Value, Value> = HashMap::new();
-    let (old_span, old_guard) = (g.span, g.guard.take());
+    let (old_span, old_guard, old_strict) = (g.span, g.guard.take(), g.strict);
     for &(o, ct) in outputs {
         if inside.contains(&o) {
             accumulate(g, &mut cts, o, ct);
@@ -155,12 +155,13 @@ pub fn vjp(
             continue;
         }
         let node = g.node(v).clone();
+        // A derivative is strict where it is asked for in a strict block, and where what it is of is strict.
+        (g.span, g.strict) = (node.span, node.strict || old_strict);
         let xs = g.operands(v);
         if matches!(node.def.kernel, Kernel::Loop | Kernel::Call) {
             let Some(cts_of_parts) = parts.get(&v) else {
                 continue;
             };
-            g.span = node.span;
             let found = if node.def.kernel == Kernel::Loop {
                 let wanted: Vec<bool> = xs.iter().map(|x| inside.contains(x)).collect();
                 super::loops::reverse(g, v, cts_of_parts, &wanted)
@@ -182,7 +183,6 @@ pub fn vjp(
             continue;
         }
         let Some(&ct) = cts.get(&v) else { continue };
-        g.span = node.span;
         if let Attr::Part(k, _) = node.attr {
             let ct = masked(g, node.guard, ct);
             let of = parts.entry(xs[0]).or_default();
@@ -234,7 +234,7 @@ pub fn vjp(
             }
         }
     }
-    (g.span, g.guard) = (old_span, old_guard);
+    (g.span, g.guard, g.strict) = (old_span, old_guard, old_strict);
     match refusal {
         Some(r) => Err(r),
         None => Ok(wrt.iter().map(|w| cts.get(w).copied()).collect()),
@@ -267,7 +267,7 @@ pub fn jvp(
     let points: Vec<Value> = wrt.iter().map(|w| w.0).collect();
     let nodes = cone(g, outputs, &points);
     let mut tangents: HashMap<Value, Value> = wrt.iter().copied().collect();
-    let (old_span, old_guard) = (g.span, g.guard.take());
+    let (old_span, old_guard, old_strict) = (g.span, g.guard.take(), g.strict);
     let inside: HashSet<Value> = nodes.iter().copied().collect();
     let targets: HashSet<Value> = points.iter().copied().collect();
     let mut refusal = captures(g, &nodes, &inside, &targets);
@@ -281,7 +281,8 @@ pub fn jvp(
             continue;
         }
         let node = g.node(v).clone();
-        g.span = node.span;
+        // A derivative is strict where it is asked for in a strict block, and where what it is of is strict.
+        (g.span, g.strict) = (node.span, node.strict || old_strict);
         let xs = g.operands(v);
         if let Attr::Part(k, _) = node.attr {
             let t = match (parts.get(&xs[0]), tangents.get(&xs[0])) {
@@ -385,7 +386,7 @@ pub fn jvp(
             tangents.insert(v, t);
         }
     }
-    (g.span, g.guard) = (old_span, old_guard);
+    (g.span, g.guard, g.strict) = (old_span, old_guard, old_strict);
     match refusal {
         Some(r) => Err(r),
         None => Ok(outputs.iter().map(|o| tangents.get(o).copied()).collect()),
