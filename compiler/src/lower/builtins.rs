@@ -249,8 +249,18 @@ impl Session {
                             span,
                         )));
                     }
-                    let floor = p.div_euclid(*q) - i64::from(*q < 0 && p.rem_euclid(*q) != 0);
-                    return Ok(Val::Int(if name == "div" { floor } else { p - q * floor }));
+                    // In 128 bits nothing overflows.
+                    let (p, q) = (i128::from(*p), i128::from(*q));
+                    let floor = p.div_euclid(q) - i128::from(q < 0 && p.rem_euclid(q) != 0);
+                    let v = if name == "div" { floor } else { p - q * floor };
+                    return match i64::try_from(v) {
+                        Ok(v) => Ok(Val::Int(v)),
+                        Err(_) => Err(Box::new(self.err(
+                            "E0304",
+                            "this integer does not fit in 64 bits",
+                            span,
+                        ))),
+                    };
                 }
                 let def = if name == "div" {
                     &ops::INT_DIV
@@ -511,24 +521,7 @@ impl Session {
             }
             "real" | "int" | "bool" | "f32" | "f64" => {
                 let v = self.one(name, a, span)?;
-                match (name, &v) {
-                    ("real" | "f32" | "f64", Val::Int(i)) => return Ok(Val::Real(*i as f64)),
-                    ("real" | "f32" | "f64", Val::Bool(b)) => {
-                        return Ok(Val::Real(f64::from(u8::from(*b))));
-                    }
-                    ("int", Val::Real(x)) => return Ok(Val::Int(*x as i64)),
-                    ("int", Val::Bool(b)) => return Ok(Val::Int(i64::from(*b))),
-                    _ => {}
-                }
-                let d = match name {
-                    "real" => self.real,
-                    "int" => DType::I32,
-                    "bool" => DType::Bool,
-                    "f32" => DType::F32,
-                    _ => DType::F64,
-                };
-                let v = self.force_leaves(&v, span)?;
-                Ok(map_leaves(&v, &mut |t| self.cast(t, d)))
+                self.convert(name, &v, span)
             }
             "one_hot" => {
                 let (i, n) = self.two(name, a, span)?;
