@@ -162,6 +162,8 @@ impl Session {
             }
             Val::Range(a, b) => {
                 let n = usize::try_from(b - a).unwrap_or(0);
+                self.fits(&Val::Int(*a), DType::I32, span)?;
+                self.fits(&Val::Int(*b), DType::I32, span)?;
                 if n > i32::MAX as usize {
                     return Err(Box::new(self.err(
                         "E0304",
@@ -432,10 +434,11 @@ impl Session {
             _ => (x, y),
         };
         if self.ctx.graph.ty(x) != self.ctx.graph.ty(y) {
-            return Err(Box::new(self.err(
+            return Err(Box::new(self.err_at(
                 "E0312",
                 format!("the two sides of this `if` have different types: `{tx}` and `{ty}`"),
                 span,
+                format!("`{tx}` if so, `{ty}` if not"),
             )));
         }
         let tc = self.ctx.graph.ty(cond).clone();
