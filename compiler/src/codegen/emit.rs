@@ -1,6 +1,7 @@
 //! Units as Cranelift code.
 
 mod fused;
+mod linalg;
 mod single;
 
 use super::memory::{self, Memory, Place};
@@ -74,7 +75,7 @@ pub fn function(
             if u.fused {
                 l.scratch_bytes(g)
             } else {
-                single::scratch_bytes(g, u.nodes[0])
+                single::scratch_bytes(g, u.nodes[0], natives)
             }
         })
         .collect();
