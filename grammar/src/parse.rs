@@ -59,10 +59,15 @@ pub fn decode(file: FileId, bytes: Vec<u8>) -> Result<String, Report> {
         None => Ok(text),
         Some((i, c)) => {
             let line = text[..i].matches('\n').count() + 1;
-            let title = format!("the file has the character U+{:04X} in line {line}", c as u32);
+            let title = format!(
+                "the file has the character U+{:04X} in line {line}",
+                c as u32
+            );
             Err(Report::new("E0006", title)
                 .label(Span::new(file, 0, 0), "in this file")
-                .hint("remove it; a text has letters, spaces, tabs and line ends (LF, or CR and LF)"))
+                .hint(
+                    "remove it; a text has letters, spaces, tabs and line ends (LF, or CR and LF)",
+                ))
         }
     }
 }

@@ -3,6 +3,7 @@
 //! Every element is held as an f64. After each operation of an f32 graph the result is rounded to f32; integers and truth
 //! values are exact.
 
+mod linalg;
 mod philox;
 mod scalar;
 
@@ -206,6 +207,7 @@ fn node(g: &Graph, v: Value, xs: &[&ArrayD<f64>], inputs: &[Tensor]) -> ArrayD<f
             })
         }
         Kernel::Contract => contract(&n.attr, xs[0], xs[1], shape, rounding(n)),
+        Kernel::Linalg(what) => linalg::eval(what, &n.attr, xs, shape),
         Kernel::Draw => {
             let Attr::Draw { site, .. } = n.attr else {
                 panic!("internal error: a draw without its key")

@@ -235,9 +235,14 @@ impl Session {
             ExprKind::Binary(inner, _, middle) if compares(op) && compares(*inner) => {
                 let b = self.sources.text(middle.span);
                 Err(Box::new(
-                    self.err_at("E0302", "a comparison of a comparison", left.span, "this is a truth value")
-                        .label(span, "compared again")
-                        .hint(format!("write `a < {b} and {b} < c`")),
+                    self.err_at(
+                        "E0302",
+                        "a comparison of a comparison",
+                        left.span,
+                        "this is a truth value",
+                    )
+                    .label(span, "compared again")
+                    .hint(format!("write `a < {b} and {b} < c`")),
                 ))
             }
             _ => Ok(()),
@@ -446,7 +451,9 @@ impl Session {
     ) -> R<Value> {
         let (tx, ty) = (self.ctx.graph.ty(x).clone(), self.ctx.graph.ty(y).clone());
         let sizes = match (tx.shape.last(), ty.shape.first()) {
-            (Some(n), Some(m)) if n != m => format!("the last axis of the left has {n}, the first of the right {m}; "),
+            (Some(n), Some(m)) if n != m => {
+                format!("the last axis of the left has {n}, the first of the right {m}; ")
+            }
             _ => String::new(),
         };
         let ok = matches!(tx.rank(), 1 | 2)

@@ -1,8 +1,8 @@
 //! Limits on what lowering does, so that a small text never costs all the time or memory there is.
 
 use super::session::{R, Session};
-use crate::ir::DType;
 use super::value::Val;
+use crate::ir::DType;
 use mlc_grammar::span::Span;
 
 /// Most expressions that are evaluated for one program: functions are applied where they are called, and what is unrolled is
@@ -36,10 +36,9 @@ impl Session {
         match v {
             Val::Int(i) if dtype == DType::I32 && i32::try_from(*i).is_err() => {
                 let title = format!("{i} does not fit in an `int`, which has 32 bits");
-                Err(Box::new(
-                    self.err("E0304", title, span)
-                        .hint("write a real number, or keep it a compile-time integer"),
-                ))
+                Err(Box::new(self.err("E0304", title, span).hint(
+                    "write a real number, or keep it a compile-time integer",
+                )))
             }
             _ => Ok(()),
         }

@@ -41,6 +41,12 @@ pub enum Domain {
     Below(usize),
     /// Pairwise distinct reals, so that a maximum is unique.
     Distinct,
+    /// Matrices in the last two axes whose diagonal, of either sign, outweighs the rest of its row.
+    Dominant,
+    /// The same with a positive diagonal: their symmetric part is positive definite.
+    PositiveDefinite,
+    /// Matrices whose singular values, and eigenvalues of the symmetric part, lie apart.
+    Spread,
 }
 
 /// Derivatives. Rules build primitives, so derivatives have derivatives.
@@ -140,6 +146,21 @@ pub enum Kernel {
     CumSum,
     /// Index of the first maximum along `Attr::Axis`.
     ArgMax,
+    /// Linear algebra on the last two axes.
+    Linalg(Linalg),
+}
+
+/// Factorisations and solves; see `ops/linalg.rs` for conventions and how results are packed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Linalg {
+    Cholesky,
+    /// The triangle, and how it is used, are in `Attr::Triangle`.
+    TriangularSolve,
+    Solve,
+    SlogDet,
+    Eigh,
+    Svd,
+    Qr,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -241,6 +262,7 @@ mod draw;
 mod flow;
 mod index;
 mod leaf;
+mod linalg;
 mod logic;
 mod math;
 mod reduce;
@@ -255,6 +277,7 @@ pub use draw::RANDOM_BITS;
 pub use flow::{BIND, OPAQUE, STOP, TANGENT};
 pub use index::{ARGMAX, CUMSUM, GATHER, SCATTER_ADD};
 pub use leaf::{FILL, INPUT, IOTA, LANE, SITE, TABLE};
+pub use linalg::{CHOLESKY, EIGH, QR, SLOGDET, SOLVE, SVD, TRIANGULAR_SOLVE};
 pub use logic::{AND, EQ, IS_FINITE, LE, LT, NE, NOT, OR, SELECT};
 pub use math::{
     ABS, CEIL, COS, DIGAMMA, ERF, ERFINV, EXP, EXPM1, FLOOR, LGAMMA, LOG, LOG1P, NEG, ROUND,
@@ -338,4 +361,11 @@ pub static OPS: &[&OpDef] = &[
     &SCATTER_ADD,
     &CUMSUM,
     &ARGMAX,
+    &CHOLESKY,
+    &TRIANGULAR_SOLVE,
+    &SOLVE,
+    &SLOGDET,
+    &EIGH,
+    &SVD,
+    &QR,
 ];
