@@ -65,7 +65,17 @@ const UNARY: &[(&str, &OpDef)] = &[
 ];
 
 /// Functions that look at their arguments' text; calls know them (see `call.rs`).
-const FORMS: &[&str] = &["provided", "grad", "value_and_grad", "jvp", "vjp", "hvp"];
+const FORMS: &[&str] = &[
+    "provided",
+    "grad",
+    "value_and_grad",
+    "jvp",
+    "vjp",
+    "hvp",
+    "jacobian",
+    "hessian",
+    "laplacian",
+];
 
 /// All names that are built in.
 pub fn names() -> impl Iterator<Item = &'static str> {

@@ -26,6 +26,7 @@ mod nets;
 mod partial;
 mod repl;
 mod resolve;
+mod rules;
 mod scan;
 mod scope;
 mod session;
