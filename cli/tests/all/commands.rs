@@ -30,6 +30,13 @@ fn estimators_and_distributions_have_their_values() {
 }
 
 #[test]
+fn tensors_have_their_values() {
+    for name in ["tensors", "tensors_int", "conv"] {
+        stdout(&["test", &format!("cli/tests/pipelines/{name}.ml")]);
+    }
+}
+
+#[test]
 fn a_run_leaves_its_folder() {
     let dir = tempfile::tempdir().unwrap();
     let out = dir.path().join("run");

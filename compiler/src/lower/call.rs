@@ -27,6 +27,7 @@ impl Session {
                 "grad" | "value_and_grad" | "jvp" | "vjp" | "hvp" => {
                     return self.eval_derivative(name, args, env, e.span);
                 }
+                "einsum" => return self.eval_einsum(args, env, e.span),
                 "provided" => {
                     let v = match args {
                         [a] => self.eval(&a.value, env)?,

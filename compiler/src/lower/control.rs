@@ -79,6 +79,7 @@ impl Session {
         lanes.extend(self.plates.pop().into_iter().flat_map(|p| p.values));
         self.depth -= 1;
         let result = result?;
+        let result = self.unlisted(&result, span)?;
         let result = self.force_leaves(&result, span)?;
 
         // Everything that leaves the region is batched together: the value, trace entries, log weights, sites.
@@ -189,7 +190,7 @@ impl Session {
                 lanes.push((lane, index));
                 Ok((n, Val::Tensor(lane)))
             }
-            Val::Tensor(_) | Val::Slot(_) | Val::Log(..) => {
+            Val::Tensor(_) | Val::Slot(_) | Val::Log(..) | Val::List(_) => {
                 let t = self.force(source, span)?;
                 let ty = self.ctx.graph.ty(t).clone();
                 let Some((&n, rest)) = ty.shape.split_first() else {

@@ -2,7 +2,7 @@
 //!
 //! - `lanes`: transcendental functions of whole arrays. `math`: the functions themselves, on one number.
 //! - `random`: counter-based random words.
-//! - `arrays`: reductions, copies, indexing. `products`: matrix products.
+//! - `arrays`: reductions, copies, indexing. `lines`: along one axis. `products`: matrix products.
 //! - `pool`: threads for the parts of large loop nests and products.
 //!
 //! Every kernel takes words (numbers and addresses) and gives nothing back. Array kernels are compiled for AVX-512, for
@@ -10,6 +10,7 @@
 
 mod arrays;
 mod lanes;
+mod lines;
 mod math;
 mod pool;
 mod products;
@@ -129,6 +130,7 @@ impl Natives for Kernels {
             lanes::table(),
             random::table(),
             arrays::table(),
+            lines::table(),
             products::table(),
             pool::table(),
         ];
@@ -142,6 +144,7 @@ pub fn names() -> Vec<&'static str> {
         lanes::table(),
         random::table(),
         arrays::table(),
+        lines::table(),
         products::table(),
         pool::table(),
     ]
