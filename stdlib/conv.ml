@@ -2,15 +2,15 @@
 // A picture is `real[c, h, w]`: channels, rows, columns. `window`, `stride`, `padding`, `dilation` are numbers or pairs
 // (rows, columns).
 
-/// All windows of a picture, cut by strided slices: [rows of a window, columns of a window, c, windows down, windows across].
-/// `value` stands around the picture.
+/// All windows of a picture, cut by strided slices, with `value` around it:
+/// [rows of a window, columns of a window, c, windows down, windows across].
 fn patches(x: real[c, h, w], window, stride = 1, padding = 0, dilation = 1, value = 0.0) {
   let ((p, q), (sy, sx), (by, bx), (dy, dx)) = (pair(window), pair(stride), pair(padding), pair(dilation))
   let y = pad(x, [0, by, bx], value: value)
   let down = sy * (windows(h + 2 * by, size: p, stride: sy, dilation: dy) - 1) + 1
   let across = sx * (windows(w + 2 * bx, size: q, stride: sx, dilation: dx) - 1) + 1
   for i in list(0..p) {
-    for j in list(0..q) { y[.., dy * i..dy * i + down : sy, dx * j..dx * j + across : sx] }
+    for j in list(0..q) { y[.., dy * i..dy * i + down: sy, dx * j..dx * j + across: sx] }
   }
 }
 
@@ -32,7 +32,7 @@ fn conv1d(x: real[c, n], k: real[o, c, p], stride = 1, padding = 0, dilation = 1
   drop_axis(y, 1)
 }
 
-/// The transpose of `conv2d` with the kernels `k: real[c, o, p, q]`: each element of `x` spreads its kernel over the result.
+/// The transpose of `conv2d` with the kernels `k`: each element of `x` spreads its kernel over the result.
 fn conv2d_transpose(x: real[c, h, w], k: real[c, o, p, q], stride = 1, padding = 0, dilation = 1) {
   let ((sy, sx), (by, bx), (dy, dx)) = (pair(stride), pair(padding), pair(dilation))
   let z = zeros(o, sy * (h - 1) + dy * (p - 1) + 1 - 2 * by, sx * (w - 1) + dx * (q - 1) + 1 - 2 * bx)
@@ -69,8 +69,8 @@ fn affine_grid(theta: real[2, 3], h, w, align_corners = false) =
     for x in middles(w, align_corners: align_corners) { theta @ [x, y, 1.0] }
   }
 
-/// A picture at the points of a grid, (x, y) between -1 and 1: bilinear between pixels, zero outside. Differentiable in both;
-/// the derivative in the grid is that of the piece a point lies in.
+/// A picture at the points of a grid, (x, y) between -1 and 1: bilinear between pixels, zero outside. Differentiable in
+/// both; the derivative in the grid is that of the piece a point lies in.
 fn grid_sample(image: real[c, h, w], grid: real[p, q, 2], align_corners = false) {
   let x = pixel(grid[.., .., 0], w, align_corners: align_corners)
   let y = pixel(grid[.., .., 1], h, align_corners: align_corners)
@@ -91,8 +91,8 @@ fn grid_sample(image: real[c, h, w], grid: real[p, q, 2], align_corners = false)
 /// The weights of `n` pixels at points counted in pixels: 1 at the pixel itself, falling to 0 at its neighbours.
 fn hats(points: real[p], n) = for c in points { relu(1.0 - abs(c - real(iota(n)))) }
 
-/// A picture at all pairs of rows `y` and columns `x`, counted in pixels: `grid_sample` where the grid is such pairs, as two
-/// matrix products, without any index.
+/// A picture at all pairs of rows `y` and columns `x`, counted in pixels: `grid_sample` where the grid is such pairs,
+/// as two matrix products, without any index.
 fn resample(image: real[c, h, w], y: real[p], x: real[q]) =
   einsum([n, i, j], hats(y, h)[i, u], image[n, u, v], hats(x, w)[j, v])
 

@@ -120,8 +120,8 @@ fn quantile(x, q, axis = none) =
 /// The middle of the elements, of all or along one `axis`; the mean of the two middle ones of an even number.
 fn median(x, axis = none) = quantile(x, 0.5, axis: axis)
 
-/// The tensor with `v`, one number or parts, at indices `i` (one or a row) along its first axis; of equal indices the last
-/// wins.
+/// The tensor with `v`, one number or parts, at indices `i` (one or a row) along its first axis; of equal indices the
+/// last wins.
 fn put(x, i, v) {
   let hit = scatter_add(zeros_int(len(x)), at: i, values: 1) > 0
   if rank(v) == 0 {
@@ -138,7 +138,8 @@ fn last_parts(i, v) {
   let order = argsort(i)
   let sorted = take(i, order)
   let n = size(i)
-  let last = if n > 0 { concat(take(sorted, 0..n - 1) != take(sorted, 1..n), trues(1)) } else { falses(0) }
+  let more = max(n - 1, 0)
+  let last = concat(take(sorted, 0..more) != take(sorted, n - more..n), trues(n - more))
   let keep = scatter_add(zeros_int(n), at: order, values: int(last)) > 0
   for (k, p) in (keep, v) { select(k, p, zeros_like(p)) }
 }
@@ -149,7 +150,8 @@ fn bincount(x, n) {
   scatter_add(zeros_int(n), at: i, values: int(i >= 0 and i < n))
 }
 
-/// How many of the ascending `edges` lie before each element of `x`: those less than it, or with `right` those not greater.
+/// How many of the ascending `edges` lie before each element of `x`: those less than it, or with `right` those not
+/// greater.
 fn searchsorted(edges, x, right = false) =
   if rank(x) == 0 {
     if right { count(not (edges > x)) } else { count(not (edges >= x)) }

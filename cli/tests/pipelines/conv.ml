@@ -2,7 +2,8 @@
 
 precision f64
 
-use std.conv.{conv1d, conv2d, conv2d_transpose, max_pool, avg_pool, grid_sample, affine_grid, scale_and_shift, middles, pixel}
+use std.conv.{conv1d, conv2d, conv2d_transpose, max_pool, avg_pool}
+use std.conv.{grid_sample, affine_grid, scale_and_shift}
 
 let x = reshape(sin(real(iota(2 * 5 * 6))), 2, 5, 6)
 let k = reshape(cos(1.0 + real(iota(3 * 2 * 2 * 3))), 3, 2, 2, 3)
