@@ -37,6 +37,13 @@ fn tensors_have_their_values() {
 }
 
 #[test]
+fn strict_blocks_keep_the_order_of_sums() {
+    for more in [&[][..], &["--interpret"]] {
+        stdout(&[&["test", "cli/tests/pipelines/strict.ml"], more].concat());
+    }
+}
+
+#[test]
 fn a_run_leaves_its_folder() {
     let dir = tempfile::tempdir().unwrap();
     let out = dir.path().join("run");

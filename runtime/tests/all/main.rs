@@ -4,3 +4,4 @@ mod kernels;
 mod nests;
 mod operations;
 mod shapes;
+mod strict;

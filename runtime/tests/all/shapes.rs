@@ -163,6 +163,9 @@ fn tolerance(def: &OpDef, dtype: DType) -> f64 {
             | Kernel::Reduce(Monoid::Sum | Monoid::Prod)
             | Kernel::Cumulate(Monoid::Sum | Monoid::Prod)
     );
+    if let Kernel::Linalg(_) = def.kernel {
+        return if dtype == DType::F32 { 2e-3 } else { 1e-8 };
+    }
     match (dtype, many) {
         (DType::F32, true) => 2e-4,
         (DType::F32, false) => 4e-6,

@@ -1,6 +1,5 @@
 //! Element by element: powers, whole parts, conversions, choices.
 
-use super::super::leaves::map_leaves;
 use super::super::session::{R, Session};
 use super::super::value::Val;
 use super::Args;
@@ -94,8 +93,18 @@ fn whole(s: &mut Session, name: &str, a: &mut Args, span: Span) -> R<Val> {
                 span,
             )));
         }
-        let floor = p.div_euclid(*q) - i64::from(*q < 0 && p.rem_euclid(*q) != 0);
-        return Ok(Val::Int(if name == "div" { floor } else { p - q * floor }));
+        // In 128 bits nothing overflows.
+        let (p, q) = (i128::from(*p), i128::from(*q));
+        let floor = p.div_euclid(q) - i128::from(q < 0 && p.rem_euclid(q) != 0);
+        let v = if name == "div" { floor } else { p - q * floor };
+        return match i64::try_from(v) {
+            Ok(v) => Ok(Val::Int(v)),
+            Err(_) => Err(Box::new(s.err(
+                "E0304",
+                "this integer does not fit in 64 bits",
+                span,
+            ))),
+        };
     }
     let def = if name == "div" {
         &ops::INT_DIV
@@ -108,24 +117,7 @@ fn whole(s: &mut Session, name: &str, a: &mut Args, span: Span) -> R<Val> {
 /// To another element type, leaf by leaf.
 fn convert(s: &mut Session, name: &str, a: &mut Args, span: Span) -> R<Val> {
     let v = s.one(name, a, span)?;
-    match (name, &v) {
-        ("real" | "f32" | "f64", Val::Int(i)) => return Ok(Val::Real(*i as f64)),
-        ("real" | "f32" | "f64", Val::Bool(b)) => {
-            return Ok(Val::Real(f64::from(u8::from(*b))));
-        }
-        ("int", Val::Real(x)) => return Ok(Val::Int(*x as i64)),
-        ("int", Val::Bool(b)) => return Ok(Val::Int(i64::from(*b))),
-        _ => {}
-    }
-    let d = match name {
-        "real" => s.real,
-        "int" => DType::I32,
-        "bool" => DType::Bool,
-        "f32" => DType::F32,
-        _ => DType::F64,
-    };
-    let v = s.force_leaves(&v, span)?;
-    Ok(map_leaves(&v, &mut |t| s.cast(t, d)))
+    s.convert(name, &v, span)
 }
 
 /// Neither infinite nor NaN.

@@ -15,8 +15,7 @@ fn rand(s: &mut Session, a: &mut Args, span: Span) -> R<Val> {
     let shape = s.dims(&a.positional.clone(), span)?;
     s.sized(s.real, &shape, span)?;
     let site = s.draw_key();
-    let counted = s.train.is_some() && !s.in_init;
-    let (seed, step) = (s.ctx.seed(), s.ctx.step_counter(counted));
+    let (seed, step) = (s.ctx.seed(), s.draw_counters());
     let bits = s.op(
         &ops::RANDOM_BITS,
         Attr::Draw { site, shape },
