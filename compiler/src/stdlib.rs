@@ -5,6 +5,7 @@ const FILES: &[(&str, &str)] = &[
     ("estimators", include_str!("../../stdlib/estimators.ml")),
     ("dist", include_str!("../../stdlib/dist.ml")),
     ("nn", include_str!("../../stdlib/nn.ml")),
+    ("conv", include_str!("../../stdlib/conv.ml")),
     ("init", include_str!("../../stdlib/init.ml")),
     ("vi", include_str!("../../stdlib/vi.ml")),
     ("implicit", include_str!("../../stdlib/implicit.ml")),

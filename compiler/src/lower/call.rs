@@ -30,6 +30,7 @@ impl Session {
                 | "laplacian" => {
                     return self.eval_derivative(name, args, env, e.span);
                 }
+                "einsum" => return self.eval_einsum(args, env, e.span),
                 "provided" => {
                     let v = match args {
                         [a] => self.eval(&a.value, env)?,

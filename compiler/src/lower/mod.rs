@@ -8,12 +8,14 @@
 mod access;
 mod arith;
 mod assertions;
+mod axes;
 mod builtins;
 mod call;
 mod control;
 mod ctx;
 mod derivatives;
 mod dists;
+mod einsum;
 mod eval;
 mod expect;
 mod habits;

@@ -2,7 +2,7 @@
 //!
 //! - `lanes`: transcendental functions of whole arrays. `math`: the functions themselves, on one number.
 //! - `random`: counter-based random words.
-//! - `arrays`: reductions, copies, indexing. `products`: matrix products.
+//! - `arrays`: reductions, copies, indexing. `lines`: along one axis. `products`: matrix products.
 //! - `linalg`: factorisations and solves, by the `faer` crate.
 //! - `loops`: sequential loops, whose bodies are compiled functions.
 //! - `pool`: threads for the parts of large loop nests and products.
@@ -13,6 +13,7 @@
 mod arrays;
 mod lanes;
 mod linalg;
+mod lines;
 mod loops;
 mod math;
 mod pool;
@@ -134,6 +135,7 @@ impl Natives for Kernels {
             lanes::table(),
             random::table(),
             arrays::table(),
+            lines::table(),
             loops::table(),
             products::table(),
             linalg::table(),
@@ -153,6 +155,7 @@ pub fn names() -> Vec<&'static str> {
         lanes::table(),
         random::table(),
         arrays::table(),
+        lines::table(),
         loops::table(),
         products::table(),
         linalg::table(),
