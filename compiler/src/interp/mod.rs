@@ -5,6 +5,7 @@
 
 mod philox;
 mod scalar;
+mod special;
 
 use crate::ir::{Attr, DType, Graph, Node, Type, Value};
 use crate::ops::{Kernel, Monoid, View};

@@ -1,6 +1,6 @@
 //! Native kernels: what compiled programs call by address.
 //!
-//! - `lanes`: transcendental functions of whole arrays. `math`: the functions themselves, on one number.
+//! - `lanes`: transcendental functions of whole arrays. `math`: the functions themselves, on one number, and `special`.
 //! - `random`: counter-based random words.
 //! - `arrays`: reductions, copies, indexing. `products`: matrix products.
 //! - `pool`: threads for the parts of large loop nests and products.
@@ -14,6 +14,7 @@ mod math;
 mod pool;
 mod products;
 mod random;
+mod special;
 
 use mlc_compiler::codegen::Natives;
 use std::sync::atomic::{AtomicU8, Ordering};
