@@ -6,12 +6,15 @@
 //! - A guard is a boolean tensor. A rule that builds on behalf of a guarded node passes its guard on.
 //! - A rule that builds on behalf of a strict node builds strict nodes.
 //! - Nothing has effects: equal operation, attribute, operands, guard and strictness mean the same value, so nodes are
-//!   unique (hash-consed). Random numbers are a function of their key; bindings carry a number of their own.
+//!   unique (hash-consed), but for loops, which are equal only if they share their body. Random numbers are a function of
+//!   their key; bindings carry a number of their own.
 
 pub mod graph;
 pub mod print;
+pub mod region;
 pub mod types;
 pub mod verify;
 
 pub use graph::{Graph, Node, Value};
+pub use region::{Call, Loop, Owned};
 pub use types::{Attr, Contract, DType, Literal, Shape, Type};

@@ -53,6 +53,11 @@ pub fn print(g: &Graph) -> String {
             out += " in order";
         }
         out.push('\n');
+        if let Attr::Loop(l) = &node.attr {
+            for line in print(&l.body).lines() {
+                let _ = writeln!(out, "    {line}");
+            }
+        }
     }
     for (name, v) in &g.outputs {
         let _ = writeln!(out, "{name} <- %{}", number[v]);
@@ -99,6 +104,13 @@ pub fn attr_text(attr: &Attr) -> String {
             }
         }
         Attr::Draw { .. } => String::new(),
+        Attr::Loop(l) => {
+            let ends = if l.bounded { "at most " } else { "" };
+            let back = if l.reverse { ", backward" } else { "" };
+            format!("[{ends}{} times{back}]", l.count)
+        }
+        Attr::Call(c) => format!(" {}", c.name),
+        Attr::Part(k, _) => format!("[{k}]"),
         Attr::Site(i, _) => format!(" #{i}"),
     }
 }

@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 /// A call in progress: for the call chain of errors, and for the keys of random draws.
+#[derive(Clone)]
 pub struct Frame {
     pub name: String,
     pub span: Span,

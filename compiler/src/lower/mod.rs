@@ -22,6 +22,7 @@ mod models;
 mod nets;
 mod repl;
 mod resolve;
+mod scan;
 mod scope;
 mod session;
 mod tables;

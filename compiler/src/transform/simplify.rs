@@ -5,7 +5,7 @@
 //! x * 1   =>   x          stop(x)   =>   x          tangent(x)   =>   0
 
 use super::Pass;
-use crate::ir::{Attr, Contract, DType, Graph, Literal, Type, Value};
+use crate::ir::{Attr, Contract, DType, Graph, Literal, Loop, Owned, Type, Value};
 use crate::ops::{self, Kernel, Scalar, View};
 use std::collections::HashMap;
 
@@ -53,7 +53,16 @@ fn rebuild(old: &Graph, law: &Law) -> Graph {
             // A guard only matters to derivatives, which have been taken.
             match law(&mut g, node, &xs) {
                 Some(v) => v,
-                None => g.add(node.def, node.attr.clone(), &xs),
+                None => {
+                    let attr = match &node.attr {
+                        Attr::Loop(l) => Attr::Loop(Owned::new(Loop {
+                            body: rebuild(&l.body, law),
+                            ..(*l.0).clone()
+                        })),
+                        attr => attr.clone(),
+                    };
+                    g.add(node.def, attr, &xs)
+                }
             }
         };
         map.insert(v, new);

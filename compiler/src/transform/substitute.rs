@@ -35,7 +35,10 @@ pub fn substitute(
         }
         let node = g.node(v).clone();
         let operands = g.operands(v);
-        let redrawn = rekey.filter(|_| node.def.kernel == Kernel::Draw);
+        let redrawn = rekey.filter(|_| match &node.attr {
+            Attr::Loop(l) => super::region::draws(&l.body),
+            _ => node.def.kernel == Kernel::Draw,
+        });
         let moved = operands
             .iter()
             .chain(&node.guard)
@@ -44,14 +47,9 @@ pub fn substitute(
             continue;
         }
         let xs: Vec<Value> = operands.iter().map(|o| *done.get(o).unwrap_or(o)).collect();
-        let attr = match (redrawn, node.attr) {
-            (Some(key), Attr::Draw { site, shape }) => Attr::Draw {
-                site: (site ^ key)
-                    .wrapping_mul(0x9e37_79b9_7f4a_7c15)
-                    .rotate_left(31),
-                shape,
-            },
-            (_, attr) => attr,
+        let attr = match redrawn {
+            Some(key) => super::region::redrawn(&node.attr, key),
+            None => node.attr,
         };
         (g.span, g.strict) = (node.span, node.strict);
         g.guard = node.guard.map(|c| *done.get(&c).unwrap_or(&c));

@@ -3,6 +3,7 @@
 //! - `lanes`: transcendental functions of whole arrays. `math`: the functions themselves, on one number, and `special`.
 //! - `random`: counter-based random words.
 //! - `arrays`: reductions, copies, indexing. `products`: matrix products.
+//! - `loops`: sequential loops, whose bodies are compiled functions.
 //! - `pool`: threads for the parts of large loop nests and products.
 //!
 //! Every kernel takes words (numbers and addresses) and gives nothing back. Array kernels are compiled for AVX-512, for
@@ -10,6 +11,7 @@
 
 mod arrays;
 mod lanes;
+mod loops;
 mod math;
 mod pool;
 mod products;
@@ -130,6 +132,7 @@ impl Natives for Kernels {
             lanes::table(),
             random::table(),
             arrays::table(),
+            loops::table(),
             products::table(),
             pool::table(),
         ];
@@ -143,6 +146,7 @@ pub fn names() -> Vec<&'static str> {
         lanes::table(),
         random::table(),
         arrays::table(),
+        loops::table(),
         products::table(),
         pool::table(),
     ]

@@ -153,11 +153,12 @@ impl Emit<'_, '_> {
             }
             (Kernel::Reduce(m), Attr::Axes(axes)) => self.reduce(v, m, axes, out, index),
             (Kernel::Draw, Attr::Draw { site, .. }) => {
-                let (seed, step) = (self.address(operands[0]), self.address(operands[1]));
+                let (seed, counters) = (self.address(operands[0]), self.address(operands[1]));
                 let args = [
                     Arg::Int(ty.len() as i64),
                     Arg::Value(seed),
-                    Arg::Value(step),
+                    Arg::Int(g.ty(operands[1]).len() as i64),
+                    Arg::Value(counters),
                     Arg::Int(*site as i64),
                     Arg::Value(out),
                 ];
