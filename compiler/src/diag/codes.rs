@@ -38,6 +38,11 @@ pub const CODES: &[Code] = &[
         hint: "save the file as UTF-8",
     },
     Code {
+        code: "E0006",
+        about: "The file holds a character that is no text: a control character, or one that turns the direction of writing.",
+        hint: "remove it; a text has letters, spaces, tabs and line ends",
+    },
+    Code {
         code: "E0100",
         about: "A name is used that nothing defines here.",
         hint: "define it with `let`, `fn` or `param`, or import it with `use`",
@@ -73,13 +78,33 @@ pub const CODES: &[Code] = &[
         hint: "write `net n = mlp(..)` first, then call `n`",
     },
     Code {
+        code: "E0110",
+        about: "A name that starts with `_` is used outside its own file.",
+        hint: "use what the module offers, or rename it there",
+    },
+    Code {
+        code: "E0111",
+        about: "A file defines a name, or names a test, twice.",
+        hint: "give one of them another name",
+    },
+    Code {
+        code: "E0112",
+        about: "`precision` names no precision, or does not stand once in the pipeline itself.",
+        hint: "write `precision f32` or `precision f64` once, at the top of the pipeline",
+    },
+    Code {
+        code: "E0113",
+        about: "The file of a module cannot be used: it is no text file, or lies outside the pipeline's folder.",
+        hint: "put the file into the pipeline's folder, or allow others with `--allow-outside`",
+    },
+    Code {
         code: "E0200",
         about: "A tensor is needed, and the value is something else.",
         hint: "tensors are numbers, truth values and lists of them; convert or call what is not one",
     },
     Code {
         code: "E0201",
-        about: "A built-in function is given arguments that it does not take.",
+        about: "A function is given arguments that it does not take, or lacks some that it needs.",
         hint: "`docs/language.md` lists what each function takes",
     },
     Code {
@@ -120,12 +145,17 @@ pub const CODES: &[Code] = &[
     Code {
         code: "E0209",
         about: "There is no type of this name.",
-        hint: "types are `real`, `int`, `bool`, `f32`, `f64`, tuples and records of them",
+        hint: "types are `real`, `int`, `bool`, `f32`, `f64`, tuples and records of them; a capital letter stands for any element type",
     },
     Code {
         code: "E0210",
         about: "A loop has no option of this name.",
         hint: "remove it; `for` and `scan` take generators and the options that `docs/language.md` lists",
+    },
+    Code {
+        code: "E0211",
+        about: "The unknown names of a size cannot be found from the size.",
+        hint: "let each name stand alone in an argument before it is used in arithmetic",
     },
     Code {
         code: "E0300",
@@ -201,6 +231,11 @@ pub const CODES: &[Code] = &[
         code: "E0314",
         about: "The lanes of a `for` together have too many elements.",
         hint: "go over fewer lanes, or sum in a `scan`",
+    },
+    Code {
+        code: "E0315",
+        about: "Compiling the program takes too much: too many expressions, or too many operations in its graph.",
+        hint: "bind results with `let` instead of computing them again; loop with `for` or `scan` instead of unrolling",
     },
     Code {
         code: "E0401",
@@ -411,6 +446,11 @@ pub const CODES: &[Code] = &[
         code: "E0617",
         about: "An assertion is not one truth value.",
         hint: "for a tensor, write `all(..)`",
+    },
+    Code {
+        code: "E0618",
+        about: "A snapshot differs from what was accepted before, was never accepted, or belongs to no test.",
+        hint: "if the new value is right, `mlc test FILE --accept` keeps it",
     },
     Code {
         code: "E0700",
