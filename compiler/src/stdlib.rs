@@ -7,6 +7,7 @@ const FILES: &[(&str, &str)] = &[
     ("nn", include_str!("../../stdlib/nn.ml")),
     ("init", include_str!("../../stdlib/init.ml")),
     ("vi", include_str!("../../stdlib/vi.ml")),
+    ("linalg", include_str!("../../stdlib/linalg.ml")),
     ("optim", include_str!("../../stdlib/optim.ml")),
 ];
 

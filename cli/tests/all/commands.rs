@@ -30,6 +30,12 @@ fn estimators_and_distributions_have_their_values() {
 }
 
 #[test]
+fn linear_algebra_has_its_identities() {
+    stdout(&["test", "cli/tests/pipelines/linalg.ml"]);
+    stdout(&["test", "cli/tests/pipelines/linalg_f64.ml"]);
+}
+
+#[test]
 fn a_run_leaves_its_folder() {
     let dir = tempfile::tempdir().unwrap();
     let out = dir.path().join("run");

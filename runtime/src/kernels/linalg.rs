@@ -110,12 +110,7 @@ pub fn scratch_bytes(what: Linalg, m: usize, n: usize, k: usize) -> usize {
             numbers(n),
             numbers(n),
             StackReq::any_of(&[
-                lu::lu_in_place_scratch::<usize, f64>(
-                    n,
-                    n,
-                    SEQ,
-                    Default::default(),
-                ),
+                lu::lu_in_place_scratch::<usize, f64>(n, n, SEQ, Default::default()),
                 lu_solve::solve_in_place_scratch::<usize, f64>(n, k, SEQ),
             ]),
         ]),
@@ -123,7 +118,12 @@ pub fn scratch_bytes(what: Linalg, m: usize, n: usize, k: usize) -> usize {
             f(n * n),
             f(n * n),
             f(n),
-            evd::self_adjoint_evd_scratch::<f64>(n, ComputeEigenvectors::Yes, SEQ, Default::default()),
+            evd::self_adjoint_evd_scratch::<f64>(
+                n,
+                ComputeEigenvectors::Yes,
+                SEQ,
+                Default::default(),
+            ),
         ]),
         Linalg::Svd => StackReq::all_of(&[
             f(m * n),
@@ -232,8 +232,7 @@ fn slogdet<T: Element>(s: Sizes, a: &[T], _: &[T], out: &mut [T], stack: &mut Me
         let (mut rows, stack) = stack.make_with(n, |_| 0usize);
         let (mut inverse, stack) = stack.make_with(n, |_| 0usize);
         let m = MatMut::from_column_major_slice_mut(&mut w, n, n);
-        let (info, _) =
-            lu::lu_in_place(m, &mut rows, &mut inverse, SEQ, stack, Default::default());
+        let (info, _) = lu::lu_in_place(m, &mut rows, &mut inverse, SEQ, stack, Default::default());
         if info.transposition_count % 2 == 1 {
             sign = -1.0;
         }
@@ -258,7 +257,11 @@ fn sign(column: &[f64]) -> f64 {
         .iter()
         .find(|x| x.abs() >= largest * (1.0 - 1e-6))
         .copied();
-    if leading.unwrap_or(0.0) < 0.0 { -1.0 } else { 1.0 }
+    if leading.unwrap_or(0.0) < 0.0 {
+        -1.0
+    } else {
+        1.0
+    }
 }
 
 fn eigh<T: Element>(s: Sizes, a: &[T], _: &[T], out: &mut [T], stack: &mut MemStack) {

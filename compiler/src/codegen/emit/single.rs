@@ -1,7 +1,7 @@
 //! Units of one node that is not element-wise: native kernels on whole buffers.
 
-use super::super::{CodegenError, Natives};
 use super::super::memory::Place;
+use super::super::{CodegenError, Natives};
 use super::{Arg, Emit, linalg, monoid_name, suffix};
 use crate::ir::{Attr, Contract, Graph, Shape, Value};
 use crate::ops::{Kernel, Monoid, View};

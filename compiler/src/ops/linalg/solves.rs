@@ -56,7 +56,10 @@ fn batch(g: &mut Graph, v: Value, lanes: &[Lane], n: usize) -> Value {
     let columns = g.reshape(last, joined);
     let x = g.add(node.def, node.attr, &[a.value, columns]);
     let apart = g.reshape(x, shape[1..].iter().copied().chain([n]).collect());
-    g.transpose(apart, std::iter::once(rank - 1).chain(0..rank - 1).collect())
+    g.transpose(
+        apart,
+        std::iter::once(rank - 1).chain(0..rank - 1).collect(),
+    )
 }
 
 /// The attribute of a triangular solve as (lower, transpose, unit).
