@@ -31,8 +31,19 @@ fn estimators_and_distributions_have_their_values() {
 
 #[test]
 fn linear_algebra_has_its_identities() {
-    stdout(&["test", "cli/tests/pipelines/linalg.ml"]);
-    stdout(&["test", "cli/tests/pipelines/linalg_f64.ml"]);
+    for file in ["linalg", "linalg_f64"] {
+        let file = format!("cli/tests/pipelines/{file}.ml");
+        for more in [&[][..], &["--interpret"]] {
+            stdout(&[&["test", &file], more].concat());
+        }
+    }
+}
+
+#[test]
+fn strict_blocks_keep_the_order_of_sums() {
+    for more in [&[][..], &["--interpret"]] {
+        stdout(&[&["test", "cli/tests/pipelines/strict.ml"], more].concat());
+    }
 }
 
 #[test]

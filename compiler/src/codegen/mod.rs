@@ -61,7 +61,7 @@ pub struct Compiled {
     /// Owns the code.
     module: Option<JITModule>,
     /// Constants that the code refers to by address.
-    _constants: memory::Constants,
+    _constants: Vec<memory::Constants>,
 }
 
 impl Compiled {
@@ -115,6 +115,11 @@ pub fn describe(g: &Graph) -> String {
             text += &format!(" %{}{kept} {}", number[n], g.node(*n).def.name);
         }
         text.push('\n');
+        if let crate::ir::Attr::Loop(l) = &g.node(unit.nodes[0]).attr {
+            for line in describe(&l.body).lines() {
+                text += &format!("    {line}\n");
+            }
+        }
     }
     text
 }

@@ -49,7 +49,15 @@ pub fn print(g: &Graph) -> String {
         if let Some(c) = node.guard {
             let _ = write!(out, " if %{}", number[&c]);
         }
+        if node.in_order() {
+            out += " in order";
+        }
         out.push('\n');
+        if let Attr::Loop(l) = &node.attr {
+            for line in print(&l.body).lines() {
+                let _ = writeln!(out, "    {line}");
+            }
+        }
     }
     for (name, v) in &g.outputs {
         let _ = writeln!(out, "{name} <- %{}", number[v]);
@@ -106,6 +114,13 @@ pub fn attr_text(attr: &Attr) -> String {
             }
         }
         Attr::Draw { .. } => String::new(),
+        Attr::Loop(l) => {
+            let ends = if l.bounded { "at most " } else { "" };
+            let back = if l.reverse { ", backward" } else { "" };
+            format!("[{ends}{} times{back}]", l.count)
+        }
+        Attr::Call(c) => format!(" {}", c.name),
+        Attr::Part(k, _) => format!("[{k}]"),
         Attr::Site(i, _) => format!(" #{i}"),
     }
 }

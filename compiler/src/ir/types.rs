@@ -1,5 +1,6 @@
 //! Element types, shapes, and the attributes of operations.
 
+use super::region::{Call, Loop, Owned};
 use std::fmt;
 use std::sync::Arc;
 
@@ -215,6 +216,12 @@ pub enum Attr {
         site: u64,
         shape: Shape,
     },
+    /// `loop`
+    Loop(Owned<Loop>),
+    /// `call`
+    Call(Owned<Call>),
+    /// `part`: which result of a loop or call, and its type.
+    Part(u32, Type),
     /// `site`: the number of a site record kept beside the graph, and the site's type.
     Site(u32, Type),
 }

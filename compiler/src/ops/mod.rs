@@ -68,6 +68,8 @@ pub enum Ad {
     Zero,
     /// Everything else. `jvp`: (graph, node, operands, tangents) to tangent. `vjp`: as a transpose.
     Custom { jvp: Jvp, vjp: Transpose },
+    /// A loop, a call, or a part of one: a pass of its own knows what to do.
+    Region,
     /// Has no derivative; the sentence is for the user.
     Refused(&'static str),
 }
@@ -100,6 +102,8 @@ pub enum Batch {
     Shift(fn(&Attr, usize) -> Attr),
     /// (graph, the unbatched node, lanes, n) to the batched result, new axis first.
     Custom(fn(&mut Graph, Value, &[Lane], usize) -> Value),
+    /// A loop, a call, or a part of one: the pass batches the graph that the node owns.
+    Region,
 }
 
 /// What the operation computes, as data that the interpreter and the code generator each read on their own.
@@ -115,6 +119,12 @@ pub enum Kernel {
     Iota,
     /// The same scalar function for each element; all operands have the result's shape.
     Map(Scalar),
+    /// `loop`: runs its body again and again; see [`crate::ir::Loop`].
+    Loop,
+    /// `call`: stands for results that have a derivative of their own; gone before code generation. See [`crate::ir::Call`].
+    Call,
+    /// `part`: one result of a loop or call.
+    Part,
     /// Combines the elements along `Attr::Axes`.
     Reduce(Monoid),
     /// Each result element is one operand element: see [`View`].
@@ -246,6 +256,7 @@ pub fn is_leaf(def: &OpDef) -> bool {
 mod arith;
 mod build;
 mod contract;
+mod control;
 mod convert;
 mod draw;
 mod flow;
@@ -260,6 +271,7 @@ mod view;
 
 pub use arith::{ADD, DIV, INT_DIV, MAX, MIN, MOD, MUL, POW, SUB};
 pub use contract::CONTRACT;
+pub use control::{CALL, LOOP, PART};
 pub use convert::{BITS_TO_UNIT, CAST};
 pub use draw::RANDOM_BITS;
 pub use flow::{BIND, OPAQUE, STOP, TANGENT};
@@ -342,6 +354,9 @@ pub static OPS: &[&OpDef] = &[
     &CONCAT,
     &CONTRACT,
     &RANDOM_BITS,
+    &LOOP,
+    &CALL,
+    &PART,
     &GATHER,
     &SCATTER_ADD,
     &CUMSUM,

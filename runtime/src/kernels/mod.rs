@@ -4,6 +4,7 @@
 //! - `random`: counter-based random words.
 //! - `arrays`: reductions, copies, indexing. `products`: matrix products.
 //! - `linalg`: factorisations and solves, by the `faer` crate.
+//! - `loops`: sequential loops, whose bodies are compiled functions.
 //! - `pool`: threads for the parts of large loop nests and products.
 //!
 //! Every kernel takes words (numbers and addresses) and gives nothing back. Array kernels are compiled for AVX-512, for
@@ -12,6 +13,7 @@
 mod arrays;
 mod lanes;
 mod linalg;
+mod loops;
 mod math;
 mod pool;
 mod products;
@@ -132,6 +134,7 @@ impl Natives for Kernels {
             lanes::table(),
             random::table(),
             arrays::table(),
+            loops::table(),
             products::table(),
             linalg::table(),
             pool::table(),
@@ -150,6 +153,7 @@ pub fn names() -> Vec<&'static str> {
         lanes::table(),
         random::table(),
         arrays::table(),
+        loops::table(),
         products::table(),
         linalg::table(),
         pool::table(),

@@ -4,3 +4,4 @@ mod kernels;
 mod linalg;
 mod nests;
 mod operations;
+mod strict;

@@ -124,7 +124,7 @@ pub fn scratch_bytes(g: &Graph, v: Value, natives: &dyn Natives) -> Vec<usize> {
             .filter(|(s, _)| s.strides().is_none())
             .map(|(_, o)| g.ty(o).bytes())
             .collect(),
-        (Kernel::Reduce(_), Attr::Axes(axes)) => {
+        (Kernel::Reduce(_), Attr::Axes(axes)) if !node.in_order() => {
             let ty = g.ty(g.operands(v)[0]);
             let all = runs(&ty.shape, axes);
             all.iter()
@@ -150,13 +150,17 @@ impl Emit<'_, '_> {
         match (node.def.kernel, &node.attr) {
             (Kernel::Linalg(what), _) => self.linalg(v, what, out, index),
             (Kernel::Contract, _) => self.contract(v, out, index),
+            (Kernel::Reduce(m), Attr::Axes(axes)) if node.in_order() => {
+                self.reduce_in_order(v, m, axes, out)
+            }
             (Kernel::Reduce(m), Attr::Axes(axes)) => self.reduce(v, m, axes, out, index),
             (Kernel::Draw, Attr::Draw { site, .. }) => {
-                let (seed, step) = (self.address(operands[0]), self.address(operands[1]));
+                let (seed, counters) = (self.address(operands[0]), self.address(operands[1]));
                 let args = [
                     Arg::Int(ty.len() as i64),
                     Arg::Value(seed),
-                    Arg::Value(step),
+                    Arg::Int(g.ty(operands[1]).len() as i64),
+                    Arg::Value(counters),
                     Arg::Int(*site as i64),
                     Arg::Value(out),
                 ];
@@ -316,6 +320,37 @@ impl Emit<'_, '_> {
         Ok(())
     }
 
+    /// Elements are met in row-major order, and each is added to its place of the result.
+    fn reduce_in_order(
+        &mut self,
+        v: Value,
+        m: Monoid,
+        axes: &[usize],
+        out: cl::Value,
+    ) -> Result<(), CodegenError> {
+        let x = self.g.operands(v)[0];
+        let ty = self.g.ty(x).clone();
+        let mut kept = strides(&self.g.ty(v).shape).into_iter();
+        let mut meta: Vec<i64> = ty.shape.iter().map(|&n| n as i64).collect();
+        meta.extend((0..ty.rank()).map(|a| {
+            if axes.contains(&a) {
+                0
+            } else {
+                kept.next().unwrap_or(0)
+            }
+        }));
+        let name = format!("mlc_ordered_{}_{}", monoid_name(m), suffix(ty.dtype));
+        let source = self.address(x);
+        let args = [
+            Arg::Int(ty.rank() as i64),
+            self.numbers(&meta),
+            Arg::Int(self.g.ty(v).len() as i64),
+            Arg::Value(source),
+            Arg::Value(out),
+        ];
+        self.call(&name, &args)
+    }
+
     fn contract(&mut self, v: Value, out: cl::Value, index: usize) -> Result<(), CodegenError> {
         let dtype = self.g.ty(v).dtype;
         let Some(both) = sides(self.g, v) else {
@@ -383,7 +418,12 @@ impl Emit<'_, '_> {
             Arg::Value(addresses[1]),
             Arg::Value(out),
         ];
-        self.call(&format!("mlc_gemm_{}", suffix(dtype)), &args)
+        let name = if self.g.node(v).in_order() {
+            "mlc_ordered_product"
+        } else {
+            "mlc_gemm"
+        };
+        self.call(&format!("{name}_{}", suffix(dtype)), &args)
     }
 }
 
