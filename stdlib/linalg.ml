@@ -99,7 +99,7 @@ fn expm(a: real[n, n], squarings = 16) {
   let odd = x @ (x6 @ (c[13] * x6 + c[11] * x4 + c[9] * x2) + c[7] * x6 + c[5] * x4 + c[3] * x2 + c[1] * one)
   let even = x6 @ (c[12] * x6 + c[10] * x4 + c[8] * x2) + c[6] * x6 + c[4] * x4 + c[2] * x2 + one
   let first = solve(even - odd, even + odd)
-  let last = scan (y = first) for i in 0..squarings, unroll: true { next y = select(real(i) < needed, y @ y, y) }
+  let last = scan (y = first) for i in 0..squarings { next y = select(real(i) < needed, y @ y, y) }
   select(needed <= real(squarings), last, nan)
 }
 
@@ -108,7 +108,7 @@ fn expm(a: real[n, n], squarings = 16) {
 /// is exactly 0 change nothing.
 fn cg(matvec, b: real[n], steps = 20, precondition = |r| r) {
   let z0 = precondition(b)
-  let (x, _, _, _) = scan (x = zeros_like(b), r = b, p = z0, rz = dot(b, z0)) for i in 0..steps, unroll: true {
+  let (x, _, _, _) = scan (x = zeros_like(b), r = b, p = z0, rz = dot(b, z0)) for i in 0..steps {
     let ap = matvec(p)
     let step = ratio(rz, dot(p, ap))
     next x = x + step * p
@@ -128,7 +128,7 @@ fn ratio(a, b) = select(b == 0.0, 0.0, a / select(b == 0.0, 1.0, b))
 /// The eigenvalue of largest magnitude of a symmetric map `matvec` and its eigenvector, after `steps` steps from `start`, as
 /// `(value, vector)`.
 fn power_iteration(matvec, start: real[n], steps = 50) {
-  let v = scan (v = start / norm(start)) for i in 0..steps, unroll: true {
+  let v = scan (v = start / norm(start)) for i in 0..steps {
     let w = matvec(v)
     next v = w / norm(w)
   }

@@ -135,6 +135,10 @@ test "iterations" {
   let b = [1.0, -2.0, 3.0]
   assert close(cg(|v| spd() @ v, b, steps: 6), solve(spd(), b), 1e-10)
   assert close(cg(|v| spd() @ v, b, steps: 6, precondition: |r| r / diagonal(spd())), solve(spd(), b), 1e-10)
+  // Derivatives go through the steps, lanes run them side by side.
+  assert close(grad(dot(b, cg(|v| spd() @ v, b, steps: 6)), wrt: b), 2.0 * solve(spd(), b), 1e-10)
+  let lanes = for s in [1.0, 2.0] { cg(|v| s * (spd() @ v), b, steps: 6) }
+  assert close(lanes[1], 0.5 * solve(spd(), b), 1e-10)
   let (w, v) = eigh(spd())
   let (value, vector) = power_iteration(|v| spd() @ v, ones(3))
   assert close(value, w[2], 1e-10)
@@ -158,6 +162,20 @@ test "gradients have their closed forms" {
   let d = symmetrise(m)
   let e = inverse(a) @ d
   assert close(dot(d, hvp(logdet(a), wrt: a, along: d)), -trace(e @ e), 1e-10)
+}
+
+test "derivatives inside a loop are those of its lanes" {
+  let a = spd()
+  let each = for s in [1.0, 2.0] {
+    let scaled = s * a
+    let (w, _) = eigh(scaled)
+    let (_, t, _) = svd(scaled)
+    (grad(logdet(scaled), wrt: scaled), grad(w[0] + t[0], wrt: scaled), grad(sum(expm(scaled)), wrt: scaled))
+  }
+  let (x, y, z) = each
+  assert close(x[1], 0.5 * inverse(a), 1e-10)
+  assert close(y[1], y[0], 1e-10)
+  assert close(z[0], transpose(grad(sum(expm(a)), wrt: a)), 1e-3)
 }
 
 test "repeated eigenvalues and singular values give finite derivatives" {
