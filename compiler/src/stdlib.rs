@@ -5,9 +5,11 @@ const FILES: &[(&str, &str)] = &[
     ("estimators", include_str!("../../stdlib/estimators.ml")),
     ("dist", include_str!("../../stdlib/dist.ml")),
     ("nn", include_str!("../../stdlib/nn.ml")),
+    ("conv", include_str!("../../stdlib/conv.ml")),
     ("init", include_str!("../../stdlib/init.ml")),
     ("vi", include_str!("../../stdlib/vi.ml")),
     ("linalg", include_str!("../../stdlib/linalg.ml")),
+    ("implicit", include_str!("../../stdlib/implicit.ml")),
     ("optim", include_str!("../../stdlib/optim.ml")),
 ];
 

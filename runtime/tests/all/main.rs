@@ -4,4 +4,5 @@ mod kernels;
 mod linalg;
 mod nests;
 mod operations;
+mod shapes;
 mod strict;

@@ -219,14 +219,14 @@ impl Emit<'_, '_> {
                 let name = format!("mlc_scatter_add_{}", suffix(ty.dtype));
                 self.indexed(&name, &meta, operands[0], operands[1], out)
             }
-            (Kernel::CumSum | Kernel::ArgMax, Attr::Axis(axis)) => {
+            (Kernel::Cumulate(_) | Kernel::ArgMax | Kernel::ArgSort, Attr::Axis(axis)) => {
                 let from = g.ty(operands[0]);
                 let outer: usize = from.shape[..*axis].iter().product();
                 let inner: usize = from.shape[axis + 1..].iter().product();
-                let kind = if node.def.kernel == Kernel::CumSum {
-                    "cumsum"
-                } else {
-                    "argmax"
+                let kind = match node.def.kernel {
+                    Kernel::Cumulate(m) => format!("cum{}", monoid_name(m)),
+                    Kernel::ArgMax => "argmax".to_string(),
+                    _ => "argsort".to_string(),
                 };
                 let x = self.address(operands[0]);
                 let sizes = [outer, from.shape[*axis], inner].map(|n| Arg::Int(n as i64));
