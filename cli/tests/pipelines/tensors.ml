@@ -238,7 +238,7 @@ test "order" {
 }
 
 test "counts and edges" {
-  assert all(bincount([0, 2, 2, 5, -1], 3) == [1, 0, 2])
+  assert count([true, false, true]) == 2 and all(bincount([0, 2, 2, 5, -1], 3) == [1, 0, 2])
   let edges = [0.0, 1.0, 2.0]
   assert all(searchsorted(edges, [-1.0, 0.0, 0.5, 2.0, 3.0]) == [0, 0, 1, 2, 3])
   assert all(searchsorted(edges, [0.0, 2.0], right: true) == [1, 3]) and searchsorted(edges, 1.5) == 2
