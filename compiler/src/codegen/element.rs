@@ -1,7 +1,7 @@
 //! One element-wise operation as Cranelift code, on one element or on the lanes of a 128-bit vector.
 
 use crate::ir::DType;
-use crate::ops::Scalar;
+use crate::ops::{Scalar, Special};
 use cranelift::codegen::ir::{Endianness, MemFlagsData};
 use cranelift::prelude::*;
 
@@ -37,8 +37,44 @@ pub fn native(f: Scalar) -> Option<&'static str> {
         Scalar::Lgamma => "lgamma",
         Scalar::Digamma => "digamma",
         Scalar::Trigamma => "trigamma",
+        Scalar::Special(f) => special(f),
         _ => return None,
     })
+}
+
+fn special(f: Special) -> &'static str {
+    match f {
+        Special::Tan => "tan",
+        Special::Asin => "asin",
+        Special::Acos => "acos",
+        Special::Atan => "atan",
+        Special::Atan2 => "atan2",
+        Special::Sinh => "sinh",
+        Special::Cosh => "cosh",
+        Special::Asinh => "asinh",
+        Special::Acosh => "acosh",
+        Special::Atanh => "atanh",
+        Special::Exp2 => "exp2",
+        Special::Log2 => "log2",
+        Special::Erfc => "erfc",
+        Special::Erfcx => "erfcx",
+        Special::Ndtr => "ndtr",
+        Special::LogNdtr => "log_ndtr",
+        Special::Ndtri => "ndtri",
+        Special::I0e => "i0e",
+        Special::I1e => "i1e",
+        Special::Polygamma => "polygamma",
+        Special::Logaddexp => "logaddexp",
+        Special::Lbeta => "lbeta",
+        Special::Gammainc => "gammainc",
+        Special::Gammaincc => "gammaincc",
+        Special::GammaincByX => "gammainc_by_x",
+        Special::GammaincByA => "gammainc_by_a",
+        Special::Betainc => "betainc",
+        Special::BetaincByX => "betainc_by_x",
+        Special::BetaincByA => "betainc_by_a",
+        Special::BetaincByB => "betainc_by_b",
+    }
 }
 
 /// Can the operation be done on vectors of four (f32, int) or two (f64) elements?
@@ -297,7 +333,8 @@ impl Element<'_, '_> {
             | Scalar::Erfinv
             | Scalar::Lgamma
             | Scalar::Digamma
-            | Scalar::Trigamma => panic!("internal error: {f:?} is a native kernel's"),
+            | Scalar::Trigamma
+            | Scalar::Special(_) => panic!("internal error: {f:?} is a native kernel's"),
         }
     }
 

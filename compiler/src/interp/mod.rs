@@ -6,6 +6,7 @@
 mod linalg;
 mod philox;
 mod scalar;
+mod special;
 
 use crate::ir::{Attr, DType, Graph, Loop, Node, Type, Value};
 use crate::ops::{Kernel, Monoid, View};

@@ -76,6 +76,9 @@ const FORMS: &[&str] = &[
     "jvp",
     "vjp",
     "hvp",
+    "jacobian",
+    "hessian",
+    "laplacian",
     "einsum",
 ];
 

@@ -602,7 +602,12 @@ impl Session {
                 result
             }
             ExprKind::Given(m, r) => self.eval_given(m, r, env),
-            ExprKind::WithKey(..) => Err(self.unsupported("`with_key`", e.span)),
+            ExprKind::WithKey(c, inner) => {
+                // The draws inside are named by the number, not by where they stand.
+                let n = self.eval_int(c, env)?;
+                let key = mix(mix(0, "with_key"), &n.to_string());
+                self.with_frame_key("with_key", Span::default(), key, |s| s.eval(inner, env))
+            }
             ExprKind::Address(_) => Err(self.unsupported("an address (`marginal`)", e.span)),
             ExprKind::Hole => Err(Box::new(self.err(
                 super::session::FOLLOWS,

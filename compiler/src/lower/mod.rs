@@ -28,6 +28,7 @@ mod nets;
 mod partial;
 mod repl;
 mod resolve;
+mod rules;
 mod scan;
 mod scope;
 mod session;

@@ -251,6 +251,43 @@ pub enum Scalar {
     /// 32 random bits (an int) to a real in the open unit interval:
     /// f32: ((bits >>> 9) + 0.5) * 2^-23; f64: (bits as unsigned + 0.5) * 2^-32.
     BitsToUnit,
+    /// Computed by a native kernel of one to three operands.
+    Special(Special),
+}
+
+/// Special functions: see the rows of `special`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Special {
+    Tan,
+    Asin,
+    Acos,
+    Atan,
+    Atan2,
+    Sinh,
+    Cosh,
+    Asinh,
+    Acosh,
+    Atanh,
+    Exp2,
+    Log2,
+    Erfc,
+    Erfcx,
+    Ndtr,
+    LogNdtr,
+    Ndtri,
+    I0e,
+    I1e,
+    Polygamma,
+    Logaddexp,
+    Lbeta,
+    Gammainc,
+    Gammaincc,
+    GammaincByX,
+    GammaincByA,
+    Betainc,
+    BetaincByX,
+    BetaincByA,
+    BetaincByB,
 }
 
 /// Does the operation take nothing from other nodes, so that no guard applies?
@@ -278,6 +315,7 @@ mod order;
 mod reduce;
 mod rules;
 mod running;
+mod special;
 mod view;
 
 pub use arith::{ADD, DIV, INT_DIV, MAX, MIN, MOD, MUL, POW, SUB};
@@ -298,6 +336,11 @@ pub use math::{
 pub use order::{ARGMAX, ARGSORT};
 pub use reduce::{ALL, ANY, MAX_OVER, MIN_OVER, PROD, SUM};
 pub use running::{CUMMAX, CUMMIN, CUMPROD, CUMSUM};
+pub use special::{
+    ACOS, ACOSH, ASIN, ASINH, ATAN, ATAN2, ATANH, BETAINC, BETAINC_BY_A, BETAINC_BY_B,
+    BETAINC_BY_X, COSH, ERFC, ERFCX, EXP2, GAMMAINC, GAMMAINC_BY_A, GAMMAINC_BY_X, GAMMAINCC, I0E,
+    I1E, LBETA, LOG_NDTR, LOG2, LOGADDEXP, NDTR, NDTRI, POLYGAMMA, SINH, TAN,
+};
 pub use view::{BROADCAST, CONCAT, FLIP, PAD, RESHAPE, SLICE, TRANSPOSE};
 
 /// Every operation.
@@ -326,6 +369,36 @@ pub static OPS: &[&OpDef] = &[
     &LGAMMA,
     &DIGAMMA,
     &TRIGAMMA,
+    &TAN,
+    &ASIN,
+    &ACOS,
+    &ATAN,
+    &ATAN2,
+    &SINH,
+    &COSH,
+    &ASINH,
+    &ACOSH,
+    &ATANH,
+    &EXP2,
+    &LOG2,
+    &ERFC,
+    &ERFCX,
+    &NDTR,
+    &LOG_NDTR,
+    &NDTRI,
+    &I0E,
+    &I1E,
+    &POLYGAMMA,
+    &LOGADDEXP,
+    &LBETA,
+    &GAMMAINC,
+    &GAMMAINCC,
+    &GAMMAINC_BY_X,
+    &GAMMAINC_BY_A,
+    &BETAINC,
+    &BETAINC_BY_X,
+    &BETAINC_BY_A,
+    &BETAINC_BY_B,
     &FLOOR,
     &CEIL,
     &ROUND,

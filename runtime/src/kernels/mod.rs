@@ -1,6 +1,6 @@
 //! Native kernels: what compiled programs call by address.
 //!
-//! - `lanes`: transcendental functions of whole arrays. `math`: the functions themselves, on one number.
+//! - `lanes`: transcendental functions of whole arrays. `math`: the functions themselves, on one number, and `special`.
 //! - `random`: counter-based random words.
 //! - `arrays`: reductions, copies, indexing. `lines`: along one axis. `products`: matrix products.
 //! - `linalg`: factorisations and solves, by the `faer` crate.
@@ -19,6 +19,7 @@ mod math;
 mod pool;
 mod products;
 mod random;
+mod special;
 
 use mlc_compiler::codegen::Natives;
 use mlc_compiler::ops::Linalg;

@@ -395,11 +395,12 @@ fn second_derivatives_agree_with_differences_of_the_first() {
         let back = match vjp(&mut second, &cts, &vars) {
             Ok(b) => b,
             Err(refusal) => {
-                // The one derivative that the table does not have, and says so.
-                assert_eq!(
-                    refusal.op, "trigamma",
+                // The derivatives that the table does not have, and says so.
+                assert!(
+                    refusal.op.contains("inc_by_"),
                     "{} case {i}: {}",
-                    def.name, refusal.sentence
+                    def.name,
+                    refusal.sentence
                 );
                 continue;
             }
