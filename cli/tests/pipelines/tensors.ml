@@ -256,3 +256,11 @@ test "of each lane its own" {
   assert close(for r in x { pad(r, 1)[0..3] }, [[0.0, 3.0, 0.0], [0.0, 1.0, 5.0]], 0.0)
   assert close(for r in x { grad(grad(prod(r), wrt: r)[1], wrt: r) }, [[2.0, 0.0, 3.0], [4.0, 0.0, 1.0]], 0.0)
 }
+
+test "sides of a choice that are lists" {
+  let x = [1.0, 2.0]
+  let c = sum(x) > 1.0
+  assert close(if c { x + 1.0 } else { [7.0, 8.0] }, [2.0, 3.0], 0.0)
+  assert close(if not c { x + 1.0 } else { [7.0, 8.0] }, [7.0, 8.0], 0.0)
+  assert close(select(x > 1.5, x, [7.0, 8.0]), [7.0, 2.0], 0.0)
+}
