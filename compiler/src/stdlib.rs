@@ -6,6 +6,8 @@ const FILES: &[(&str, &str)] = &[
     ("dist", include_str!("../../stdlib/dist.ml")),
     ("nn", include_str!("../../stdlib/nn.ml")),
     ("init", include_str!("../../stdlib/init.ml")),
+    ("special", include_str!("../../stdlib/special.ml")),
+    ("random", include_str!("../../stdlib/random.ml")),
     ("vi", include_str!("../../stdlib/vi.ml")),
     ("optim", include_str!("../../stdlib/optim.ml")),
 ];

@@ -30,6 +30,13 @@ fn estimators_and_distributions_have_their_values() {
 }
 
 #[test]
+fn special_functions_and_draws_have_their_values() {
+    for name in ["special", "random"] {
+        stdout(&["test", &format!("cli/tests/pipelines/{name}.ml")]);
+    }
+}
+
+#[test]
 fn strict_blocks_keep_the_order_of_sums() {
     for more in [&[][..], &["--interpret"]] {
         stdout(&[&["test", "cli/tests/pipelines/strict.ml"], more].concat());

@@ -3,4 +3,5 @@
 mod kernels;
 mod nests;
 mod operations;
+mod reference;
 mod strict;
