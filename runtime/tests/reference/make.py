@@ -161,7 +161,7 @@ def main():
     for name, (f, points) in FUNCTIONS.items():
         seen = set()
         for p in points:
-            p = p if isinstance(p, tuple) else (p,)
+            p = tuple(f32(float(x)) for x in (p if isinstance(p, tuple) else (p,)))
             text = " ".join(number(x) for x in p)
             if text in seen:
                 continue
