@@ -8,13 +8,9 @@ fn flips(p) = real(rand(shape(p)) < p)
 /// An index of a vector, with probability proportional to exp(logits) (the largest of logits with Gumbel noise).
 fn choice(logits) = argmax(stop(logits) - log(-log(rand(shape(logits)))))
 
-/// The whole numbers below n in random order: the ranks of n words of 32 bits. Two are equal with a probability below
-/// n^2 / 2^33, and then keep their order. Every two are compared: the work grows with n^2.
-fn permutation(n) {
-  let w = randint(-2147483648, 2147483647, n)
-  let place = iota(n)
-  for (x, i) in (w, place) { sum(int(w < x or w == x and place < i)) }
-}
+/// The whole numbers below n in random order: that of n words of 32 bits. Two are equal with a probability below n^2 / 2^33,
+/// and then keep their order.
+fn permutation(n) = argsort(randint(-2147483648, 2147483648, n))
 
 /// The rows of a tensor in random order.
 fn shuffled(x) = x[permutation(len(x))]

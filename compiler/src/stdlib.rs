@@ -5,10 +5,12 @@ const FILES: &[(&str, &str)] = &[
     ("estimators", include_str!("../../stdlib/estimators.ml")),
     ("dist", include_str!("../../stdlib/dist.ml")),
     ("nn", include_str!("../../stdlib/nn.ml")),
+    ("conv", include_str!("../../stdlib/conv.ml")),
     ("init", include_str!("../../stdlib/init.ml")),
     ("special", include_str!("../../stdlib/special.ml")),
     ("random", include_str!("../../stdlib/random.ml")),
     ("vi", include_str!("../../stdlib/vi.ml")),
+    ("implicit", include_str!("../../stdlib/implicit.ml")),
     ("optim", include_str!("../../stdlib/optim.ml")),
 ];
 

@@ -87,7 +87,7 @@ pub fn vector(f: Scalar, from: DType, to: DType, lanes: usize) -> bool {
         return false;
     }
     match f {
-        Scalar::IntDiv => false,
+        Scalar::IntDiv | Scalar::ShiftLeft | Scalar::ShiftRight => false,
         Scalar::Mod | Scalar::Sign => from.is_real(),
         Scalar::Lt | Scalar::Le => from != DType::Bool,
         Scalar::BitsToUnit => lanes == 4,
@@ -311,6 +311,11 @@ impl Element<'_, '_> {
                 let all = self.truth(true);
                 self.b.ins().bxor(x[0], all)
             }
+            Scalar::BitAnd => self.b.ins().band(x[0], x[1]),
+            Scalar::BitOr => self.b.ins().bor(x[0], x[1]),
+            Scalar::BitXor => self.b.ins().bxor(x[0], x[1]),
+            Scalar::ShiftLeft => self.b.ins().ishl(x[0], x[1]),
+            Scalar::ShiftRight => self.b.ins().sshr(x[0], x[1]),
             Scalar::Select => self.select(x[0], x[1], x[2]),
             Scalar::Cast => self.cast(x[0], from, to),
             Scalar::BitsToUnit => self.unit(x[0], to),

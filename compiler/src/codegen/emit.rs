@@ -1,6 +1,7 @@
 //! Units as Cranelift code.
 
 mod fused;
+mod linalg;
 mod loops;
 mod single;
 
@@ -137,7 +138,7 @@ impl Functions<'_> {
             .map(|(i, (u, l))| match bodies.get(&i) {
                 Some((_, layout)) => vec![layout.bytes],
                 None if u.fused => l.scratch_bytes(g),
-                None => single::scratch_bytes(g, u.nodes[0]),
+                None => single::scratch_bytes(g, u.nodes[0], self.natives),
             })
             .collect();
         let mut m = memory::assign(g, plan, &scratch);

@@ -18,6 +18,7 @@ mod nest;
 mod plan;
 
 use crate::ir::{Graph, print};
+use crate::ops::Linalg;
 use cranelift::prelude::{Configurable, settings};
 use cranelift_jit::{JITBuilder, JITModule};
 use std::fmt;
@@ -26,6 +27,10 @@ use std::fmt;
 pub trait Natives: Sync {
     /// The address of the kernel of this name.
     fn address(&self, name: &str) -> Option<*const u8>;
+
+    /// Bytes of scratch that the kernel of linear algebra needs for a matrix of `m` rows and `n` columns, and another
+    /// operand of `k` columns.
+    fn linalg_scratch(&self, what: Linalg, m: usize, n: usize, k: usize) -> usize;
 }
 
 /// Why no code was made: always a mistake of the compiler or of its host, never of a user.

@@ -80,6 +80,11 @@ pub fn apply(f: Scalar, x: &[f64], from: DType, to: DType) -> f64 {
         Scalar::And => b(x[0] != 0.0 && x[1] != 0.0),
         Scalar::Or => b(x[0] != 0.0 || x[1] != 0.0),
         Scalar::Not => b(x[0] == 0.0),
+        Scalar::BitAnd => f64::from(x[0] as i32 & x[1] as i32),
+        Scalar::BitOr => f64::from(x[0] as i32 | x[1] as i32),
+        Scalar::BitXor => f64::from(x[0] as i32 ^ x[1] as i32),
+        Scalar::ShiftLeft => f64::from((x[0] as i32).wrapping_shl(x[1] as i32 as u32)),
+        Scalar::ShiftRight => f64::from((x[0] as i32).wrapping_shr(x[1] as i32 as u32)),
         Scalar::Select => {
             if x[0] != 0.0 {
                 x[1]

@@ -90,6 +90,16 @@ pub fn attr_text(attr: &Attr) -> String {
         }
         Attr::Pad { low, high, between } => format!("[{low:?} {high:?} {between:?}]"),
         Attr::Scatter { axis, extent } => format!("[axis {axis} of {extent}]"),
+        Attr::Triangle {
+            lower,
+            transpose,
+            unit,
+        } => {
+            let side = if *lower { "lower" } else { "upper" };
+            let transpose = if *transpose { ", transpose" } else { "" };
+            let unit = if *unit { ", unit" } else { "" };
+            format!("[{side}{transpose}{unit}]")
+        }
         Attr::Contract(c) => {
             let pairs = |p: &[(usize, usize)]| {
                 p.iter()

@@ -75,6 +75,7 @@ impl Session {
         lanes.extend(self.plates.pop().into_iter().flat_map(|p| p.values));
         self.depth -= 1;
         let result = result?;
+        let result = self.unlisted(&result, span)?;
         let result = self.force_leaves(&result, span)?;
 
         // Everything that leaves the region is batched together: the value, trace entries, log weights, sites.
@@ -162,6 +163,8 @@ impl Session {
             }
             Val::Range(a, b) => {
                 let n = usize::try_from(b - a).unwrap_or(0);
+                self.fits(&Val::Int(*a), DType::I32, span)?;
+                self.fits(&Val::Int(*b), DType::I32, span)?;
                 if n > i32::MAX as usize {
                     return Err(Box::new(self.err(
                         "E0304",
@@ -432,10 +435,11 @@ impl Session {
             _ => (x, y),
         };
         if self.ctx.graph.ty(x) != self.ctx.graph.ty(y) {
-            return Err(Box::new(self.err(
+            return Err(Box::new(self.err_at(
                 "E0312",
                 format!("the two sides of this `if` have different types: `{tx}` and `{ty}`"),
                 span,
+                format!("`{tx}` if so, `{ty}` if not"),
             )));
         }
         let tc = self.ctx.graph.ty(cond).clone();

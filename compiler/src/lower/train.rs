@@ -125,6 +125,7 @@ impl Session {
         f: impl FnOnce(&mut Self) -> R<T>,
     ) -> R<(T, Program)> {
         let outer = std::mem::replace(&mut self.ctx, Ctx::new(name));
+        self.work = 0;
         let frames = std::mem::replace(&mut self.frames, vec![Frame::root(name)]);
         let result = f(self);
         self.frames = frames;
@@ -177,7 +178,7 @@ impl Session {
                 let name = def.name.text.clone();
                 let ((), program) = self.program(&name, |s| {
                     let env = Env::module(s.root).child();
-                    s.eval_stmts(&def.body.stmts, &env).map(|_| ())
+                    s.eval_steps(&def.body.stmts, &env)
                 })?;
                 self.stage_logs.insert(stage, program_logs(&program, 1));
                 Ok(StageProgram::Compute(Box::new(program)))

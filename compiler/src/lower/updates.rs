@@ -1,7 +1,7 @@
 //! `minimize`, `maximize`, and the optimizers' updates.
 
 use super::session::{R, Session, rc};
-use super::value::{Env, OptimizerVal, Val};
+use super::value::{Env, OptimizerVal, Partial, Val};
 use crate::ir::Value;
 use crate::program::SlotId;
 use crate::transform::differentiate::vjp;
@@ -186,10 +186,11 @@ impl Session {
                         Val::Int(_) | Val::Real(_) | Val::Slot(_) | Val::Tensor(_)
                     )
                 {
-                    let constant = Val::Partial(Rc::new((
-                        Val::Builtin("constant_schedule"),
-                        vec![(rc("value"), v.clone())],
-                    )));
+                    let constant = Val::Partial(Rc::new(Partial {
+                        of: Val::Builtin("constant_schedule"),
+                        given: vec![(rc("value"), v.clone())],
+                        span,
+                    }));
                     env.bind(n, constant);
                 }
             }

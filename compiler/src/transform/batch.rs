@@ -62,8 +62,8 @@ pub fn batch(
         }
     }
     let mut done: HashMap<Value, Value> = lanes.iter().copied().collect();
-    let (old_span, old_guard, old_strict) = (g.span, g.guard.take(), g.strict);
     let mut regions: HashMap<Value, Region> = HashMap::new();
+    let (old_span, old_guard, old_strict) = (g.span, g.guard.take(), g.strict);
     for (i, needed) in needed.into_iter().enumerate() {
         let v = Value(base + i as u32);
         if !needed || done.contains_key(&v) {

@@ -84,7 +84,8 @@ fn captures(
         let mut seen: HashSet<Value> = HashSet::new();
         let mut next: Vec<Value> = operands[c.args..c.args + c.results].to_vec();
         while let Some(x) = next.pop() {
-            if args.contains(&x) || !inside.contains(&x) || !seen.insert(x) {
+            let blocked = matches!(g.node(x).def.ad, Ad::Zero);
+            if args.contains(&x) || !inside.contains(&x) || !seen.insert(x) || blocked {
                 continue;
             }
             if targets.contains(&x) {
@@ -156,13 +157,12 @@ pub fn vjp(
         }
         let node = g.node(v).clone();
         // A derivative is strict where it is asked for in a strict block, and where what it is of is strict.
-        g.strict = node.strict || old_strict;
+        (g.span, g.strict) = (node.span, node.strict || old_strict);
         let xs = g.operands(v);
         if matches!(node.def.kernel, Kernel::Loop | Kernel::Call) {
             let Some(cts_of_parts) = parts.get(&v) else {
                 continue;
             };
-            g.span = node.span;
             let found = if node.def.kernel == Kernel::Loop {
                 let wanted: Vec<bool> = xs.iter().map(|x| inside.contains(x)).collect();
                 super::loops::reverse(g, v, cts_of_parts, &wanted)
@@ -184,7 +184,6 @@ pub fn vjp(
             continue;
         }
         let Some(&ct) = cts.get(&v) else { continue };
-        g.span = node.span;
         if let Attr::Part(k, _) = node.attr {
             let ct = masked(g, node.guard, ct);
             let of = parts.entry(xs[0]).or_default();

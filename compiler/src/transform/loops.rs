@@ -102,8 +102,9 @@ struct Body {
 }
 
 impl Body {
-    fn new(like: &Loop) -> Self {
+    fn new(like: &Loop, strict: bool) -> Self {
         let mut g = Graph::new();
+        g.strict = strict;
         let ty = like.body.ty(like.body.inputs[0].value).clone();
         g.input("index", ty);
         Self {
@@ -165,8 +166,7 @@ pub fn forward(
     }
     let s = Shape::new(&l);
     let operands = g.operands(v);
-    let mut b = Body::new(&l);
-    b.g.strict = g.strict;
+    let mut b = Body::new(&l, g.strict);
     let mut pairs = Vec::new();
     let mut tangent_carries = Vec::new();
     for &i in &s.real {
@@ -264,8 +264,7 @@ pub fn reverse(
     }
     let s = Shape::new(&l);
     let of_part = |k: usize| cotangents.iter().find(|c| c.0 == k).map(|c| c.1);
-    let mut b = Body::new(&l);
-    b.g.strict = g.strict;
+    let mut b = Body::new(&l, g.strict);
     // Carries: cotangents of the carries, and sums of those of what is captured.
     let mut ct_carries = Vec::new();
     for &i in &s.real {

@@ -4,4 +4,5 @@ mod kernels;
 mod nests;
 mod operations;
 mod reference;
+mod shapes;
 mod strict;

@@ -1,8 +1,8 @@
 //! Units of one node that is not element-wise: native kernels on whole buffers.
 
-use super::super::CodegenError;
 use super::super::memory::Place;
-use super::{Arg, Emit, monoid_name, suffix};
+use super::super::{CodegenError, Natives};
+use super::{Arg, Emit, linalg, monoid_name, suffix};
 use crate::ir::{Attr, Contract, Graph, Shape, Value};
 use crate::ops::{Kernel, Monoid, View};
 use cranelift::prelude::{self as cl, InstBuilder};
@@ -113,9 +113,10 @@ fn runs(shape: &[usize], axes: &[usize]) -> Vec<[usize; 3]> {
 }
 
 /// Sizes of the scratch buffers that the node needs while it runs.
-pub fn scratch_bytes(g: &Graph, v: Value) -> Vec<usize> {
+pub fn scratch_bytes(g: &Graph, v: Value, natives: &dyn Natives) -> Vec<usize> {
     let node = g.node(v);
     match (node.def.kernel, &node.attr) {
+        (Kernel::Linalg(what), _) => vec![linalg::scratch_bytes(g, v, what, natives)],
         (Kernel::Contract, _) => sides(g, v)
             .into_iter()
             .flatten()
@@ -147,6 +148,7 @@ impl Emit<'_, '_> {
         }
         let size = ty.dtype.size();
         match (node.def.kernel, &node.attr) {
+            (Kernel::Linalg(what), _) => self.linalg(v, what, out, index),
             (Kernel::Contract, _) => self.contract(v, out, index),
             (Kernel::Reduce(m), Attr::Axes(axes)) if node.in_order() => {
                 self.reduce_in_order(v, m, axes, out)
@@ -217,14 +219,14 @@ impl Emit<'_, '_> {
                 let name = format!("mlc_scatter_add_{}", suffix(ty.dtype));
                 self.indexed(&name, &meta, operands[0], operands[1], out)
             }
-            (Kernel::CumSum | Kernel::ArgMax, Attr::Axis(axis)) => {
+            (Kernel::Cumulate(_) | Kernel::ArgMax | Kernel::ArgSort, Attr::Axis(axis)) => {
                 let from = g.ty(operands[0]);
                 let outer: usize = from.shape[..*axis].iter().product();
                 let inner: usize = from.shape[axis + 1..].iter().product();
-                let kind = if node.def.kernel == Kernel::CumSum {
-                    "cumsum"
-                } else {
-                    "argmax"
+                let kind = match node.def.kernel {
+                    Kernel::Cumulate(m) => format!("cum{}", monoid_name(m)),
+                    Kernel::ArgMax => "argmax".to_string(),
+                    _ => "argsort".to_string(),
                 };
                 let x = self.address(operands[0]);
                 let sizes = [outer, from.shape[*axis], inner].map(|n| Arg::Int(n as i64));

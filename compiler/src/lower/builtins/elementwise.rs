@@ -1,12 +1,11 @@
 //! Element by element: powers, whole parts, conversions, choices.
 
-use super::super::leaves::map_leaves;
 use super::super::session::{R, Session};
 use super::super::value::Val;
 use super::Args;
 use super::Entry;
 use crate::ir::DType;
-use crate::ops;
+use crate::ops::{self, OpDef};
 use mlc_grammar::ast::BinaryOp;
 use mlc_grammar::span::Span;
 
@@ -23,7 +22,46 @@ pub const TABLE: &[Entry] = &[
     ("f64", |s, a, at| convert(s, "f64", a, at)),
     ("is_finite", is_finite),
     ("select", select),
+    ("bit_and", |s, a, at| {
+        bits(s, "bit_and", &ops::BIT_AND, a, at)
+    }),
+    ("bit_or", |s, a, at| bits(s, "bit_or", &ops::BIT_OR, a, at)),
+    ("bit_xor", |s, a, at| {
+        bits(s, "bit_xor", &ops::BIT_XOR, a, at)
+    }),
+    ("shift_left", |s, a, at| {
+        bits(s, "shift_left", &ops::SHIFT_LEFT, a, at)
+    }),
+    ("shift_right", |s, a, at| {
+        bits(s, "shift_right", &ops::SHIFT_RIGHT, a, at)
+    }),
 ];
+
+/// Bit by bit, of integers of 32 bits.
+fn bits(s: &mut Session, name: &str, def: &'static OpDef, a: &mut Args, span: Span) -> R<Val> {
+    let (x, y) = s.two(name, a, span)?;
+    if let (Val::Int(p), Val::Int(q)) = (&x, &y)
+        && let (Ok(p), Ok(q)) = (i32::try_from(*p), i32::try_from(*q))
+    {
+        return Ok(Val::Int(i64::from(match name {
+            "bit_and" => p & q,
+            "bit_or" => p | q,
+            "bit_xor" => p ^ q,
+            "shift_left" => p.wrapping_shl(q as u32),
+            _ => p.wrapping_shr(q as u32),
+        })));
+    }
+    for v in [&x, &y] {
+        let t = s.force(v, span)?;
+        let ty = s.ctx.graph.ty(t).clone();
+        if ty.dtype != DType::I32 {
+            let hint =
+                "truth values are combined by `and`, `or`, `not`; reals are converted by `int(x)`";
+            return s.fail_hint("E0302", format!("`{name}` of a `{ty}`"), span, hint);
+        }
+    }
+    s.map_binary(def, x, y, span)
+}
 
 /// The larger or smaller of two, or the extreme element of one.
 fn extreme(s: &mut Session, name: &str, a: &mut Args, span: Span) -> R<Val> {
@@ -55,8 +93,18 @@ fn whole(s: &mut Session, name: &str, a: &mut Args, span: Span) -> R<Val> {
                 span,
             )));
         }
-        let floor = p.div_euclid(*q) - i64::from(*q < 0 && p.rem_euclid(*q) != 0);
-        return Ok(Val::Int(if name == "div" { floor } else { p - q * floor }));
+        // In 128 bits nothing overflows.
+        let (p, q) = (i128::from(*p), i128::from(*q));
+        let floor = p.div_euclid(q) - i128::from(q < 0 && p.rem_euclid(q) != 0);
+        let v = if name == "div" { floor } else { p - q * floor };
+        return match i64::try_from(v) {
+            Ok(v) => Ok(Val::Int(v)),
+            Err(_) => Err(Box::new(s.err(
+                "E0304",
+                "this integer does not fit in 64 bits",
+                span,
+            ))),
+        };
     }
     let def = if name == "div" {
         &ops::INT_DIV
@@ -69,24 +117,7 @@ fn whole(s: &mut Session, name: &str, a: &mut Args, span: Span) -> R<Val> {
 /// To another element type, leaf by leaf.
 fn convert(s: &mut Session, name: &str, a: &mut Args, span: Span) -> R<Val> {
     let v = s.one(name, a, span)?;
-    match (name, &v) {
-        ("real" | "f32" | "f64", Val::Int(i)) => return Ok(Val::Real(*i as f64)),
-        ("real" | "f32" | "f64", Val::Bool(b)) => {
-            return Ok(Val::Real(f64::from(u8::from(*b))));
-        }
-        ("int", Val::Real(x)) => return Ok(Val::Int(*x as i64)),
-        ("int", Val::Bool(b)) => return Ok(Val::Int(i64::from(*b))),
-        _ => {}
-    }
-    let d = match name {
-        "real" => s.real,
-        "int" => DType::I32,
-        "bool" => DType::Bool,
-        "f32" => DType::F32,
-        _ => DType::F64,
-    };
-    let v = s.force_leaves(&v, span)?;
-    Ok(map_leaves(&v, &mut |t| s.cast(t, d)))
+    s.convert(name, &v, span)
 }
 
 /// Neither infinite nor NaN.
@@ -102,6 +133,7 @@ fn select(s: &mut Session, a: &mut Args, span: Span) -> R<Val> {
         return Err(Box::new(s.err("E0201", title, span)));
     };
     let (c, x, y) = (c.clone(), x.clone(), y.clone());
+    let (x, y) = (s.unlisted(&x, span)?, s.unlisted(&y, span)?);
     let c = s.force(&c, span)?;
     let ty = s.ctx.graph.ty(c).clone();
     if ty.dtype != DType::Bool {
