@@ -1,6 +1,7 @@
 // Draws against their laws. Each check of a mean allows six standard errors of it, each of a distribution function
 // 4 / sqrt(n) (by the Dvoretzky-Kiefer-Wolfowitz inequality exceeded with a probability below 3e-14), so that right
 // samplers fail with a probability below 1e-6 in all. The seed is fixed.
+// slow by the interpreter
 
 use std.random.{flips, choice, permutation, shuffled, exponential_draw, gamma_draw, log_gamma_draw, beta_draw}
 use std.random.{dirichlet_draw, student_t_draw, poisson_draw, binomial_draw}
