@@ -99,7 +99,11 @@ impl Session {
         f: impl FnOnce(&mut Self) -> R<T>,
     ) -> R<T> {
         if self.frames.len() > MAX_DEPTH {
-            let title = format!("`{name}` calls itself without end");
+            let shown: String = name.chars().take(40).collect();
+            let title = match name {
+                "|..|" => "a function literal calls itself without end".to_string(),
+                _ => format!("`{shown}` calls itself without end"),
+            };
             return Err(Box::new(self.err("E0105", title, span).hint(
                 "recursion is not part of the language; write the loop with `scan`",
             )));
@@ -513,9 +517,18 @@ impl Session {
             ExprKind::Str(s) => Ok(Val::Str(rc(s))),
             ExprKind::Name(name) => self.lookup(name, env, e.span),
             ExprKind::Paren(inner) => self.eval(inner, env),
-            ExprKind::Tuple(items) => Ok(Val::tuple(self.eval_all(items, env)?)),
-            ExprKind::List(items) => Ok(Val::list(self.eval_all(items, env)?)),
-            ExprKind::Record(parts) => self.eval_record(parts, env),
+            ExprKind::Tuple(items) => {
+                let v = Val::tuple(self.eval_all(items, env)?);
+                self.bounded(&v, e.span).map(|()| v)
+            }
+            ExprKind::List(items) => {
+                let v = Val::list(self.eval_all(items, env)?);
+                self.bounded(&v, e.span).map(|()| v)
+            }
+            ExprKind::Record(parts) => {
+                let v = self.eval_record(parts, env)?;
+                self.bounded(&v, e.span).map(|()| v)
+            }
             ExprKind::Unary(op, a) => {
                 let v = self.eval(a, env)?;
                 self.unary(*op, v, e.span)

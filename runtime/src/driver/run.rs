@@ -23,6 +23,8 @@ pub struct RunOptions {
     pub engine: EngineOptions,
     /// May `use` name files outside the pipeline's folder (by links)?
     pub allow_outside: bool,
+    /// Keep the snapshots of tests as they are now?
+    pub accept: bool,
     pub stop: Option<&'static StopFlag>,
 }
 
@@ -33,6 +35,7 @@ pub struct Pipeline {
     pub(super) data: Data,
     pub(super) seed: Rc<HostTensor>,
     pub(super) options: RunOptions,
+    pub(super) path: PathBuf,
     dir: Option<RunDir>,
     metrics: Option<MetricsWriter>,
     report: Option<Report>,
@@ -64,6 +67,7 @@ impl Pipeline {
             data,
             seed: Rc::new(HostTensor::from_i32(&[2], &halves)),
             options,
+            path: path.to_path_buf(),
             dir: None,
             metrics: None,
             report: None,
