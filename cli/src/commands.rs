@@ -11,7 +11,8 @@ use mlc_compiler::program::StageProgram;
 use mlc_compiler::stdlib::Entry;
 use mlc_compiler::{FileId, Report, transform};
 use mlc_runtime::driver::{
-    EngineOptions, Observer, Pipeline, RunError, RunOptions, StopFlag, TestOutcome, Tests, golden_path,
+    EngineOptions, Observer, Pipeline, RunError, RunOptions, StopFlag, TestOutcome, Tests,
+    golden_path,
 };
 use mlc_runtime::kernels;
 use std::io::{IsTerminal, Write};
@@ -383,7 +384,10 @@ fn test(args: &PipelineArgs, run: &RunArgs, filter: Option<&str>, accept: bool) 
     }
     for s in &stale {
         let file = golden_path(&resolve(&args.file));
-        println!("STALE   {}: {s}; `--accept` removes what is kept", file.display());
+        println!(
+            "STALE   {}: {s}; `--accept` removes what is kept",
+            file.display()
+        );
         exit = if exit == Exit::Done {
             Exit::Failed
         } else {

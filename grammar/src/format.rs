@@ -191,6 +191,10 @@ impl<'a> Formatter<'a> {
         let Some(last) = self.before(i) else {
             return Brace::Block;
         };
+        // A statement that begins with a brace is a record: a block follows a header.
+        if (last..i).any(|k| self.ends[k]) {
+            return Brace::Record;
+        }
         let t = &self.toks[last];
         let s = self.word(t);
         match t.kind {

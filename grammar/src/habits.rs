@@ -2,8 +2,20 @@
 
 /// Words that begin a definition.
 pub(crate) const DEFINITIONS: &[&str] = &[
-    "let", "fn", "use", "model", "net", "param", "state", "data", "dist", "estimator", "optimizer",
-    "stage", "test", "precision",
+    "let",
+    "fn",
+    "use",
+    "model",
+    "net",
+    "param",
+    "state",
+    "data",
+    "dist",
+    "estimator",
+    "optimizer",
+    "stage",
+    "test",
+    "precision",
 ];
 
 /// Words that no name may be.
@@ -32,8 +44,12 @@ pub(crate) fn hint(p: &Place) -> Option<&'static str> {
     let started = DEFINITIONS.contains(&here) && p.at == 0;
     Some(match (first, p.before, here) {
         ("def", ..) => "a function is `fn f(x) = ..`, or `fn f(x) { .. }`",
-        ("class", ..) => "there are no classes; a `net`, a `model` or a record holds what belongs together",
-        ("import" | "from", ..) => "write `use std.dist.{normal}` for a module of the library or beside the pipeline",
+        ("class", ..) => {
+            "there are no classes; a `net`, a `model` or a record holds what belongs together"
+        }
+        ("import" | "from", ..) => {
+            "write `use std.dist.{normal}` for a module of the library or beside the pipeline"
+        }
         ("return", ..) => "a block's value is its last expression, without `return`",
         ("elif", ..) | (_, "elif", _) | (_, _, "elif") => "write `else if c { .. }`",
         ("while", ..) => "write `scan (c = init) while cond, max: n { next c = .. }`",
@@ -55,14 +71,18 @@ pub(crate) fn hint(p: &Place) -> Option<&'static str> {
             "a value must follow the operator; the expression may go on in the next line"
         }
         (_, ".", "") => "a real number has a digit on both sides of its dot: `1.0`",
-        (_, ",", ":") | (_, "[", ":") if p.in_index => "a whole axis is `..`: `x[.., 0]`, and a slice `x[a..b]`",
+        (_, ",", ":") | (_, "[", ":") if p.in_index => {
+            "a whole axis is `..`: `x[.., 0]`, and a slice `x[a..b]`"
+        }
         ("for", _, ":") => "a loop's body stands in braces: `for i in 0..n { .. }`",
         ("if" | "else", _, ":") => "a block stands in braces: `if c { .. } else { .. }`",
         (_, _, ":") if p.in_index => "a slice is `x[a..b]`, and with a step `x[a..b:step]`",
         (_, _, "if") if p.at > 0 => "write `if c { a } else { b }`, the condition first",
         (_, _, "for") if p.at > 0 => "write `for x in xs { .. }`, the loop first",
         (_, _, "is") => "write `==`",
-        (_, _, "=") if p.in_call() => "an argument's name is followed by `:`, as in `sum(x, axis: 0)`",
+        (_, _, "=") if p.in_call() => {
+            "an argument's name is followed by `:`, as in `sum(x, axis: 0)`"
+        }
         (_, _, "=") => "to name a value, write `let x = ..`; to compare, `==`",
         (_, _, ".") => "a real number has a digit on both sides of its dot: `1.0`, `0.5`",
         (_, _, "%") => "the remainder is `mod(a, b)`",
@@ -77,7 +97,9 @@ pub(crate) fn hint(p: &Place) -> Option<&'static str> {
         _ if started && p.before != "" && p.before != ";" => {
             "the line above is not complete: it ends in an operator, or a bracket in it is open"
         }
-        _ if p.wants_name && RESERVED.contains(&here) => "this word is reserved; choose another name",
+        _ if p.wants_name && RESERVED.contains(&here) => {
+            "this word is reserved; choose another name"
+        }
         _ => return None,
     })
 }

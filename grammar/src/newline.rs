@@ -316,7 +316,8 @@ pub fn check_chains(file: FileId, marked: &str, tokens: &[Token]) -> Vec<Report>
                     *c = 0;
                 }
             }
-            (TokenKind::Mark, "|" | "||") | (TokenKind::Word, "else" | "with_key" | "not" | "given") => {
+            (TokenKind::Mark, "|" | "||")
+            | (TokenKind::Word, "else" | "with_key" | "not" | "given") => {
                 if let Some(c) = counts.last_mut() {
                     *c += 1;
                     if *c > 2 * MAX_CHAIN {

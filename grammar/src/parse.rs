@@ -5,9 +5,7 @@ use crate::build::Builder;
 use crate::diag::Report;
 use crate::doc::doc_before;
 use crate::habits::{self, Place};
-use crate::newline::{
-    Token, TokenKind, check_brackets, check_chains, mark_statements, tokens,
-};
+use crate::newline::{Token, TokenKind, check_brackets, check_chains, mark_statements, tokens};
 use crate::span::{FileId, Span};
 use pest::Parser;
 use pest::error::{Error, ErrorVariant, InputLocation};
@@ -62,10 +60,15 @@ pub fn decode(file: FileId, bytes: Vec<u8>) -> Result<String, Report> {
         None => Ok(text),
         Some((i, c)) => {
             let line = text[..i].matches('\n').count() + 1;
-            let title = format!("the file has the character U+{:04X} in line {line}", c as u32);
+            let title = format!(
+                "the file has the character U+{:04X} in line {line}",
+                c as u32
+            );
             Err(Report::new("E0006", title)
                 .label(Span::new(file, 0, 0), "in this file")
-                .hint("remove it; a text has letters, spaces, tabs and line ends (LF, or CR and LF)"))
+                .hint(
+                    "remove it; a text has letters, spaces, tabs and line ends (LF, or CR and LF)",
+                ))
         }
     }
 }
@@ -106,7 +109,12 @@ pub fn parse(file: FileId, text: &str) -> (File, Vec<Report>) {
     })
 }
 
-fn parse_tokens(file: FileId, text: &str, toks: &[Token], reports: Vec<Report>) -> (File, Vec<Report>) {
+fn parse_tokens(
+    file: FileId,
+    text: &str,
+    toks: &[Token],
+    reports: Vec<Report>,
+) -> (File, Vec<Report>) {
     let marked = mark_statements(text, toks);
     let mut p = Attempt {
         file,
@@ -158,7 +166,10 @@ fn mask_broken(
             continue;
         }
         reports.extend(found);
-        let last = toks[a..b].iter().rev().find(|t| t.kind != TokenKind::Newline);
+        let last = toks[a..b]
+            .iter()
+            .rev()
+            .find(|t| t.kind != TokenKind::Newline);
         let (start, end) = (toks[a].start, last.map_or(toks[a].end, |t| t.end));
         holes.push(Span::new(file, start, end));
         for c in &mut masked[start..end] {

@@ -134,12 +134,19 @@ impl Session {
                 let mut r = self.err_at("E0206", title, name.span, "no such field");
                 let value = matches!(
                     other,
-                    Val::Tensor(_) | Val::Slot(_) | Val::Log(..) | Val::List(_) | Val::Int(_) | Val::Real(_)
+                    Val::Tensor(_)
+                        | Val::Slot(_)
+                        | Val::Log(..)
+                        | Val::List(_)
+                        | Val::Int(_)
+                        | Val::Real(_)
                 );
                 if let Some(hint) = super::habits::method(text).filter(|_| value) {
                     r = r.hint(hint);
                 } else if value && self.known_function(text) {
-                    r = r.hint(format!("functions stand before their arguments: `{text}(x)`"));
+                    r = r.hint(format!(
+                        "functions stand before their arguments: `{text}(x)`"
+                    ));
                 }
                 Err(Box::new(r))
             }

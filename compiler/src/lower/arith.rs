@@ -235,9 +235,14 @@ impl Session {
             ExprKind::Binary(inner, _, middle) if compares(op) && compares(*inner) => {
                 let b = self.sources.text(middle.span);
                 Err(Box::new(
-                    self.err_at("E0302", "a comparison of a comparison", left.span, "this is a truth value")
-                        .label(span, "compared again")
-                        .hint(format!("write `a < {b} and {b} < c`")),
+                    self.err_at(
+                        "E0302",
+                        "a comparison of a comparison",
+                        left.span,
+                        "this is a truth value",
+                    )
+                    .label(span, "compared again")
+                    .hint(format!("write `a < {b} and {b} < c`")),
                 ))
             }
             _ => Ok(()),
@@ -446,8 +451,12 @@ impl Session {
     ) -> R<Value> {
         let (tx, ty) = (self.ctx.graph.ty(x).clone(), self.ctx.graph.ty(y).clone());
         let sizes = match (tx.shape.last(), ty.shape.first()) {
-            (Some(n), Some(m)) if n != m => format!("the last axis of the left has {n}, the first of the right {m}; "),
-            _ => String::new(),
+            (Some(n), Some(m)) if n != m => {
+                format!(
+                    "the last axis of the left, which has {n}, and the first of the right, which has {m}"
+                )
+            }
+            _ => "the last axis of the left and the first of the right".to_string(),
         };
         let ok = matches!(tx.rank(), 1 | 2)
             && matches!(ty.rank(), 1 | 2)
@@ -455,9 +464,16 @@ impl Session {
             && tx.dtype.is_real();
         if !ok || tx.shape[tx.rank() - 1] != ty.shape[0] {
             return Err(Box::new(
-                self.err_at("E0306", "the sides of `@` do not fit", sa, format!("this is `{tx}`"))
-                    .label(sb, format!("this is `{ty}`"))
-                    .hint(format!("{sizes}`@` sums over the last axis of the left and the first of the right; rows of a batch come from `for`")),
+                self.err_at(
+                    "E0306",
+                    "the sides of `@` do not fit",
+                    sa,
+                    format!("this is `{tx}`"),
+                )
+                .label(sb, format!("this is `{ty}`"))
+                .hint(format!(
+                    "`@` sums over {sizes}; rows of a batch come from `for`"
+                )),
             ));
         }
         let c = Contract {

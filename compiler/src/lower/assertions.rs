@@ -69,12 +69,7 @@ impl Session {
     }
 
     /// One `assert`: outputs for its truth value, and for what to show if that is false.
-    fn assertion(
-        &mut self,
-        e: &'static Expr,
-        env: &Env,
-        assertions: &mut Vec<Assertion>,
-    ) -> R<()> {
+    fn assertion(&mut self, e: &'static Expr, env: &Env, assertions: &mut Vec<Assertion>) -> R<()> {
         let mut shown = Vec::new();
         let v = self.eval_assertion(e, env, &mut shown)?;
         let v = match &v {

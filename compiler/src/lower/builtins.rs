@@ -17,10 +17,7 @@ mod random;
 mod special;
 
 /// A built-in function: its name, and what it does with its arguments (those it knows by name are taken out of them).
-pub(super) type Entry = (
-    &'static str,
-    fn(&mut Session, &mut Args, Span) -> R<Val>,
-);
+pub(super) type Entry = (&'static str, fn(&mut Session, &mut Args, Span) -> R<Val>);
 
 /// Built-in functions by family.
 const FAMILIES: &[&[Entry]] = &[

@@ -1,8 +1,8 @@
 //! Calls: arguments, their types and dimensions.
 
 use super::eval::mix;
-use super::session::{R, Session, rc};
 use super::partial::leaves_a_rest;
+use super::session::{R, Session, rc};
 use super::value::{
     Closure, Code, Env, EstimatorVal, ModelVal, NetCtor, OptimizerVal, Partial, Val,
 };

@@ -285,7 +285,12 @@ impl Session {
                     other => {
                         let title =
                             format!("a pattern of {} names meets {}", parts.len(), other.kind());
-                        let mut r = self.err_at("E0204", title, pattern.span, "takes a tuple or a list apart");
+                        let mut r = self.err_at(
+                            "E0204",
+                            title,
+                            pattern.span,
+                            "takes a tuple or a list apart",
+                        );
                         if Self::is_tensor(other) {
                             r = r.hint("rows of a tensor are `x[0]`, `x[1]`");
                         }
@@ -299,8 +304,13 @@ impl Session {
                         items.len()
                     );
                     return Err(Box::new(
-                        self.err_at("E0204", title, pattern.span, format!("{} names", parts.len()))
-                            .hint("write `_` for a part that you do not need"),
+                        self.err_at(
+                            "E0204",
+                            title,
+                            pattern.span,
+                            format!("{} names", parts.len()),
+                        )
+                        .hint("write `_` for a part that you do not need"),
                     ));
                 }
                 for (p, v) in parts.iter().zip(items) {

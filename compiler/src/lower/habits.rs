@@ -7,12 +7,27 @@ use crate::ir::Type;
 const NAMES: &[(&str, &str)] = &[
     ("True", "write `true`"),
     ("False", "write `false`"),
-    ("None", "an argument that may be left out has the default `none`; for a new axis, write `reshape(x, 1, n)`, or go over the rows with `for`"),
-    ("newaxis", "for a new axis, write `reshape(x, 1, n)`, or go over the rows with `for`"),
-    ("print", "write `log x = ..` in a `compute` stage, or look at values in `mlc repl`"),
+    (
+        "None",
+        "an argument that may be left out has the default `none`; for a new axis, write `reshape(x, 1, n)`, or go over the rows with `for`",
+    ),
+    (
+        "newaxis",
+        "for a new axis, write `reshape(x, 1, n)`, or go over the rows with `for`",
+    ),
+    (
+        "print",
+        "write `log x = ..` in a `compute` stage, or look at values in `mlc repl`",
+    ),
     ("range", "a range is `0..n`"),
-    ("enumerate", "go over the index and the rows in step: `for (i, x) in (0..len(xs), xs) { .. }`"),
-    ("zip", "go over things in step: `for (x, y) in (xs, ys) { .. }`"),
+    (
+        "enumerate",
+        "go over the index and the rows in step: `for (i, x) in (0..len(xs), xs) { .. }`",
+    ),
+    (
+        "zip",
+        "go over things in step: `for (x, y) in (xs, ys) { .. }`",
+    ),
     ("where", "write `select(c, a, b)`"),
     ("maximum", "the larger of two is `max(a, b)`"),
     ("minimum", "the smaller of two is `min(a, b)`"),
@@ -32,11 +47,16 @@ const NAMES: &[(&str, &str)] = &[
     ("value_and_gradient", "write `value_and_grad(e, wrt: x)`"),
     ("gradient", "write `grad(e, wrt: x)`"),
     ("jit", "everything is compiled; call the function as it is"),
-    ("self", "there are no objects; give what a function needs as arguments"),
+    (
+        "self",
+        "there are no objects; give what a function needs as arguments",
+    ),
 ];
 
 /// Modules of other languages, whose functions need no prefix here.
-const MODULES: &[&str] = &["np", "numpy", "jnp", "jax", "torch", "tf", "math", "scipy", "lax"];
+const MODULES: &[&str] = &[
+    "np", "numpy", "jnp", "jax", "torch", "tf", "math", "scipy", "lax",
+];
 
 /// What to write for a name that is not known.
 pub(super) fn name(name: &str) -> Option<String> {
@@ -45,16 +65,16 @@ pub(super) fn name(name: &str) -> Option<String> {
             "functions stand without a module: `exp(x)`, not `{name}.exp(x)`"
         ));
     }
-    NAMES
-        .iter()
-        .find(|n| n.0 == name)
-        .map(|n| n.1.to_string())
+    NAMES.iter().find(|n| n.0 == name).map(|n| n.1.to_string())
 }
 
 /// Fields and methods of arrays elsewhere whose name is another here.
 const METHODS: &[(&str, &str)] = &[
     ("ndim", "write `rank(x)`"),
-    ("dtype", "the element type is declared, such as `real[n]`, and converted by `real(x)` or `int(x)`"),
+    (
+        "dtype",
+        "the element type is declared, such as `real[n]`, and converted by `real(x)` or `int(x)`",
+    ),
     ("astype", "convert with `real(x)`, `int(x)` or `bool(x)`"),
     ("item", "a tensor without axes is a number already"),
     ("numpy", "a tensor is used as it is"),
@@ -80,8 +100,12 @@ pub(super) fn method(name: &str) -> Option<&'static str> {
 pub(super) fn no_tensor(v: &Val) -> Option<&'static str> {
     Some(match v {
         Val::Fn(_) | Val::Builtin(_) | Val::Method(_) => "call it, with its arguments in brackets",
-        Val::Str(_) => "strings stand only in `data`, `use`, `test` and titles; nothing is computed with them",
-        Val::Record(_) => "take the field you mean: `r.x`; or `stack(r)` makes one tensor of its columns",
+        Val::Str(_) => {
+            "strings stand only in `data`, `use`, `test` and titles; nothing is computed with them"
+        }
+        Val::Record(_) => {
+            "take the field you mean: `r.x`; or `stack(r)` makes one tensor of its columns"
+        }
         Val::Tuple(_) => "take it apart: `let (a, b) = ..`",
         Val::Range(..) => "write `iota(n)` for the tensor of 0 to n - 1, or go over it with `for`",
         Val::Unit => "a block's value is its last expression; `let` and `set` have none",
@@ -105,11 +129,17 @@ pub(super) fn broadcast(x: &Type, y: &Type) -> String {
         );
     }
     if x.rank() == y.rank() {
-        let stretched = x.shape.iter().zip(&y.shape).all(|(a, b)| a == b || *a == 1 || *b == 1);
+        let stretched = x
+            .shape
+            .iter()
+            .zip(&y.shape)
+            .all(|(a, b)| a == b || *a == 1 || *b == 1);
         return if stretched {
-            "an axis of 1 does not stretch; go over the longer axis: `for r in x { r + y }`".to_string()
+            "an axis of 1 does not stretch; go over the longer axis: `for r in x { r + y }`"
+                .to_string()
         } else {
-            "nothing stretches silently; give both sides the same shape, or say it with `for`".to_string()
+            "nothing stretches silently; give both sides the same shape, or say it with `for`"
+                .to_string()
         };
     }
     let small = if x.rank() < y.rank() { x } else { y };
@@ -117,8 +147,10 @@ pub(super) fn broadcast(x: &Type, y: &Type) -> String {
     if large.shape.ends_with(&small.shape) {
         "nothing stretches silently; go over the rows: `for r in x { r + y }`".to_string()
     } else if large.shape.starts_with(&small.shape) {
-        "nothing stretches silently; go over both in step: `for (r, y) in (x, ys) { r + y }`".to_string()
+        "nothing stretches silently; go over both in step: `for (r, y) in (x, ys) { r + y }`"
+            .to_string()
     } else {
-        "nothing stretches silently; give both sides the same shape, or say it with `for`".to_string()
+        "nothing stretches silently; give both sides the same shape, or say it with `for`"
+            .to_string()
     }
 }

@@ -1,18 +1,21 @@
 //! Limits on what lowering does, so that a small text never costs all the time or memory there is.
 
 use super::session::{R, Session};
-use crate::ir::DType;
 use super::value::Val;
+use crate::ir::DType;
 use mlc_grammar::span::Span;
 use std::collections::HashMap;
 use std::rc::Rc;
 
 /// Most expressions that are evaluated for one program: functions are applied where they are called, and what is unrolled is
 /// evaluated again for each element.
-const MAX_WORK: u64 = 4_000_000;
+const MAX_WORK: u64 = 2_000_000;
 
 /// Most nodes of a program's graph.
 const MAX_NODES: usize = 1_000_000;
+
+/// Most values in one list, tuple or record.
+const MAX_VALUES: u64 = 1_000_000;
 
 /// How many values a tree has, shared parts counted as often as they are met but looked at once.
 fn elements(v: &Val, known: &mut HashMap<*const (), u64>) -> u64 {
@@ -64,12 +67,17 @@ impl Session {
             Val::Record(fields) => fields.iter().any(|f| composite(&f.1)),
             _ => false,
         };
-        if !nested || elements(v, &mut HashMap::new()) <= MAX_WORK {
+        if !nested || elements(v, &mut HashMap::new()) <= MAX_VALUES {
             return Ok(());
         }
         Err(Box::new(
-            self.err_at("E0315", format!("this holds more than {MAX_WORK} values"), span, "one inside another, again and again")
-                .hint("keep many numbers in a tensor: `zeros(n)`, `for i in 0..n { .. }`"),
+            self.err_at(
+                "E0315",
+                format!("this holds more than {MAX_VALUES} values"),
+                span,
+                "one inside another, again and again",
+            )
+            .hint("keep many numbers in a tensor: `zeros(n)`, `for i in 0..n { .. }`"),
         ))
     }
 
@@ -78,10 +86,9 @@ impl Session {
         match v {
             Val::Int(i) if dtype == DType::I32 && i32::try_from(*i).is_err() => {
                 let title = format!("{i} does not fit in an `int`, which has 32 bits");
-                Err(Box::new(
-                    self.err("E0304", title, span)
-                        .hint("write a real number, or keep it a compile-time integer"),
-                ))
+                Err(Box::new(self.err("E0304", title, span).hint(
+                    "write a real number, or keep it a compile-time integer",
+                )))
             }
             _ => Ok(()),
         }

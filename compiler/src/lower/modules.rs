@@ -15,7 +15,10 @@ pub(super) fn is_private(name: &str) -> bool {
 /// The report for a private name of another file.
 pub(super) fn private(name: &str, module: &str, span: Span) -> Report {
     Report::new("E0110", format!("`{name}` is private to `{module}`"))
-        .label(span, "a name that starts with `_` is seen only in its own file")
+        .label(
+            span,
+            "a name that starts with `_` is seen only in its own file",
+        )
         .hint(format!(
             "use what the module offers, or rename it there to `{}`",
             name.trim_start_matches('_')
@@ -39,7 +42,9 @@ pub(super) fn top_level(file: &ast::File, root: bool) -> Vec<Report> {
             }
         }
         match &item.kind {
-            ItemKind::Test { name, name_span, .. } => {
+            ItemKind::Test {
+                name, name_span, ..
+            } => {
                 if let Some(first) = tests.insert(name, *name_span) {
                     reports.push(
                         Report::new("E0111", format!("there are two tests \"{name}\""))

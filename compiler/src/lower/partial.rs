@@ -11,11 +11,7 @@ use std::rc::Rc;
 /// Is a call one that gives some arguments by name and leaves others open? All that is given must have a name of the function's,
 /// once; one that needs a value must be missing.
 pub(super) fn leaves_a_rest(formal: &[Arg], args: &[Given]) -> bool {
-    let given = |n: &str| {
-        args.iter()
-            .filter(|(g, _)| g.as_deref() == Some(n))
-            .count()
-    };
+    let given = |n: &str| args.iter().filter(|(g, _)| g.as_deref() == Some(n)).count();
     !args.is_empty()
         && args.iter().all(|(n, _)| {
             n.as_deref()

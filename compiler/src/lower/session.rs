@@ -301,7 +301,10 @@ impl Session {
         let index = self.add_module(display, tree);
         let tree = self.modules[index].tree;
         for item in tree.items.iter().filter(|i| i.kind == ast::ItemKind::Hole) {
-            let words = self.sources.text(item.span).split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+            let words = self
+                .sources
+                .text(item.span)
+                .split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
             self.modules[index].holes.extend(words.map(String::from));
         }
         reports.extend(super::modules::top_level(tree, index == 0));

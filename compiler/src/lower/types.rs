@@ -156,7 +156,9 @@ impl Session {
         let unknown = self.unknown_sizes(d, env);
         let text = self.sources.text(d.span).trim().to_string();
         let no = |s: &Self, why: String| {
-            Err(Box::new(s.type_error(ty, &format!("`{found}`"), span).note(why)))
+            Err(Box::new(
+                s.type_error(ty, &format!("`{found}`"), span).note(why),
+            ))
         };
         match unknown.as_slice() {
             [] => {
@@ -167,7 +169,10 @@ impl Session {
                 if text == want.to_string() {
                     no(self, format!("the size {n} should be {want}"))
                 } else {
-                    no(self, format!("the size {n} should be `{text}`, which is {want} here"))
+                    no(
+                        self,
+                        format!("the size {n} should be `{text}`, which is {want} here"),
+                    )
                 }
             }
             [name] => {
@@ -193,12 +198,16 @@ impl Session {
                     }
                     _ => no(
                         self,
-                        format!("the size {n} is `{text}` only for `{name}` = {}", rest / slope),
+                        format!(
+                            "the size {n} is `{text}` only for `{name}` = {}",
+                            rest / slope
+                        ),
                     ),
                 }
             }
             [first, second, ..] => {
-                let title = format!("the size `{text}` has two unknown names, `{first}` and `{second}`");
+                let title =
+                    format!("the size `{text}` has two unknown names, `{first}` and `{second}`");
                 Err(Box::new(
                     self.err_at("E0211", title, d.span, "cannot be solved")
                         .hint("let one of them stand alone in an earlier argument"),
@@ -215,7 +224,8 @@ impl Session {
         super::resolve::each_expr(d, &mut |e| match &e.kind {
             ExprKind::Call(f, _) => called.extend(super::resolve::path_text(f)),
             ExprKind::Name(n) => {
-                let known = env.get(n).is_some() || m.items.contains_key(n) || m.uses.contains_key(n);
+                let known =
+                    env.get(n).is_some() || m.items.contains_key(n) || m.uses.contains_key(n);
                 if !known && !called.contains(n) && !out.contains(n) {
                     out.push(n.clone());
                 }
@@ -249,7 +259,12 @@ impl Session {
     }
 
     /// `T(x)`, for a variable `T` that is bound to an element type.
-    pub(super) fn cast_to(&mut self, d: DType, args: Vec<super::call::Given>, span: Span) -> R<Val> {
+    pub(super) fn cast_to(
+        &mut self,
+        d: DType,
+        args: Vec<super::call::Given>,
+        span: Span,
+    ) -> R<Val> {
         let name = match d {
             DType::F32 => "f32",
             DType::F64 => "f64",
@@ -272,6 +287,7 @@ impl Session {
         let known = match v {
             Val::Int(i) if d.is_real() => Some(Val::Real(*i as f64)),
             Val::Bool(b) if d.is_real() => Some(Val::Real(f64::from(u8::from(*b)))),
+            Val::Real(x) if name == "f32" => Some(Val::Real(f64::from(*x as f32))),
             Val::Real(_) if d.is_real() => Some(v.clone()),
             Val::Int(_) if d == DType::I32 => return Ok(v.clone()),
             Val::Bool(b) if d == DType::I32 => return Ok(Val::Int(i64::from(*b))),

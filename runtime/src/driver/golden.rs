@@ -74,17 +74,26 @@ impl Golden {
         for (i, s) in test.snapshots.iter().enumerate() {
             let now = entry(s, outputs);
             let r = match known.and_then(|k| k.get(i)) {
-                None => Report::new("E0618", format!("in the test \"{}\", a snapshot was never accepted", test.name))
-                    .label(s.span, "a new value")
-                    .note(format!("it is {}", shown(&now.parts)))
-                    .hint("if it is right, `mlc test FILE --accept` keeps it"),
+                None => Report::new(
+                    "E0618",
+                    format!(
+                        "in the test \"{}\", a snapshot was never accepted",
+                        test.name
+                    ),
+                )
+                .label(s.span, "a new value")
+                .note(format!("it is {}", shown(&now.parts)))
+                .hint("if it is right, `mlc test FILE --accept` keeps it"),
                 Some(old) => match difference(old, &now) {
                     None => continue,
-                    Some(why) => Report::new("E0618", format!("in the test \"{}\", a snapshot differs", test.name))
-                        .label(s.span, why)
-                        .note(format!("accepted: {}", shown(&old.parts)))
-                        .note(format!("now: {}", shown(&now.parts)))
-                        .hint("if the new value is right, `mlc test FILE --accept` keeps it"),
+                    Some(why) => Report::new(
+                        "E0618",
+                        format!("in the test \"{}\", a snapshot differs", test.name),
+                    )
+                    .label(s.span, why)
+                    .note(format!("accepted: {}", shown(&old.parts)))
+                    .note(format!("now: {}", shown(&now.parts)))
+                    .hint("if the new value is right, `mlc test FILE --accept` keeps it"),
                 },
             };
             reports.push(r);
@@ -172,7 +181,10 @@ fn parse(text: &str) -> Result<BTreeMap<String, Vec<Entry>>, usize> {
             current = Some(name);
             continue;
         }
-        let entries = current.as_ref().and_then(|n| tests.get_mut(n)).ok_or(wrong)?;
+        let entries = current
+            .as_ref()
+            .and_then(|n| tests.get_mut(n))
+            .ok_or(wrong)?;
         if let Some(text) = line.strip_prefix("  snapshot ") {
             entries.push(Entry {
                 text: text.to_string(),
@@ -224,18 +236,36 @@ fn tolerance(ty: &str) -> f64 {
 
 /// Why two snapshots are not the same, in words.
 fn difference(old: &Entry, now: &Entry) -> Option<String> {
-    let names = |e: &Entry| e.parts.iter().map(|k| format!("{} {}", k.part, k.ty)).collect::<Vec<_>>();
+    let names = |e: &Entry| {
+        e.parts
+            .iter()
+            .map(|k| format!("{} {}", k.part, k.ty))
+            .collect::<Vec<_>>()
+    };
     let (before, after) = (names(old), names(now));
     if before != after {
-        return Some(format!("was {}, is {}", before.join(", "), after.join(", ")));
+        return Some(format!(
+            "was {}, is {}",
+            before.join(", "),
+            after.join(", ")
+        ));
     }
     for (a, b) in old.parts.iter().zip(&now.parts) {
         let most = tolerance(&a.ty);
         for (i, (x, y)) in a.values.iter().zip(&b.values).enumerate() {
-            let same = x == y || x.is_nan() && y.is_nan() || (x - y).abs() <= most * x.abs().max(1.0);
+            let same =
+                x == y || x.is_nan() && y.is_nan() || (x - y).abs() <= most * x.abs().max(1.0);
             if !same {
-                let place = if a.values.len() == 1 { String::new() } else { format!(" at element {i}") };
-                let part = if a.part == "value" { String::new() } else { format!(" in `{}`", a.part) };
+                let place = if a.values.len() == 1 {
+                    String::new()
+                } else {
+                    format!(" at element {i}")
+                };
+                let part = if a.part == "value" {
+                    String::new()
+                } else {
+                    format!(" in `{}`", a.part)
+                };
                 return Some(format!("was {x}{part}{place}, is {y}"));
             }
         }
@@ -250,7 +280,11 @@ fn shown(parts: &[Kept]) -> String {
         if k.values.len() > 8 {
             values.push(format!(".. ({} in all)", k.values.len()));
         }
-        let name = if k.part == "value" { String::new() } else { format!("{} = ", k.part) };
+        let name = if k.part == "value" {
+            String::new()
+        } else {
+            format!("{} = ", k.part)
+        };
         match values.as_slice() {
             [one] if !k.ty.contains('[') => format!("{name}{one}"),
             _ => format!("{name}[{}]", values.join(", ")),

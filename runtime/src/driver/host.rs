@@ -108,7 +108,10 @@ impl Host for FileHost {
         let bytes = read_text_file(&file).map_err(unreadable)?;
         match mlc_compiler::decode(mlc_compiler::FileId(0), bytes) {
             Ok(text) => Ok(Some((shown, text))),
-            Err(r) => Err(refused(format!("`{shown}`: {}", r.title), "save it as UTF-8 text")),
+            Err(r) => Err(refused(
+                format!("`{shown}`: {}", r.title),
+                "save it as UTF-8 text",
+            )),
         }
     }
 }
@@ -139,7 +142,10 @@ pub fn read_text_file(file: &Path) -> io::Result<Vec<u8>> {
     if bytes.len() as u64 > MAX_TEXT {
         return Err(io::Error::new(
             ErrorKind::FileTooLarge,
-            format!("it has more than {} MB, so it is no pipeline", MAX_TEXT >> 20),
+            format!(
+                "it has more than {} MB, so it is no pipeline",
+                MAX_TEXT >> 20
+            ),
         ));
     }
     Ok(bytes)

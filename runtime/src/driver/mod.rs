@@ -13,8 +13,8 @@ mod stage;
 mod store;
 mod tests;
 
-pub use golden::{Golden, golden_path};
 pub use engine::{Compilation, Engine, EngineOptions};
+pub use golden::{Golden, golden_path};
 pub use host::{Data, FileHost, read_text_file};
 pub use run::{Pipeline, RunOptions};
 pub use store::Store;

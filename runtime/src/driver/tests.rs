@@ -37,7 +37,11 @@ impl Pipeline {
     ///
     /// # Errors
     /// If the golden values cannot be read or written.
-    pub fn test(&mut self, filter: Option<&str>, observer: &mut dyn Observer) -> Result<Tests, String> {
+    pub fn test(
+        &mut self,
+        filter: Option<&str>,
+        observer: &mut dyn Observer,
+    ) -> Result<Tests, String> {
         let names = self.session.tests();
         let mut golden = Golden::load(&self.path)?;
         let mut results = Vec::new();
