@@ -22,10 +22,24 @@ fn the_tests_of_the_examples_pass() {
     }
 }
 
+/// Every pipeline of `tests/pipelines`, compiled and by the interpreter.
 #[test]
-fn estimators_and_distributions_have_their_values() {
-    for seed in ["0", "1"] {
-        stdout(&["test", "cli/tests/pipelines/estimators.ml", "--seed", seed]);
+fn the_pipelines_of_the_tests_hold() {
+    let dir = super::root().join("cli/tests/pipelines");
+    let mut names: Vec<_> = std::fs::read_dir(dir)
+        .unwrap()
+        .map(|e| e.unwrap().path())
+        .filter(|p| p.extension().is_some_and(|e| e == "ml"))
+        .collect();
+    names.sort();
+    assert!(names.len() > 10);
+    for name in &names {
+        let name = name.to_str().unwrap();
+        stdout(&["test", name, "--seed", "1"]);
+        let text = std::fs::read_to_string(name).unwrap();
+        if !text.contains("// slow by the interpreter") {
+            stdout(&["test", name, "--interpret"]);
+        }
     }
 }
 
@@ -178,6 +192,12 @@ fn every_pipeline_is_formatted() {
         }
     }
     stdout(&["fmt", "--check", "examples/vae_mnist.ml"]);
+}
+
+#[test]
+fn what_is_built_in_is_documented() {
+    assert!(stdout(&["doc", "scatter_add"]).contains("scatter_add(x, at: i, values: v, axis: 0)"));
+    assert!(stdout(&["doc", "builtins"]).contains("builtins.exp\n    The exponential"));
 }
 
 #[test]

@@ -234,8 +234,18 @@ pub const CODES: &[Code] = &[
     },
     Code {
         code: "E0315",
+        about: "A matrix does not have the form that an operation of linear algebra takes.",
+        hint: "matrices that are factored are `real[n, n]`; right-hand sides have as many rows",
+    },
+    Code {
+        code: "E0316",
         about: "Compiling the program takes too much: too many expressions, or too many operations in its graph.",
         hint: "bind results with `let` instead of computing them again; loop with `for` or `scan` instead of unrolling",
+    },
+    Code {
+        code: "E0320",
+        about: "The letters of an `einsum` do not fit its operands.",
+        hint: "each axis of an operand has a letter that nothing else binds; a letter has one size: `einsum([i, k], x[i, j], y[j, k])`",
     },
     Code {
         code: "E0401",

@@ -3,12 +3,15 @@
 //! Every element is held as an f64. After each operation of an f32 graph the result is rounded to f32; integers and truth
 //! values are exact.
 
+mod linalg;
 mod philox;
 mod scalar;
+mod special;
 
-use crate::ir::{Attr, DType, Graph, Type, Value};
+use crate::ir::{Attr, DType, Graph, Loop, Node, Type, Value};
 use crate::ops::{Kernel, Monoid, View};
 use ndarray::{ArrayD, IxDyn};
+use std::collections::HashMap;
 
 /// A tensor of the interpreter.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,7 +36,37 @@ impl Tensor {
 /// Runs a graph on its inputs, in order; gives its outputs, in order.
 pub fn eval(g: &Graph, inputs: &[Tensor]) -> Vec<Tensor> {
     let mut vals: Vec<Option<ArrayD<f64>>> = vec![None; g.len()];
+    let mut results: HashMap<Value, Vec<ArrayD<f64>>> = HashMap::new();
     for v in crate::ir::print::live(g) {
+        let operands = g.operands(v);
+        match &g.node(v).attr {
+            Attr::Loop(l) => {
+                let xs: Vec<Tensor> = operands
+                    .iter()
+                    .map(|o| Tensor {
+                        ty: g.ty(*o).clone(),
+                        data: vals[o.0 as usize].clone().expect("operands are older"),
+                    })
+                    .collect();
+                results.insert(v, run_loop(l, &xs));
+                vals[v.0 as usize] = Some(ArrayD::zeros(IxDyn(&[0])));
+                continue;
+            }
+            Attr::Call(c) => {
+                let of = |k: usize| {
+                    let o = operands[c.args + k];
+                    vals[o.0 as usize].clone().expect("operands are older")
+                };
+                results.insert(v, (0..c.results).map(of).collect());
+                vals[v.0 as usize] = Some(ArrayD::zeros(IxDyn(&[0])));
+                continue;
+            }
+            Attr::Part(k, _) => {
+                vals[v.0 as usize] = Some(results[&operands[0]][*k as usize].clone());
+                continue;
+            }
+            _ => {}
+        }
         let xs: Vec<&ArrayD<f64>> = g
             .operands(v)
             .iter()
@@ -49,6 +82,59 @@ pub fn eval(g: &Graph, inputs: &[Tensor]) -> Vec<Tensor> {
             data: vals[v.0 as usize].clone().expect("outputs are live"),
         })
         .collect()
+}
+
+/// Runs a loop; gives its last carries and its rows.
+fn run_loop(l: &Loop, xs: &[Tensor]) -> Vec<ArrayD<f64>> {
+    let first = l.first();
+    let mut carries: Vec<ArrayD<f64>> = xs[first..first + l.carries]
+        .iter()
+        .map(|x| x.data.clone())
+        .collect();
+    let slices = &xs[first + l.carries..first + l.carries + l.slices];
+    let captured = &xs[first + l.carries + l.slices..];
+    let mut rows: Vec<ArrayD<f64>> = (0..l.rows)
+        .map(|r| {
+            let ty = l.body.ty(l.body.outputs[l.carries + r].1);
+            let shape: Vec<usize> = std::iter::once(l.count)
+                .chain(ty.shape.iter().copied())
+                .collect();
+            ArrayD::zeros(IxDyn(&shape))
+        })
+        .collect();
+    let mut on = !l.bounded || xs[0].data.iter().next() == Some(&1.0);
+    for t in 0..l.count {
+        if !on {
+            break;
+        }
+        let at = if l.reverse { l.count - 1 - t } else { t };
+        let index = l.body.inputs[0].value;
+        let mut inputs = vec![Tensor::new(l.body.ty(index).clone(), vec![at as f64])];
+        for (i, c) in carries.iter().enumerate() {
+            inputs.push(Tensor {
+                ty: l.body.ty(l.body.inputs[1 + i].value).clone(),
+                data: c.clone(),
+            });
+        }
+        for (i, s) in slices.iter().enumerate() {
+            inputs.push(Tensor {
+                ty: l.body.ty(l.body.inputs[1 + l.carries + i].value).clone(),
+                data: s.data.index_axis(ndarray::Axis(0), at).to_owned(),
+            });
+        }
+        inputs.extend(captured.iter().cloned());
+        let outs = eval(&l.body, &inputs);
+        for (r, row) in rows.iter_mut().enumerate() {
+            row.index_axis_mut(ndarray::Axis(0), at)
+                .assign(&outs[l.carries + r].data);
+        }
+        if l.bounded {
+            on = outs[l.parts()].data.iter().next() == Some(&1.0);
+        }
+        carries = outs.into_iter().take(l.carries).map(|t| t.data).collect();
+    }
+    carries.extend(rows);
+    carries
 }
 
 fn build(shape: &[usize], f: impl FnMut(ndarray::IxDyn) -> f64) -> ArrayD<f64> {
@@ -86,7 +172,10 @@ fn node(g: &Graph, v: Value, xs: &[&ArrayD<f64>], inputs: &[Tensor]) -> ArrayD<f
                 scalar::apply(f, &args, from, n.ty.dtype)
             })
         }
-        Kernel::Reduce(m) => reduce(m, &n.attr, xs[0], shape),
+        Kernel::Loop | Kernel::Call | Kernel::Part => {
+            unreachable!("these have several results: `eval` knows them")
+        }
+        Kernel::Reduce(m) => reduce(m, n, xs[0]),
         Kernel::View(view) => view_of(view, &n.attr, xs[0], shape),
         Kernel::Concat => {
             let Attr::Axis(axis) = n.attr else {
@@ -118,18 +207,20 @@ fn node(g: &Graph, v: Value, xs: &[&ArrayD<f64>], inputs: &[Tensor]) -> ArrayD<f
                 xs[0][&i]
             })
         }
-        Kernel::Contract => contract(&n.attr, xs[0], xs[1], shape),
+        Kernel::Contract => contract(&n.attr, xs[0], xs[1], shape, rounding(n)),
+        Kernel::Linalg(what) => linalg::eval(what, &n.attr, xs, shape),
         Kernel::Draw => {
             let Attr::Draw { site, .. } = n.attr else {
                 panic!("internal error: a draw without its key")
             };
             let word = |x: f64| u64::from(x as i64 as u32);
             let seed = word(xs[0][[0].as_slice()]) | word(xs[0][[1].as_slice()]) << 32;
-            let step = xs[1].iter().next().map_or(0, |s| *s as i64 as u64);
+            let counters: Vec<i64> = xs[1].iter().map(|c| *c as i64).collect();
+            let (key, step) = philox::stream(seed, site, &counters);
             let mut at = 0;
             build(shape, |_| {
                 at += 1;
-                f64::from(philox::word(seed, site, step, at - 1) as i32)
+                f64::from(philox::word(key, step, at - 1) as i32)
             })
         }
         Kernel::Gather => {
@@ -164,16 +255,19 @@ fn node(g: &Graph, v: Value, xs: &[&ArrayD<f64>], inputs: &[Tensor]) -> ArrayD<f
                 let mut j: Vec<usize> = (0..axis).map(|a| i[a]).collect();
                 j.push(at.clamp(0.0, extent as f64 - 1.0) as usize);
                 j.extend((axis + rank..ndarray::Dimension::ndim(&i)).map(|a| i[a]));
-                out[j.as_slice()] += x;
+                let o = &mut out[j.as_slice()];
+                *o = combine(Monoid::Sum, *o, *x, n);
             }
             out
         }
-        Kernel::CumSum => {
+        Kernel::Cumulate(m) => {
             let Attr::Axis(axis) = n.attr else {
                 panic!("internal error: a running sum without its axis")
             };
             let mut out = xs[0].clone();
-            out.accumulate_axis_inplace(ndarray::Axis(axis), |a, b| *b += a);
+            out.accumulate_axis_inplace(ndarray::Axis(axis), |a, b| {
+                *b = combine(m, *a, *b, n);
+            });
             out
         }
         Kernel::ArgMax => {
@@ -181,19 +275,32 @@ fn node(g: &Graph, v: Value, xs: &[&ArrayD<f64>], inputs: &[Tensor]) -> ArrayD<f
                 panic!("internal error: an argmax without its axis")
             };
             build(shape, |i| {
+                let line = line(xs[0], axis, &i, false);
                 let mut best = 0;
-                let at = |k: usize| {
-                    let mut j: Vec<usize> = (0..axis).map(|a| i[a]).collect();
-                    j.push(k);
-                    j.extend((axis..ndarray::Dimension::ndim(&i)).map(|a| i[a]));
-                    xs[0][j.as_slice()]
-                };
-                for k in 1..xs[0].shape()[axis] {
-                    if at(k) > at(best) {
+                for k in 1..line.len() {
+                    if line[k] > line[best] || line[k].is_nan() && !line[best].is_nan() {
                         best = k;
                     }
                 }
                 best as f64
+            })
+        }
+        Kernel::ArgSort => {
+            let Attr::Axis(axis) = n.attr else {
+                panic!("internal error: an argsort without its axis")
+            };
+            build(shape, |i| {
+                // The element that stands at place `i[axis]`: as many come before it as there are smaller or equal earlier ones.
+                let line = line(xs[0], axis, &i, true);
+                let before = |a: usize, b: usize| match (line[a].is_nan(), line[b].is_nan()) {
+                    (x, y) if x != y => y,
+                    (false, false) if line[a] != line[b] => line[a] < line[b],
+                    _ => a < b,
+                };
+                let place = |k: usize| (0..line.len()).filter(|&j| before(j, k)).count();
+                (0..line.len())
+                    .find(|&k| place(k) == i[axis])
+                    .map_or(f64::NAN, |k| k as f64)
             })
         }
     };
@@ -204,7 +311,46 @@ fn node(g: &Graph, v: Value, xs: &[&ArrayD<f64>], inputs: &[Tensor]) -> ArrayD<f
     }
 }
 
-fn reduce(m: Monoid, attr: &Attr, x: &ArrayD<f64>, shape: &[usize]) -> ArrayD<f64> {
+/// The elements along an axis that share the other indices `i`, which has a place for the axis if `with` says so.
+fn line(x: &ArrayD<f64>, axis: usize, i: &IxDyn, with: bool) -> Vec<f64> {
+    (0..x.shape()[axis])
+        .map(|k| {
+            let rank = ndarray::Dimension::ndim(i);
+            let mut j: Vec<usize> = (0..axis).map(|a| i[a]).collect();
+            j.push(k);
+            j.extend((axis + usize::from(with)..rank).map(|a| i[a]));
+            x[j.as_slice()]
+        })
+        .collect()
+}
+
+/// What is done to each partial result: a sum in order is rounded to the element type at every step.
+fn rounding(n: &Node) -> fn(f64) -> f64 {
+    if n.in_order() && n.ty.dtype == DType::F32 {
+        |x| f64::from(x as f32)
+    } else {
+        |x| x
+    }
+}
+
+/// Two partial results of a reduction, made one. Sums and products of ints wrap around.
+fn combine(m: Monoid, a: f64, b: f64, n: &Node) -> f64 {
+    let int = n.ty.dtype == DType::I32;
+    let round = rounding(n);
+    match m {
+        Monoid::Sum if int => f64::from((a as i32).wrapping_add(b as i32)),
+        Monoid::Prod if int => f64::from((a as i32).wrapping_mul(b as i32)),
+        Monoid::Sum => round(a + b),
+        Monoid::Prod => round(a * b),
+        Monoid::Max => scalar::max(a, b),
+        Monoid::Min => scalar::min(a, b),
+        Monoid::Any => f64::from(u8::from(a != 0.0 || b != 0.0)),
+        Monoid::All => f64::from(u8::from(a != 0.0 && b != 0.0)),
+    }
+}
+
+fn reduce(m: Monoid, n: &Node, x: &ArrayD<f64>) -> ArrayD<f64> {
+    let (attr, shape) = (&n.attr, &n.ty.shape);
     let Attr::Axes(axes) = attr else {
         panic!("internal error: a reduction without its axes")
     };
@@ -221,14 +367,7 @@ fn reduce(m: Monoid, attr: &Attr, x: &ArrayD<f64>, shape: &[usize]) -> ArrayD<f6
             .map(|a| i[a])
             .collect();
         let o = &mut out[j.as_slice()];
-        *o = match m {
-            Monoid::Sum => *o + x,
-            Monoid::Prod => *o * x,
-            Monoid::Max => scalar::max(*o, x),
-            Monoid::Min => scalar::min(*o, x),
-            Monoid::Any => f64::from(u8::from(*o != 0.0 || x != 0.0)),
-            Monoid::All => f64::from(u8::from(*o != 0.0 && x != 0.0)),
-        };
+        *o = combine(m, *o, x, n);
     }
     out
 }
@@ -270,7 +409,13 @@ fn view_of(view: View, attr: &Attr, x: &ArrayD<f64>, shape: &[usize]) -> ArrayD<
     }
 }
 
-fn contract(attr: &Attr, l: &ArrayD<f64>, r: &ArrayD<f64>, shape: &[usize]) -> ArrayD<f64> {
+fn contract(
+    attr: &Attr,
+    l: &ArrayD<f64>,
+    r: &ArrayD<f64>,
+    shape: &[usize],
+    round: fn(f64) -> f64,
+) -> ArrayD<f64> {
     let Attr::Contract(c) = attr else {
         panic!("internal error: a product without its axes")
     };
@@ -301,7 +446,7 @@ fn contract(attr: &Attr, l: &ArrayD<f64>, r: &ArrayD<f64>, shape: &[usize]) -> A
                 (a[p.0], b[p.1]) = (rest % n, rest % n);
                 rest /= n;
             }
-            sum += l[a.as_slice()] * r[b.as_slice()];
+            sum = round(sum + round(l[a.as_slice()] * r[b.as_slice()]));
         }
         sum
     })

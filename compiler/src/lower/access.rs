@@ -124,7 +124,7 @@ impl Session {
                 }
             }
             Val::StageLogs(i) => self.stage_log(*i, name),
-            Val::Tensor(_) | Val::Slot(_) | Val::Log(..) if text == "T" => {
+            Val::Tensor(_) | Val::Slot(_) | Val::Log(..) | Val::List(_) if text == "T" => {
                 let x = self.force(v, name.span)?;
                 self.transpose(x, name.span)
             }

@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 /// A call in progress: for the call chain of errors, and for the keys of random draws.
+#[derive(Clone)]
 pub struct Frame {
     pub name: String,
     pub span: Span,
@@ -607,9 +608,19 @@ impl Session {
             ExprKind::For(f) => self.eval_for(f, env, e.span),
             ExprKind::Scan(s) => self.eval_scan(s, env, e.span),
             ExprKind::Expect(block) => self.eval_expect(block, env, e.span),
-            ExprKind::Strict(_) => Err(self.unsupported("`strict`", e.span)),
+            ExprKind::Strict(block) => {
+                let outer = std::mem::replace(&mut self.ctx.graph.strict, true);
+                let result = self.eval_block(block, env);
+                self.ctx.graph.strict = outer;
+                result
+            }
             ExprKind::Given(m, r) => self.eval_given(m, r, env),
-            ExprKind::WithKey(..) => Err(self.unsupported("`with_key`", e.span)),
+            ExprKind::WithKey(c, inner) => {
+                // The draws inside are named by the number, not by where they stand.
+                let n = self.eval_int(c, env)?;
+                let key = mix(mix(0, "with_key"), &n.to_string());
+                self.with_frame_key("with_key", Span::default(), key, |s| s.eval(inner, env))
+            }
             ExprKind::Address(_) => Err(self.unsupported("an address (`marginal`)", e.span)),
             ExprKind::Hole => Err(Box::new(self.err(
                 super::session::FOLLOWS,

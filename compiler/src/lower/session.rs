@@ -97,6 +97,8 @@ pub struct Session {
     pub(super) repl_files: usize,
     pub(super) scans: Vec<HashMap<String, Val>>,
     pub(super) yields: Vec<Vec<Val>>,
+    /// Indices of the loops that are being traced, outermost first.
+    pub(super) counters: Vec<crate::ir::Value>,
     /// The `for` bodies that are running, outermost first.
     pub(super) plates: Vec<super::models::Plate>,
     pub(super) state_values: HashMap<String, Val>,
@@ -151,6 +153,7 @@ impl Session {
             repl_files: 0,
             scans: Vec::new(),
             yields: Vec::new(),
+            counters: Vec::new(),
             plates: Vec::new(),
             state_values: HashMap::new(),
             work: 0,
@@ -208,7 +211,9 @@ impl Session {
         let expects = std::mem::take(&mut self.expects);
         let train = self.train.take();
         let plates = std::mem::take(&mut self.plates);
+        let counters = std::mem::take(&mut self.counters);
         let result = f(self);
+        self.counters = counters;
         self.plates = plates;
         self.train = train;
         self.expects = expects;

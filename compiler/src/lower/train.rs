@@ -136,6 +136,7 @@ impl Session {
         self.depth = 0;
         self.scans.clear();
         self.yields.clear();
+        self.counters.clear();
         self.plates.clear();
         let value = result?;
         let slots = &self.slots;

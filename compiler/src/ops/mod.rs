@@ -41,6 +41,12 @@ pub enum Domain {
     Below(usize),
     /// Pairwise distinct reals, so that a maximum is unique.
     Distinct,
+    /// Matrices in the last two axes whose diagonal, of either sign, outweighs the rest of its row.
+    Dominant,
+    /// The same with a positive diagonal: their symmetric part is positive definite.
+    PositiveDefinite,
+    /// Matrices whose singular values, and eigenvalues of the symmetric part, lie apart.
+    Spread,
 }
 
 /// Derivatives. Rules build primitives, so derivatives have derivatives.
@@ -62,6 +68,8 @@ pub enum Ad {
     Zero,
     /// Everything else. `jvp`: (graph, node, operands, tangents) to tangent. `vjp`: as a transpose.
     Custom { jvp: Jvp, vjp: Transpose },
+    /// A loop, a call, or a part of one: a pass of its own knows what to do.
+    Region,
     /// Has no derivative; the sentence is for the user.
     Refused(&'static str),
 }
@@ -94,6 +102,8 @@ pub enum Batch {
     Shift(fn(&Attr, usize) -> Attr),
     /// (graph, the unbatched node, lanes, n) to the batched result, new axis first.
     Custom(fn(&mut Graph, Value, &[Lane], usize) -> Value),
+    /// A loop, a call, or a part of one: the pass batches the graph that the node owns.
+    Region,
 }
 
 /// What the operation computes, as data that the interpreter and the code generator each read on their own.
@@ -109,6 +119,12 @@ pub enum Kernel {
     Iota,
     /// The same scalar function for each element; all operands have the result's shape.
     Map(Scalar),
+    /// `loop`: runs its body again and again; see [`crate::ir::Loop`].
+    Loop,
+    /// `call`: stands for results that have a derivative of their own; gone before code generation. See [`crate::ir::Call`].
+    Call,
+    /// `part`: one result of a loop or call.
+    Part,
     /// Combines the elements along `Attr::Axes`.
     Reduce(Monoid),
     /// Each result element is one operand element: see [`View`].
@@ -126,10 +142,27 @@ pub enum Kernel {
     Gather,
     /// Zeros, with the rows of operand 0 added at the indices in operand 1 along an axis. Indices clamp.
     ScatterAdd,
-    /// Running sum along `Attr::Axis`, inclusive.
-    CumSum,
-    /// Index of the first maximum along `Attr::Axis`.
+    /// What the elements along `Attr::Axis` give together so far, each included.
+    Cumulate(Monoid),
+    /// Index of the first maximum along `Attr::Axis`; NaN counts as the largest.
     ArgMax,
+    /// Indices that sort along `Attr::Axis`: ascending, stable, NaN last.
+    ArgSort,
+    /// Linear algebra on the last two axes.
+    Linalg(Linalg),
+}
+
+/// Factorisations and solves; see `ops/linalg.rs` for conventions and how results are packed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Linalg {
+    Cholesky,
+    /// The triangle, and how it is used, are in `Attr::Triangle`.
+    TriangularSolve,
+    Solve,
+    SlogDet,
+    Eigh,
+    Svd,
+    Qr,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -205,6 +238,12 @@ pub enum Scalar {
     And,
     Or,
     Not,
+    /// Of ints, bit by bit; shifts by the amount modulo 32, to the right with the sign.
+    BitAnd,
+    BitOr,
+    BitXor,
+    ShiftLeft,
+    ShiftRight,
     /// (condition, then, else)
     Select,
     /// To the result's element type; a real to an int truncates and saturates, NaN gives 0; to bool: nonzero.
@@ -212,6 +251,43 @@ pub enum Scalar {
     /// 32 random bits (an int) to a real in the open unit interval:
     /// f32: ((bits >>> 9) + 0.5) * 2^-23; f64: (bits as unsigned + 0.5) * 2^-32.
     BitsToUnit,
+    /// Computed by a native kernel of one to three operands.
+    Special(Special),
+}
+
+/// Special functions: see the rows of `special`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Special {
+    Tan,
+    Asin,
+    Acos,
+    Atan,
+    Atan2,
+    Sinh,
+    Cosh,
+    Asinh,
+    Acosh,
+    Atanh,
+    Exp2,
+    Log2,
+    Erfc,
+    Erfcx,
+    Ndtr,
+    LogNdtr,
+    Ndtri,
+    I0e,
+    I1e,
+    Polygamma,
+    Logaddexp,
+    Lbeta,
+    Gammainc,
+    Gammaincc,
+    GammaincByX,
+    GammaincByA,
+    Betainc,
+    BetaincByX,
+    BetaincByA,
+    BetaincByB,
 }
 
 /// Does the operation take nothing from other nodes, so that no guard applies?
@@ -223,32 +299,48 @@ pub fn is_leaf(def: &OpDef) -> bool {
 }
 
 mod arith;
+mod bits;
 mod build;
 mod contract;
+mod control;
 mod convert;
 mod draw;
 mod flow;
 mod index;
 mod leaf;
+mod linalg;
 mod logic;
 mod math;
+mod order;
 mod reduce;
 mod rules;
+mod running;
+mod special;
 mod view;
 
 pub use arith::{ADD, DIV, INT_DIV, MAX, MIN, MOD, MUL, POW, SUB};
+pub use bits::{BIT_AND, BIT_OR, BIT_XOR, SHIFT_LEFT, SHIFT_RIGHT};
 pub use contract::CONTRACT;
+pub use control::{CALL, LOOP, PART};
 pub use convert::{BITS_TO_UNIT, CAST};
 pub use draw::RANDOM_BITS;
 pub use flow::{BIND, OPAQUE, STOP, TANGENT};
-pub use index::{ARGMAX, CUMSUM, GATHER, SCATTER_ADD};
+pub use index::{GATHER, SCATTER_ADD, take_along};
 pub use leaf::{FILL, INPUT, IOTA, LANE, SITE, TABLE};
+pub use linalg::{CHOLESKY, EIGH, QR, SLOGDET, SOLVE, SVD, TRIANGULAR_SOLVE};
 pub use logic::{AND, EQ, IS_FINITE, LE, LT, NE, NOT, OR, SELECT};
 pub use math::{
     ABS, CEIL, COS, DIGAMMA, ERF, ERFINV, EXP, EXPM1, FLOOR, LGAMMA, LOG, LOG1P, NEG, ROUND,
     SIGMOID, SIGN, SIN, SOFTPLUS, SQRT, TANH, TRIGAMMA,
 };
+pub use order::{ARGMAX, ARGSORT};
 pub use reduce::{ALL, ANY, MAX_OVER, MIN_OVER, PROD, SUM};
+pub use running::{CUMMAX, CUMMIN, CUMPROD, CUMSUM};
+pub use special::{
+    ACOS, ACOSH, ASIN, ASINH, ATAN, ATAN2, ATANH, BETAINC, BETAINC_BY_A, BETAINC_BY_B,
+    BETAINC_BY_X, COSH, ERFC, ERFCX, EXP2, GAMMAINC, GAMMAINC_BY_A, GAMMAINC_BY_X, GAMMAINCC, I0E,
+    I1E, LBETA, LOG_NDTR, LOG2, LOGADDEXP, NDTR, NDTRI, POLYGAMMA, SINH, TAN,
+};
 pub use view::{BROADCAST, CONCAT, FLIP, PAD, RESHAPE, SLICE, TRANSPOSE};
 
 /// Every operation.
@@ -277,6 +369,36 @@ pub static OPS: &[&OpDef] = &[
     &LGAMMA,
     &DIGAMMA,
     &TRIGAMMA,
+    &TAN,
+    &ASIN,
+    &ACOS,
+    &ATAN,
+    &ATAN2,
+    &SINH,
+    &COSH,
+    &ASINH,
+    &ACOSH,
+    &ATANH,
+    &EXP2,
+    &LOG2,
+    &ERFC,
+    &ERFCX,
+    &NDTR,
+    &LOG_NDTR,
+    &NDTRI,
+    &I0E,
+    &I1E,
+    &POLYGAMMA,
+    &LOGADDEXP,
+    &LBETA,
+    &GAMMAINC,
+    &GAMMAINCC,
+    &GAMMAINC_BY_X,
+    &GAMMAINC_BY_A,
+    &BETAINC,
+    &BETAINC_BY_X,
+    &BETAINC_BY_A,
+    &BETAINC_BY_B,
     &FLOOR,
     &CEIL,
     &ROUND,
@@ -297,6 +419,11 @@ pub static OPS: &[&OpDef] = &[
     &OR,
     &NOT,
     &IS_FINITE,
+    &BIT_AND,
+    &BIT_OR,
+    &BIT_XOR,
+    &SHIFT_LEFT,
+    &SHIFT_RIGHT,
     &SELECT,
     &CAST,
     &BITS_TO_UNIT,
@@ -319,8 +446,22 @@ pub static OPS: &[&OpDef] = &[
     &CONCAT,
     &CONTRACT,
     &RANDOM_BITS,
+    &LOOP,
+    &CALL,
+    &PART,
     &GATHER,
     &SCATTER_ADD,
     &CUMSUM,
+    &CUMPROD,
+    &CUMMAX,
+    &CUMMIN,
     &ARGMAX,
+    &ARGSORT,
+    &CHOLESKY,
+    &TRIANGULAR_SOLVE,
+    &SOLVE,
+    &SLOGDET,
+    &EIGH,
+    &SVD,
+    &QR,
 ];

@@ -124,6 +124,51 @@ reductions! {
     u8 all 1, |a: u8, b: u8| a & b, [reduce_all_bool start_all_bool fold_all_bool accumulate_all_bool finish_all_bool];
 }
 
+/// Folds in row-major order of the operand. `meta`: extents, then the result's strides, 0 along reduced axes; `n` places.
+macro_rules! ordered {
+    ($name:ident, $ty:ty, $start:expr, $f:expr) => {
+        vectorised!($name(rank: usize, meta: *const i64, n: usize, x: *const $ty, out: *mut $ty) {
+            let f = $f;
+            // SAFETY: the code generator gives `2 * rank` numbers, and buffers of the sizes that they say, apart from
+            // one another.
+            unsafe {
+                let (shape, strides) = std::slice::from_raw_parts(meta, 2 * rank).split_at(rank);
+                std::slice::from_raw_parts_mut(out, n).fill($start);
+                let row = shape.last().map_or(1, |r| *r as usize);
+                let folds = strides.last().is_none_or(|s| *s == 0);
+                let outer = rank.saturating_sub(1);
+                let rows: i64 = shape[..outer].iter().product();
+                let mut index = vec![0; outer];
+                let mut at = 0;
+                for r in 0..rows as usize {
+                    let x = std::slice::from_raw_parts(x.add(r * row), row);
+                    if folds {
+                        let place = &mut *out.offset(at);
+                        *place = x.iter().fold(*place, |s, x| f(s, *x));
+                    } else {
+                        let places = std::slice::from_raw_parts_mut(out.offset(at), row);
+                        for (s, x) in places.iter_mut().zip(x) {
+                            *s = f(*s, *x);
+                        }
+                    }
+                    for a in (0..outer).rev() {
+                        (index[a], at) = (index[a] + 1, at + strides[a] as isize);
+                        if index[a] < shape[a] {
+                            break;
+                        }
+                        (index[a], at) = (0, at - (shape[a] * strides[a]) as isize);
+                    }
+                }
+            }
+        });
+    };
+}
+
+ordered!(ordered_sum_f32, f32, 0.0, |a: f32, b: f32| a + b);
+ordered!(ordered_prod_f32, f32, 1.0, |a: f32, b: f32| a * b);
+ordered!(ordered_sum_f64, f64, 0.0, |a: f64, b: f64| a + b);
+ordered!(ordered_prod_f64, f64, 1.0, |a: f64, b: f64| a * b);
+
 /// Copies `bytes` bytes.
 unsafe extern "C" fn copy_bytes(bytes: usize, x: *const u8, out: *mut u8) {
     // SAFETY: both buffers hold so many, and do not overlap.
@@ -201,7 +246,7 @@ unsafe extern "C" fn gather(meta: *const i64, x: *const u8, index: *const i32, o
 
 /// `meta`: outer extent, extent of the indexed axis, inner extent, number of indices. Indices clamp.
 macro_rules! scatter {
-    ($name:ident, $ty:ty) => {
+    ($name:ident, $ty:ty, $add:expr) => {
         unsafe extern "C" fn $name(
             meta: *const i64,
             x: *const $ty,
@@ -218,8 +263,8 @@ macro_rules! scatter {
                     for i in 0..count {
                         let at = (*index.add(i)).clamp(0, extent as i32 - 1) as usize;
                         for j in 0..inner {
-                            *out.add((o * extent + at) * inner + j) +=
-                                *x.add((o * count + i) * inner + j);
+                            let to = out.add((o * extent + at) * inner + j);
+                            *to = $add(*to, *x.add((o * count + i) * inner + j));
                         }
                     }
                 }
@@ -228,68 +273,9 @@ macro_rules! scatter {
     };
 }
 
-scatter!(scatter_add_f32, f32);
-scatter!(scatter_add_f64, f64);
-scatter!(scatter_add_i32, i32);
-
-macro_rules! running {
-    ($sum:ident $argmax:ident, $ty:ty) => {
-        /// Running sums along the middle axis.
-        unsafe extern "C" fn $sum(
-            outer: usize,
-            n: usize,
-            inner: usize,
-            x: *const $ty,
-            out: *mut $ty,
-        ) {
-            for o in 0..outer {
-                for r in 0..n {
-                    for i in 0..inner {
-                        let at = (o * n + r) * inner + i;
-                        // SAFETY: both buffers hold `outer * n * inner` elements.
-                        unsafe {
-                            let before = if r == 0 {
-                                <$ty>::default()
-                            } else {
-                                *out.add(at - inner)
-                            };
-                            *out.add(at) = before + *x.add(at);
-                        }
-                    }
-                }
-            }
-        }
-
-        /// The index of the first maximum along the middle axis.
-        unsafe extern "C" fn $argmax(
-            outer: usize,
-            n: usize,
-            inner: usize,
-            x: *const $ty,
-            out: *mut i32,
-        ) {
-            for o in 0..outer {
-                for i in 0..inner {
-                    // SAFETY: `x` holds `outer * n * inner` elements, `out` `outer * inner`.
-                    unsafe {
-                        let at = |r: usize| *x.add((o * n + r) * inner + i);
-                        let mut best = 0;
-                        for r in 1..n {
-                            if at(r) > at(best) {
-                                best = r;
-                            }
-                        }
-                        *out.add(o * inner + i) = best as i32;
-                    }
-                }
-            }
-        }
-    };
-}
-
-running!(cumsum_f32 argmax_f32, f32);
-running!(cumsum_f64 argmax_f64, f64);
-running!(cumsum_i32 argmax_i32, i32);
+scatter!(scatter_add_f32, f32, |a: f32, b: f32| a + b);
+scatter!(scatter_add_f64, f64, |a: f64, b: f64| a + b);
+scatter!(scatter_add_i32, i32, i32::wrapping_add);
 
 macro_rules! entries {
     ($($name:ident)*) => {
@@ -300,8 +286,8 @@ macro_rules! entries {
 pub fn table() -> Vec<Entry> {
     let mut all = reductions();
     all.extend(entries!(
-        copy_bytes zero copy gather scatter_add_f32 scatter_add_f64 scatter_add_i32 cumsum_f32 cumsum_f64 cumsum_i32
-        argmax_f32 argmax_f64 argmax_i32
+        copy_bytes zero copy gather scatter_add_f32 scatter_add_f64 scatter_add_i32 ordered_sum_f32 ordered_prod_f32
+        ordered_sum_f64 ordered_prod_f64
     ));
     all
 }

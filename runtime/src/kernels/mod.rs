@@ -1,8 +1,10 @@
 //! Native kernels: what compiled programs call by address.
 //!
-//! - `lanes`: transcendental functions of whole arrays. `math`: the functions themselves, on one number.
+//! - `lanes`: transcendental functions of whole arrays. `math`: the functions themselves, on one number, and `special`.
 //! - `random`: counter-based random words.
-//! - `arrays`: reductions, copies, indexing. `products`: matrix products.
+//! - `arrays`: reductions, copies, indexing. `lines`: along one axis. `products`: matrix products.
+//! - `linalg`: factorisations and solves, by the `faer` crate.
+//! - `loops`: sequential loops, whose bodies are compiled functions.
 //! - `pool`: threads for the parts of large loop nests and products.
 //!
 //! Every kernel takes words (numbers and addresses) and gives nothing back. Array kernels are compiled for AVX-512, for
@@ -10,12 +12,17 @@
 
 mod arrays;
 mod lanes;
+mod linalg;
+mod lines;
+mod loops;
 mod math;
 mod pool;
 mod products;
 mod random;
+mod special;
 
 use mlc_compiler::codegen::Natives;
+use mlc_compiler::ops::Linalg;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 /// The instruction set that kernels use.
@@ -129,10 +136,17 @@ impl Natives for Kernels {
             lanes::table(),
             random::table(),
             arrays::table(),
+            lines::table(),
+            loops::table(),
             products::table(),
+            linalg::table(),
             pool::table(),
         ];
         tables.iter().flatten().find(|e| e.0 == name).map(|e| e.1)
+    }
+
+    fn linalg_scratch(&self, what: Linalg, m: usize, n: usize, k: usize) -> usize {
+        linalg::scratch_bytes(what, m, n, k)
     }
 }
 
@@ -142,7 +156,10 @@ pub fn names() -> Vec<&'static str> {
         lanes::table(),
         random::table(),
         arrays::table(),
+        lines::table(),
+        loops::table(),
         products::table(),
+        linalg::table(),
         pool::table(),
     ]
     .into_iter()

@@ -3,3 +3,5 @@
 mod kernels;
 mod nests;
 mod operations;
+mod shapes;
+mod strict;

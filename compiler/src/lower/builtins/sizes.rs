@@ -1,0 +1,66 @@
+//! Sizes, known at compile time.
+
+use super::super::session::{R, Session};
+use super::super::value::Val;
+use super::Args;
+use super::Entry;
+use mlc_grammar::span::Span;
+
+pub const TABLE: &[Entry] = &[
+    ("shape", |s, a, at| size(s, "shape", a, at)),
+    ("rank", |s, a, at| size(s, "rank", a, at)),
+    ("size", |s, a, at| size(s, "size", a, at)),
+    ("len", |s, a, at| size(s, "len", a, at)),
+    ("windows", windows),
+];
+
+/// Sizes of a tensor, or of a list, tuple or record; `size(x, axis: 0)` is the number of elements along axes.
+fn size(s: &mut Session, name: &str, a: &mut Args, span: Span) -> R<Val> {
+    let v = s.one(name, a, span)?;
+    if let (Val::List(items) | Val::Tuple(items), "len") = (&v, name) {
+        return Ok(Val::Int(items.len() as i64));
+    }
+    if let (Val::Record(fields), "len") = (&v, name)
+        && let Some(f) = fields.first()
+    {
+        let t = s.force(&f.1.clone(), span)?;
+        let n = s.ctx.graph.ty(t).shape.first().copied().unwrap_or(1);
+        return Ok(Val::Int(n as i64));
+    }
+    let t = s.force(&v, span)?;
+    let ty = s.ctx.graph.ty(t).clone();
+    Ok(match name {
+        "shape" => Val::list(ty.shape.iter().map(|&n| Val::Int(n as i64)).collect()),
+        "rank" => Val::Int(ty.rank() as i64),
+        "size" => {
+            let axes = a.take("axis");
+            let axes = s.axes(axes, ty.rank(), span)?;
+            Val::Int(axes.iter().map(|&i| ty.shape[i]).product::<usize>() as i64)
+        }
+        _ => match ty.shape.first() {
+            Some(&n) => Val::Int(n as i64),
+            None => return Err(Box::new(s.err("E0313", "`len` of a scalar", span))),
+        },
+    })
+}
+
+/// `windows(n, size: k, stride: s, dilation: d)`: how many windows of `k` elements, `d` apart, fit in `n`, each `s` further.
+fn windows(s: &mut Session, a: &mut Args, span: Span) -> R<Val> {
+    let n = s.one("windows", a, span)?;
+    let n = s.known_int("an extent", &n, span)?;
+    let mut part = |name: &str| -> R<i64> {
+        let v = a.take(name).unwrap_or(Val::Int(1));
+        match s.known_int(&format!("`{name}`"), &v, span)? {
+            i if i >= 1 => Ok(i),
+            i => s.fail("E0313", format!("a {name} of {i} is not positive"), span),
+        }
+    };
+    let (size, stride, dilation) = (part("size")?, part("stride")?, part("dilation")?);
+    let reach = (size - 1).saturating_mul(dilation).saturating_add(1);
+    if reach > n {
+        let title = format!("a window of {reach} does not fit an axis of {n}");
+        let hint = "use a smaller window, or a larger `padding`";
+        return s.fail_hint("E0313", title, span, hint);
+    }
+    Ok(Val::Int((n - reach) / stride + 1))
+}
