@@ -8,6 +8,7 @@ const FILES: &[(&str, &str)] = &[
     ("conv", include_str!("../../stdlib/conv.ml")),
     ("init", include_str!("../../stdlib/init.ml")),
     ("vi", include_str!("../../stdlib/vi.ml")),
+    ("linalg", include_str!("../../stdlib/linalg.ml")),
     ("implicit", include_str!("../../stdlib/implicit.ml")),
     ("optim", include_str!("../../stdlib/optim.ml")),
     ("testing", include_str!("../../stdlib/testing.ml")),

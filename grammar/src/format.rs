@@ -225,6 +225,8 @@ impl<'a> Formatter<'a> {
         let t = &self.toks[i];
         let s = self.word(t);
         match t.kind {
+            // A member may have the name of a word.
+            TokenKind::Word if i > 0 && self.word(&self.toks[i - 1]) == "." => true,
             TokenKind::Word => {
                 let starts = self.before(i).is_none_or(|j| {
                     matches!(self.word(&self.toks[j]), "{" | ";") || (j..i).any(|k| self.ends[k])

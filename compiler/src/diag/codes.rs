@@ -158,6 +158,21 @@ pub const CODES: &[Code] = &[
         hint: "let each name stand alone in an argument before it is used in arithmetic",
     },
     Code {
+        code: "E0212",
+        about: "A carry of a `scan` changes its type from one iteration to the next.",
+        hint: "begin with a value of the type that `next` gives; `unroll: true` lets a carry change",
+    },
+    Code {
+        code: "E0213",
+        about: "A body would be repeated too often.",
+        hint: "leave out `unroll: true`: the loop then has one body",
+    },
+    Code {
+        code: "E0214",
+        about: "A `scan .. while` says nothing of how often it may run at most.",
+        hint: "write `while cond, max: 1000 { .. }`",
+    },
+    Code {
         code: "E0300",
         about: "A value has another type or shape than declared.",
         hint: "change the declaration or the value, so that element types and shapes are the same",
@@ -238,14 +253,14 @@ pub const CODES: &[Code] = &[
         hint: "matrices that are factored are `real[n, n]`; right-hand sides have as many rows",
     },
     Code {
-        code: "E0316",
-        about: "Compiling the program takes too much: too many expressions, or too many operations in its graph.",
-        hint: "bind results with `let` instead of computing them again; loop with `for` or `scan` instead of unrolling",
-    },
-    Code {
         code: "E0320",
         about: "The letters of an `einsum` do not fit its operands.",
         hint: "each axis of an operand has a letter that nothing else binds; a letter has one size: `einsum([i, k], x[i, j], y[j, k])`",
+    },
+    Code {
+        code: "E0330",
+        about: "Compiling the program takes too much: too many expressions, or too many operations in its graph.",
+        hint: "bind results with `let` instead of computing them again; loop with `for` or `scan` instead of unrolling",
     },
     Code {
         code: "E0401",
@@ -318,6 +333,11 @@ pub const CODES: &[Code] = &[
         hint: "give one entry for each lane",
     },
     Code {
+        code: "E0416",
+        about: "A site of an `expect` stands in a `scan` that is not unrolled.",
+        hint: "write `unroll: true` on the `scan`",
+    },
+    Code {
         code: "E0420",
         about: "A site is reparameterised, and its value is used discontinuously: the gradient would be wrong.",
         hint: "use `via reinforce`, which needs no smoothness",
@@ -336,6 +356,11 @@ pub const CODES: &[Code] = &[
         code: "E0431",
         about: "A derivative is taken with respect to something that is not a real value in scope.",
         hint: "name real values: parameters, or names that a `let` binds",
+    },
+    Code {
+        code: "E0440",
+        about: "A derivative that a function states does not fit the function.",
+        hint: "`with vjp(dy) { .. }` gives a cotangent for each argument of reals, `with jvp(dx, ..) { .. }` a tangent of the result",
     },
     Code {
         code: "E0500",

@@ -53,7 +53,7 @@ impl Session {
             format!("the program has more than {MAX_NODES} operations")
         };
         Err(Box::new(
-            self.err_at("E0316", what, span, "the limit is reached here")
+            self.err_at("E0330", what, span, "the limit is reached here")
                 .hint("functions that call others twice or more double the work at each level: bind results with `let`")
                 .hint("go over many elements with `for` or `scan`, not with lists or `unroll: true`"),
         ))
@@ -72,7 +72,7 @@ impl Session {
         }
         Err(Box::new(
             self.err_at(
-                "E0316",
+                "E0330",
                 format!("this holds more than {MAX_VALUES} values"),
                 span,
                 "one inside another, again and again",
