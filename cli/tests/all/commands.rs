@@ -185,6 +185,10 @@ fn the_prompt_evaluates() {
 #[test]
 fn every_pipeline_is_formatted() {
     for path in super::robustness::all_pipelines() {
+        // The snippets of the design keep its columns of comments.
+        if path.components().any(|c| c.as_os_str() == "snippets") {
+            continue;
+        }
         let text = std::fs::read_to_string(&path).unwrap();
         // What does not parse cannot be formatted.
         if let Ok(formatted) = mlc_compiler::format(&text) {

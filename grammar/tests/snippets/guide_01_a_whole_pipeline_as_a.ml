@@ -3,7 +3,7 @@ use std.nn.mlp
 use std.vi.elbo
 use std.optim.adam
 
-data digits = idx("data/mnist10k-images-idx3-ubyte.gz")  // int[10000, 28, 28]
+data digits = idx("data/mnist10k-images-idx3-ubyte.gz")               // int[10000, 28, 28]
 let (train_set, test_set) = split({image: flatten_rows(digits) / 255.0}, at: 9000)
 
 net encode = mlp([784, 400, 2 * 20], act: softplus)
