@@ -51,9 +51,20 @@ fn signature(text: &str) -> &str {
     text.trim_end()
 }
 
-/// All definitions of the library, module by module.
+/// The module that `mlc doc` shows what is built in under.
+pub const BUILT_IN: &str = "builtins";
+
+/// What is built in, then all definitions of the library, module by module.
 pub fn entries() -> Vec<Entry> {
-    let mut out = Vec::new();
+    let mut out: Vec<Entry> = crate::lower::DOCS
+        .iter()
+        .map(|d| Entry {
+            module: BUILT_IN.to_string(),
+            name: d.name.to_string(),
+            signature: d.signature.to_string(),
+            about: d.about.to_string(),
+        })
+        .collect();
     for (name, text) in FILES {
         let (file, _) = mlc_grammar::parse(mlc_grammar::span::FileId(0), text);
         for item in &file.items {

@@ -1,7 +1,9 @@
 //! The tests of the command, as a user runs it.
 
 mod commands;
+mod editors;
 mod errors;
+mod robustness;
 
 use assert_cmd::Command;
 use std::path::PathBuf;

@@ -195,7 +195,7 @@ pub const CODES: &[Code] = &[
     Code {
         code: "E0304",
         about: "A size, a range or an integer is out of bounds.",
-        hint: "sizes and ranges lie between 0 and 2^31",
+        hint: "sizes and ranges lie between 0 and 2^31; an integer has 32 bits in a tensor, and 64 where it is known at compile time",
     },
     Code {
         code: "E0305",

@@ -163,8 +163,6 @@ impl Session {
             }
             Val::Range(a, b) => {
                 let n = usize::try_from(b - a).unwrap_or(0);
-                self.fits(&Val::Int(*a), DType::I32, span)?;
-                self.fits(&Val::Int(*b), DType::I32, span)?;
                 if n > i32::MAX as usize {
                     return Err(Box::new(self.err(
                         "E0304",
@@ -172,6 +170,8 @@ impl Session {
                         span,
                     )));
                 }
+                self.fits(&Val::Int(*a), DType::I32, span)?;
+                self.fits(&Val::Int(*b), DType::I32, span)?;
                 let iota = self.ctx.graph.add(
                     &ops::IOTA,
                     Attr::Iota {

@@ -9,6 +9,7 @@ mod access;
 mod arith;
 mod assertions;
 mod axes;
+mod builtin_docs;
 mod builtins;
 mod call;
 mod control;
@@ -39,6 +40,7 @@ mod types;
 mod updates;
 mod value;
 
+pub(crate) use builtin_docs::DOCS;
 pub use repl::{ExprProgram, ReplResult, ValueShape};
 pub(crate) use resolve::item_names;
 pub use session::{FOLLOWS, Failure, LowerOptions, Session};

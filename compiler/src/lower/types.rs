@@ -287,6 +287,7 @@ impl Session {
         let known = match v {
             Val::Int(i) if d.is_real() => Some(Val::Real(*i as f64)),
             Val::Bool(b) if d.is_real() => Some(Val::Real(f64::from(u8::from(*b)))),
+            Val::Real(x) if name == "f32" => Some(Val::Real(f64::from(*x as f32))),
             Val::Real(_) if d.is_real() => Some(v.clone()),
             Val::Int(_) if d == DType::I32 => return Ok(v.clone()),
             Val::Bool(b) if d == DType::I32 => return Ok(Val::Int(i64::from(*b))),
