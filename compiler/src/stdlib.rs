@@ -3,11 +3,13 @@
 const FILES: &[(&str, &str)] = &[
     ("prelude", include_str!("../../stdlib/prelude.ml")),
     ("estimators", include_str!("../../stdlib/estimators.ml")),
+    ("supports", include_str!("../../stdlib/supports.ml")),
     ("dist", include_str!("../../stdlib/dist.ml")),
     ("nn", include_str!("../../stdlib/nn.ml")),
     ("init", include_str!("../../stdlib/init.ml")),
     ("vi", include_str!("../../stdlib/vi.ml")),
     ("optim", include_str!("../../stdlib/optim.ml")),
+    ("schedules", include_str!("../../stdlib/schedules.ml")),
 ];
 
 /// The text of `std.a.b`, named `a/b`.

@@ -14,7 +14,7 @@ impl Session {
         if let Some(v) = env.get(name) {
             return Ok(v);
         }
-        for module in [env.0.module, self.prelude, self.estimators] {
+        for module in [env.0.module, self.prelude, self.estimators, self.support_library] {
             if let Some(v) = self.item(module, name, span) {
                 return v.map_err(|r| self.used_here(r, name, span));
             }
@@ -54,6 +54,11 @@ impl Session {
                 if let Some(found) = v.field(text) {
                     return Ok(found);
                 }
+                // Addresses such as `layer[0]` are fields; `layer` alone stands for all of them.
+                let members = super::nets::members(fields, text);
+                if !members.is_empty() {
+                    return Ok(Val::NetStack(Rc::new(members)));
+                }
                 if matches!(text, "shuffle" | "batch") {
                     return Ok(Val::Method(Rc::new((v.clone(), rc(text)))));
                 }
@@ -84,10 +89,11 @@ impl Session {
                 }
                 Ok(Val::Method(Rc::new((v.clone(), rc(text)))))
             }
-            Val::Net(n) => match text {
+            Val::Net(n) | Val::Nets(n, _) => match text {
                 "params" => self.net_params(n, name.span),
                 _ => Ok(Val::Method(Rc::new((v.clone(), rc(text))))),
             },
+            Val::Optimizer(_) => Ok(Val::Method(Rc::new((v.clone(), rc(text))))),
             Val::Stage(i) if text == "log" => Ok(Val::StageLogs(*i)),
             Val::Stage(i) => {
                 let module = self.root;
@@ -148,8 +154,8 @@ impl Session {
         match v {
             Val::Tensor(t) => Ok(*t),
             Val::Slot(id) => {
-                let slot = self.slots[id.0 as usize].clone();
-                Ok(self.ctx.read(*id, &slot.name, &slot.ty))
+                let raw = self.raw(*id);
+                self.constrained(*id, raw, span)
             }
             Val::Log(stage, name) => {
                 let ty = self.log_type(*stage, name, span)?;

@@ -123,6 +123,8 @@ const OTHERS: &[&str] = &[
     "assume_smooth",
     "iota",
     "select",
+    "taps",
+    "unflatten",
 ];
 
 /// All names that are built in.
@@ -135,10 +137,7 @@ pub fn names() -> impl Iterator<Item = &'static str> {
         .chain(CONSTANTS.iter().copied())
 }
 
-const CONSTANTS: &[&str] = &[
-    "pi", "inf", "nan", "none", "drop", "positive", "unit", "natural", "simplex", "ordered",
-    "interval",
-];
+const CONSTANTS: &[&str] = &["pi", "inf", "nan", "none", "drop"];
 
 /// The value of a built-in name.
 pub fn constant(name: &str) -> Option<Val> {
@@ -487,6 +486,9 @@ impl Session {
             }
             "shape" | "rank" | "size" | "len" => {
                 let v = self.one(name, a, span)?;
+                if let (Val::Nets(_, n), "len") = (&v, name) {
+                    return Ok(Val::Int(*n as i64));
+                }
                 if let (Val::List(items) | Val::Tuple(items), "len") = (&v, name) {
                     return Ok(Val::Int(items.len() as i64));
                 }
@@ -599,6 +601,11 @@ impl Session {
                     let mut n = (**n).clone();
                     n.stopped = true;
                     return Ok(Val::Net(Rc::new(n)));
+                }
+                if let (Val::Nets(n, count), "stop") = (&v, name) {
+                    let mut n = (**n).clone();
+                    n.stopped = true;
+                    return Ok(Val::Nets(Rc::new(n), *count));
                 }
                 let v = self.force_leaves(&v, span)?;
                 if name == "assume_smooth" {
@@ -715,6 +722,14 @@ impl Session {
                     &[t],
                     span,
                 )?))
+            }
+            "unflatten" => {
+                let v = self.one(name, a, span)?;
+                let Some(like) = a.take("like") else {
+                    let title = "`unflatten` takes a vector, and `like:` a record of the form to give it";
+                    return Err(Box::new(self.err("E0201", title, span)));
+                };
+                self.unflatten(&v, &like, span)
             }
             "constant_schedule" => Ok(a.take("value").unwrap_or(Val::Real(0.0))),
             other => Err(self.unsupported(&format!("`{other}`"), span)),

@@ -2,7 +2,7 @@
 
 use super::eval::mix;
 use super::session::{R, Session, rc};
-use super::value::{Closure, Code, Env, EstimatorVal, ModelVal, NetCtor, OptimizerVal, Val};
+use super::value::{Closure, Code, Env, EstimatorVal, ModelVal, NetCtor, Val};
 use crate::ir::DType;
 use mlc_grammar::ast::{self, Arg, CallArg, Expr, ExprKind, TypeExpr, TypeKind};
 use mlc_grammar::span::Span;
@@ -27,6 +27,7 @@ impl Session {
                 "grad" | "value_and_grad" | "jvp" | "vjp" | "hvp" => {
                     return self.eval_derivative(name, args, env, e.span);
                 }
+                "taps" => return self.eval_taps(args, env, e.span),
                 "provided" => {
                     let v = match args {
                         [a] => self.eval(&a.value, env)?,
@@ -138,26 +139,8 @@ impl Session {
                 all.extend(bound.into_iter().map(|(n, v)| (Some(n), v)));
                 self.run_estimator(e, all, span)
             }
-            Val::Optimizer(o) => {
-                let inner = o.def.env.child();
-                self.bind_args(&o.def.def.name.text, &o.def.def.args, args, &inner, span)?;
-                let args = o
-                    .def
-                    .def
-                    .args
-                    .iter()
-                    .map(|a| {
-                        (
-                            rc(&a.name.text),
-                            inner.get(&a.name.text).unwrap_or(Val::Missing),
-                        )
-                    })
-                    .collect();
-                Ok(Val::Optimizer(Rc::new(OptimizerVal {
-                    def: o.def.clone(),
-                    args,
-                })))
-            }
+            Val::Optimizer(o) => self.apply_optimizer(o, args, span),
+            Val::Objective(f) => self.call_objective(f, &args, span),
             Val::Continuation(c) => match args.as_slice() {
                 [(None, x)] => self.continue_with(c, x, span),
                 _ => Err(Box::new(self.err(
@@ -344,7 +327,17 @@ impl Session {
             "f64" => DType::F64,
             "int" => DType::I32,
             "bool" => DType::Bool,
-            "schedule" => return Ok(v),
+            // A number is a constant schedule.
+            "schedule" => {
+                return match &v {
+                    Val::Int(_) | Val::Real(_) | Val::Slot(_) | Val::Tensor(_) => Ok(Val::Partial(Rc::new((
+                        Val::Builtin("constant_schedule"),
+                        vec![(rc("value"), v.clone())],
+                    )))),
+                    Val::Fn(_) | Val::Builtin(_) | Val::Partial(_) => Ok(v),
+                    other => Err(self.type_error(ty, other.kind(), span)),
+                };
+            }
             other => {
                 let title = format!("there is no type `{other}`");
                 return Err(Box::new(
@@ -411,6 +404,7 @@ impl Session {
         match on {
             Val::Dist(d) => self.call_member(d, name, args, span),
             Val::Record(_) | Val::Source(_) => self.call_source_method(on, name, args, span),
+            Val::Optimizer(o) => self.optimizer_method(o, name, args, span),
             Val::Net(n) if name == "with" && args.len() == 1 => {
                 let mut n = (**n).clone();
                 n.with = Some(args[0].1.clone());

@@ -13,7 +13,7 @@ pub(super) fn check(s: &Session, module: usize) -> Vec<Report> {
     let mut known: HashSet<String> = super::builtins::names().map(String::from).collect();
     known.extend(m.items.keys().cloned());
     known.extend(m.uses.keys().cloned());
-    for other in [s.prelude, s.estimators] {
+    for other in [s.prelude, s.estimators, s.support_library] {
         known.extend(s.modules[other].items.keys().cloned());
     }
     let mut c = Checker {
@@ -197,10 +197,11 @@ impl Checker {
                 name,
                 index,
                 ty,
+                support,
                 value,
-                ..
             } => {
                 index.iter().for_each(|e| self.expr(e));
+                support.iter().for_each(|e| self.expr(e));
                 ty.iter().for_each(|t| self.ty(t));
                 self.expr(value);
                 self.bind(&name.text);
@@ -223,6 +224,8 @@ impl Checker {
                 each_top_expr(s, &mut |e| self.expr(e));
                 self.bind(&name.text);
             }
+            // `keep lowest loss` may name a logged value.
+            StmtKind::Keep { value, .. } if matches!(value.kind, ExprKind::Name(_)) => {}
             StmtKind::Every { count, body, .. } => {
                 self.expr(count);
                 self.block(body);

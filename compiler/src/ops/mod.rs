@@ -126,6 +126,8 @@ pub enum Kernel {
     Gather,
     /// Zeros, with the rows of operand 0 added at the indices in operand 1 along an axis. Indices clamp.
     ScatterAdd,
+    /// Operand 0, with the rows at the indices in operand 1 (an int vector) replaced by those of operand 2, in order. Indices clamp.
+    ScatterSet,
     /// Running sum along `Attr::Axis`, inclusive.
     CumSum,
     /// Index of the first maximum along `Attr::Axis`.
@@ -241,7 +243,7 @@ pub use contract::CONTRACT;
 pub use convert::{BITS_TO_UNIT, CAST};
 pub use draw::RANDOM_BITS;
 pub use flow::{BIND, OPAQUE, STOP, TANGENT};
-pub use index::{ARGMAX, CUMSUM, GATHER, SCATTER_ADD};
+pub use index::{ARGMAX, CUMSUM, GATHER, SCATTER_ADD, SCATTER_SET};
 pub use leaf::{FILL, INPUT, IOTA, LANE, SITE, TABLE};
 pub use logic::{AND, EQ, IS_FINITE, LE, LT, NE, NOT, OR, SELECT};
 pub use math::{
@@ -321,6 +323,7 @@ pub static OPS: &[&OpDef] = &[
     &RANDOM_BITS,
     &GATHER,
     &SCATTER_ADD,
+    &SCATTER_SET,
     &CUMSUM,
     &ARGMAX,
 ];

@@ -232,6 +232,26 @@ scatter!(scatter_add_f32, f32);
 scatter!(scatter_add_f64, f64);
 scatter!(scatter_add_i32, i32);
 
+/// `meta`: number of rows, bytes of a row, number of indices. Indices clamp; of rows for one index the last stays.
+unsafe extern "C" fn scatter_set(
+    meta: *const i64,
+    x: *const u8,
+    index: *const i32,
+    rows: *const u8,
+    out: *mut u8,
+) {
+    // SAFETY: the code generator gives three numbers, and buffers of the sizes that they say.
+    unsafe {
+        let m = std::slice::from_raw_parts(meta, 3);
+        let (extent, bytes, count) = (m[0] as usize, m[1] as usize, m[2] as usize);
+        std::ptr::copy_nonoverlapping(x, out, extent * bytes);
+        for i in 0..count {
+            let at = (*index.add(i)).clamp(0, extent as i32 - 1) as usize;
+            std::ptr::copy_nonoverlapping(rows.add(i * bytes), out.add(at * bytes), bytes);
+        }
+    }
+}
+
 macro_rules! running {
     ($sum:ident $argmax:ident, $ty:ty) => {
         /// Running sums along the middle axis.
@@ -300,7 +320,7 @@ macro_rules! entries {
 pub fn table() -> Vec<Entry> {
     let mut all = reductions();
     all.extend(entries!(
-        copy_bytes zero copy gather scatter_add_f32 scatter_add_f64 scatter_add_i32 cumsum_f32 cumsum_f64 cumsum_i32
+        copy_bytes zero copy gather scatter_add_f32 scatter_add_f64 scatter_add_i32 scatter_set cumsum_f32 cumsum_f64 cumsum_i32
         argmax_f32 argmax_f64 argmax_i32
     ));
     all
