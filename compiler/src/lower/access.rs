@@ -137,14 +137,19 @@ impl Session {
 
     /// A compile-time integer.
     pub(super) fn eval_int(&mut self, e: &'static Expr, env: &Env) -> R<i64> {
-        match self.eval(e, env)? {
+        let v = self.eval(e, env)?;
+        self.known_int(v, e.span)
+    }
+
+    pub(super) fn known_int(&self, v: Val, span: Span) -> R<i64> {
+        match v {
             Val::Int(i) => Ok(i),
             other => {
                 let title = format!(
                     "expected an integer known at compile time, found {}",
                     other.kind()
                 );
-                Err(Box::new(self.err("E0207", title, e.span)))
+                Err(Box::new(self.err("E0207", title, span)))
             }
         }
     }

@@ -33,7 +33,13 @@ impl Session {
                 let [IndexArg::At(i)] = args else {
                     return Err(Box::new(self.err("E0307", "a list takes one index", span)));
                 };
-                let i = self.eval_int(i, env)?;
+                let index = self.eval(i, env)?;
+                if let (Val::List(_), Val::Tensor(_) | Val::Slot(_)) = (v, &index) {
+                    // Of a list of tensors, the run chooses.
+                    let (t, at) = (self.force(v, span)?, self.force(&index, i.span)?);
+                    return Ok(Val::Tensor(self.op(&ops::GATHER, Attr::Axis(0), &[t, at], span)?));
+                }
+                let i = self.known_int(index, i.span)?;
                 let at = if i < 0 { i + items.len() as i64 } else { i };
                 return match usize::try_from(at).ok().and_then(|at| items.get(at)) {
                     Some(v) => Ok(v.clone()),

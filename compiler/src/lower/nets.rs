@@ -386,7 +386,13 @@ impl Session {
             };
             s.keep(path, v, kind, value.span)
         };
-        if starts { self.in_start(fill) } else { self.in_init(fill) }
+        if !starts {
+            return self.in_init(fill);
+        }
+        let outer = std::mem::replace(&mut self.read_raw, self.optimizer.is_some());
+        let result = self.in_start(fill);
+        self.read_raw = outer;
+        result
     }
 
     /// A value in which what lives in slots is read: a state has places of its own.

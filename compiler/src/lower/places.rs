@@ -285,7 +285,15 @@ impl Session {
             let ty = s.type_of(o, target)?;
             let name = s.slots[id.0 as usize].name.clone();
             let t = s.as_value_of(n, &ty, &format!("`{name}`"), value)?;
-            let t = s.unconstrained(*id, t, value)?;
+            let mut t = s.unconstrained(*id, t, value)?;
+            let slot = &s.slots[id.0 as usize];
+            if slot.ty.dtype.is_real() && s.optimizer.is_none() {
+                // What follows may take derivatives by the new value, which may be a node that others share.
+                if slot.kind == crate::program::SlotKind::Param {
+                    t = s.ctx.graph.add(&ops::STOP, Attr::None, &[t]);
+                }
+                t = s.ctx.bind(t);
+            }
             s.ctx.write(*id, t);
             Ok(Val::Unit)
         })?;

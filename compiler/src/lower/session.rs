@@ -84,6 +84,8 @@ pub struct Session {
     pub(super) optimizer: Option<super::optimizers::OptimizerRun>,
     /// Supports of the parameters that have one.
     pub(super) supports: HashMap<SlotId, Val>,
+    /// Are parameters read as they are kept? So an optimizer sees them.
+    pub(super) read_raw: bool,
     /// First values that are checked when they are computed: name and place.
     pub(super) first_checks: HashMap<String, Span>,
     /// The module that defines supports.
@@ -148,6 +150,7 @@ impl Session {
             top: false,
             optimizer: None,
             supports: HashMap::new(),
+            read_raw: false,
             first_checks: HashMap::new(),
             support_library: 0,
             taps: Vec::new(),

@@ -21,7 +21,7 @@ impl Session {
 
     /// What a kept value stands for: itself, or its image in the parameter's support.
     pub(super) fn constrained(&mut self, id: SlotId, raw: Value, span: Span) -> R<Value> {
-        let Some(support) = self.supports.get(&id).cloned() else {
+        let Some(support) = self.supports.get(&id).cloned().filter(|_| !self.read_raw) else {
             return Ok(raw);
         };
         if let Some(&v) = self.ctx.constrained.get(&raw) {

@@ -87,6 +87,7 @@ impl Session {
                     let batch = s.gather_rows(&src.table, rows, p.span)?;
                     s.bind_pattern(p, batch, &env)?;
                 }
+                s.bind_step(&def.body, &env);
                 s.top = true;
                 s.eval_stmts(&def.body.stmts, &env.child())?;
                 s.check_keep()?;
@@ -119,6 +120,7 @@ impl Session {
                 for (name, v) in &state.states {
                     env.bind(name, v.clone());
                 }
+                s.bind_step(body, &env);
                 s.top = true;
                 s.eval_stmts(&body.stmts, &env.child()).map(|_| ())
             })?;
@@ -162,6 +164,14 @@ impl Session {
             remainder,
             every: blocks,
         })
+    }
+
+    /// `step` in a stage: how many steps are done.
+    fn bind_step(&mut self, body: &ast::Block, env: &Env) {
+        if super::resolve::names_in_block(body).iter().any(|n| n == "step") {
+            let step = self.ctx.step_counter(true);
+            env.bind("step", Val::Tensor(step));
+        }
     }
 
     fn table_rows(&mut self, table: &Val, span: Span) -> R<usize> {

@@ -3,7 +3,8 @@
 use super::leaves::leaves;
 use super::session::{R, Session};
 use super::value::{Env, Objective, OptimizerVal, Val};
-use crate::ir::Value;
+use crate::ir::{Attr, Value};
+use crate::ops;
 use crate::program::SlotId;
 use crate::transform::differentiate::vjp;
 use mlc_grammar::ast::{self, Expr};
@@ -211,8 +212,10 @@ impl Session {
             })?;
             news.extend(order);
         }
-        // All parameters move together: none sees another's new value.
+        // All parameters move together: none sees another's new value. What follows starts from the new values: no derivative of
+        // it passes through the update.
         for (id, v) in news {
+            let v = self.ctx.graph.add(&ops::STOP, Attr::None, &[v]);
             let v = self.ctx.bind(v);
             self.ctx.write(id, v);
         }
