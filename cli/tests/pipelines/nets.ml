@@ -13,13 +13,13 @@ state teacher = student
 // A copy is a net of its own: it can be called, and it moves by `set` alone.
 
 stage distil = train for 3 steps {
-  minimize (student(x)[0] - 1.0) ^ 2 + 0.0 * teacher(x)[0] over student using sgd(lr: 0.1)
+  minimize (student(x)[0] - 1.0)^2 + 0.0 * teacher(x)[0] over student using sgd(lr: 0.1)
   set teacher = lerp(teacher.params, student.params, 0.01)
 }
 
 stage copied = train for 3 steps {
   set teacher = zeros_like(teacher.params)
-  minimize (student(x)[0] - 1.0) ^ 2 over student using sgd(lr: 0.1)
+  minimize (student(x)[0] - 1.0)^2 over student using sgd(lr: 0.1)
   every 3 steps { set teacher = student }
 }
 
@@ -36,8 +36,8 @@ test "copies" {
 test "parts, other parameters, stopped nets" {
   assert close(part.student.params.layer[0].w, student.params.layer[0].w, 0.0)
   assert close(part.student.params.layer[1].b, student.params.layer[1].b - 0.1, 1e-12)
-  assert close(student.with(2.0 * student.params).params.layer[1].w, 2.0 * student.params.layer[1].w, 0.0)
-  assert close(student.with(student.params)(x), student(x), 0.0)
+  assert close(student.with (2.0 * student.params).params.layer[1].w, 2.0 * student.params.layer[1].w, 0.0)
+  assert close(student.with (student.params)(x), student(x), 0.0)
   let g = grad(sum(stop(student)(x)) + sum(student(x)), wrt: student)
   let h = grad(sum(student(x)), wrt: student)
   assert close(g.layer[0].w, h.layer[0].w, 0.0)
@@ -49,21 +49,21 @@ net ensemble[5] = mlp([2, 3, 1], act: tanh)
 state frozen = ensemble
 
 stage together = train for 20 steps {
-  minimize sum(for net in ensemble { (net(x)[0] - 1.0) ^ 2 }) over ensemble using sgd(lr: 0.1)
+  minimize sum(for net in ensemble { (net (x)[0] - 1.0)^2 }) over ensemble using sgd(lr: 0.1)
   log spread = sqnorm(ensemble.params.layer[0].w)
 }
 
 test "stacks of nets" {
-  let out = for net in ensemble { net(x)[0] }
+  let out = for net in ensemble { net (x)[0] }
   assert len(ensemble) == 5
   assert size(out) == 5
   assert size(ensemble.params.layer[0].w) == 30
   assert abs(out[0] - out[1]) > 1e-6 and abs(out[3] - out[4]) > 1e-6
   assert close(ensemble[2](x)[0], out[2], 1e-12)
   assert close(ensemble[argmax(out)](x)[0], max(out), 1e-12)
-  assert close(for (net, i) in (ensemble, iota(5)) { real(i) * net(x)[0] }, out * real(iota(5)), 1e-12)
-  assert close(for net in frozen { net(x)[0] }, out, 0.0)
-  assert close(for net in together.ensemble { net(x)[0] }, ones(5), 0.05)
+  assert close(for (net, i) in (ensemble, iota(5)) { real(i) * net (x)[0] }, out * real(iota(5)), 1e-12)
+  assert close(for net in frozen { net (x)[0] }, out, 0.0)
+  assert close(for net in together.ensemble { net (x)[0] }, ones(5), 0.05)
 }
 
 // Taps: intermediate values by address, and derivatives by them.
@@ -114,7 +114,7 @@ net scaled(n)(x: real[n]) {
 net scaling = scaled(2)
 
 stage fit_support = train for 200 steps {
-  minimize (s + 1.0) ^ 2 + sum(v) + 20.0 * (u - 0.5) ^ 2 + sqnorm(weights - [0.6, 0.3, 0.1]) + sum(scaling(x)) + o[0]
+  minimize (s + 1.0)^2 + sum(v) + 20.0 * (u - 0.5)^2 + sqnorm(weights - [0.6, 0.3, 0.1]) + sum(scaling(x)) + o[0]
     over s, v, u, weights, scaling, o
     using adam(lr: 0.05)
 }

@@ -39,8 +39,8 @@ test "steps worked out by hand" {
 
 // A gradient that shrinks: amsgrad divides by the largest second moment, adam by the present one.
 
-stage shrinking_adam = train for 3 steps { update p by 1.0 / (1.0 + real(step)) ^ 4 using adam(lr: 0.1, b2: 0.5) }
-stage shrinking_amsgrad = train for 3 steps { update p by 1.0 / (1.0 + real(step)) ^ 4 using amsgrad(lr: 0.1, b2: 0.5) }
+stage shrinking_adam = train for 3 steps { update p by 1.0 / (1.0 + real(step))^4 using adam(lr: 0.1, b2: 0.5) }
+stage shrinking_amsgrad = train for 3 steps { update p by 1.0 / (1.0 + real(step))^4 using amsgrad(lr: 0.1, b2: 0.5) }
 
 // Equalities.
 
@@ -111,8 +111,8 @@ test "schedules" {
 
 param z = [-1.2, 1.0]
 param bowl = [2.0, -3.0]
-fn valley(z) = (1.0 - z[0]) ^ 2 + 100.0 * (z[1] - z[0] ^ 2) ^ 2
-fn hill(q) = 0.5 * q[0] ^ 2 + 2.0 * (q[1] - 1.0) ^ 2
+fn valley(z) = (1.0 - z[0])^2 + 100.0 * (z[1] - z[0]^2)^2
+fn hill(q) = 0.5 * q[0]^2 + 2.0 * (q[1] - 1.0)^2
 
 stage in_valley = train for 4000 steps { minimize valley(z) over z using adam(lr: schedules.cosine(0.05, 4000)) }
 stage nesterov_valley = train for 6000 steps { minimize valley(z) over z using clip_norm(10.0) |> nesterov(lr: 5e-4) }
@@ -139,6 +139,13 @@ test "first values of states are of the stage's start" { assert close(after_one.
 stage twice = train for 2 steps {
   update p by 2.0 using momentum(lr: 0.1)
   update p by 1.0 using momentum(lr: 0.1)
+}
+
+test "states of optimizers are read by address" {
+  assert close(plain.states.p.adam.m, decayless.states.p.adamw.m, 0.0)
+  assert abs(plain.states.p.adam.m) > 0.0
+  assert close(sharp.states.p.sam.inner.momentum.v, 0.5, 1e-12)
+  assert close(bowl_look.states.bowl.lookahead.slow, bowl_look.bowl, 1e-12)
 }
 
 test "states of two statements" { assert close(twice.p, 1.0 - 0.1 * (2.0 + 3.8 + 1.0 + 1.9), 1e-12) }

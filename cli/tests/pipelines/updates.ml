@@ -19,7 +19,7 @@ stage parts = train for 1 steps {
   set m[2..4, 2] = [8.0, 9.0]
   set counts[1..3] = 5
   set counts[-1] = counts[1] + 1
-  set cube[where - 1, 0] = [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]
+  set cube[where -1, 0] = [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]
   set cube[.., 1..3, 1] = 4.0
 }
 
@@ -112,6 +112,11 @@ stage halving = train for 100 steps {
   every 2 steps { log n = n }
 }
 
+test "states of a stage" {
+  assert halving.n == 4
+  assert close(halving.trail, [4.0, 2.0, 1.0, 0.5, 0.0, 0.0, 0.0, 0.0], 0.0)
+}
+
 test "a stage ends after the step in which its condition holds" {
   assert close(halving.w, 0.25, 0.0)
   assert len(halving.log.w) == 4
@@ -122,13 +127,13 @@ test "a stage ends after the step in which its condition holds" {
 param v = 3.0
 
 stage kept = train for 20 steps {
-  keep lowest (v - 1.0) ^ 2
+  keep lowest(v - 1.0)^2
   set v = v - 0.3
 }
 
 stage kept_after = train for 20 steps {
   set v = v - 0.3
-  keep highest -abs(v - 1.0)
+  keep highest - abs(v - 1.0)
 }
 
 stage kept_logged = train for 20 steps {

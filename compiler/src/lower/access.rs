@@ -95,11 +95,16 @@ impl Session {
             },
             Val::Optimizer(_) => Ok(Val::Method(Rc::new((v.clone(), rc(text))))),
             Val::Stage(i) if text == "log" => Ok(Val::StageLogs(*i)),
+            Val::Stage(i) if text == "states" => self.stage_states(*i, name.span),
             Val::Stage(i) => {
                 let module = self.root;
                 match self.item(module, text, name.span) {
                     Some(v) => {
                         let v = v?;
+                        self.stage_view(*i, v, name.span)
+                    }
+                    None if self.state_values.contains_key(&format!("{}.{text}", self.stages[*i].name)) => {
+                        let v = self.state_values[&format!("{}.{text}", self.stages[*i].name)].clone();
                         self.stage_view(*i, v, name.span)
                     }
                     None => {
@@ -112,7 +117,7 @@ impl Session {
                                 name.span,
                                 "neither a parameter, a net nor a state",
                             )
-                            .hint("what a stage logs is read as `stage.log.name`"),
+                            .hint("what a stage logs is read as `stage.log.name`, its optimizers' states under `stage.states`"),
                         ))
                     }
                 }

@@ -161,6 +161,9 @@ impl Session {
                     span,
                     "called here",
                 );
+                if matches!(other, Val::Nets(..)) {
+                    r = r.hint("call one of them, `m[0](x)`, or all: `for net in m { net(x) }`");
+                }
                 if matches!(other, Val::Tensor(_) | Val::Slot(_)) {
                     r = r.hint("to multiply, write `*`; to index, write `x[i]`");
                 }

@@ -599,7 +599,7 @@ impl Session {
     pub(super) fn target_slots(&mut self, e: &'static Expr, env: &Env) -> R<Vec<SlotId>> {
         let Some(path) = super::resolve::path_text(e) else {
             return Err(Box::new(self.err(
-                "E0610",
+                "E0647",
                 "`over` takes a parameter, a net, or a part of one",
                 e.span,
             )));
@@ -618,16 +618,32 @@ impl Session {
             Val::Record(_) => root.clone(),
             other => {
                 let title = format!("`over` takes a parameter or a net, not {}", other.kind());
-                return Err(Box::new(self.err("E0610", title, e.span)));
+                return Err(Box::new(self.err("E0647", title, e.span)));
             }
         };
         let full = format!("{base}{}", &path[root.len()..]);
         let found = self.slots_below(&full);
         if found.is_empty() {
             let title = format!("`{path}` names no parameter");
-            return Err(Box::new(self.err("E0610", title, e.span)));
+            return Err(Box::new(self.err("E0647", title, e.span)));
         }
         Ok(found)
+    }
+
+    /// `fit.states`: the states that a stage has of its own, those of its optimizers among them, by address.
+    pub(super) fn stage_states(&mut self, stage: usize, span: Span) -> R<Val> {
+        self.logs_known(stage)?;
+        let own = format!("{}.", self.stages[stage].name);
+        let mut root = Vec::new();
+        for id in (0..self.slots.len() as u32).map(SlotId) {
+            let slot = &self.slots[id.0 as usize];
+            if slot.kind == SlotKind::State
+                && let Some(path) = slot.name.strip_prefix(&own)
+            {
+                insert(&mut root, path, Val::Slot(id));
+            }
+        }
+        self.stage_view(stage, Val::record(root), span)
     }
 
     /// A stage's version of a parameter or net: `fit.encode`.

@@ -145,6 +145,10 @@ impl Session {
                     .hint("make the states with `let s = o.start(p)`, and write `let (p, s) = o.step(p, g, s)`"),
             ));
         }
+        let fits = self.optimizer.as_ref().is_some_and(|run| same_form(&run.first, &p));
+        if !fits || !same_form(&p, &g) {
+            return Err(self.forms_differ(name, span));
+        }
         self.run_chain(o, &p, &g, f.as_ref(), span)
     }
 
@@ -293,6 +297,13 @@ impl Session {
             run.declared = declared;
         }
         let new = self.force_leaves(&result?, span)?;
+        if !same_form(p, &new) {
+            let title = format!("`{}` gives a value of another form than its parameters", def.name.text);
+            return Err(Box::new(
+                self.err("E0305", title, span)
+                    .hint("an optimizer gives new parameters, a transformation a new gradient: each of the form it is given"),
+            ));
+        }
         self.zip_leaves(p, &new, &mut |s, old, new| {
             let (old, new) = (s.force(old, span)?, s.force(new, span)?);
             let (want, have) = (s.ctx.graph.ty(old).clone(), s.ctx.graph.ty(new).clone());
@@ -501,6 +512,20 @@ impl OptimizerRun {
     fn path(&self) -> String {
         let parts: Vec<&str> = self.leaf.iter().map(|s| &**s).chain(self.names.iter().map(String::as_str)).collect();
         parts.join(".")
+    }
+}
+
+/// Do two values have the same fields, as far as they are records?
+fn same_form(a: &Val, b: &Val) -> bool {
+    match (a, b) {
+        (Val::Record(x), Val::Record(y)) => {
+            x.len() == y.len() && x.iter().zip(y.iter()).all(|(p, q)| p.0 == q.0 && same_form(&p.1, &q.1))
+        }
+        (Val::Tuple(x), Val::Tuple(y)) => {
+            x.len() == y.len() && x.iter().zip(y.iter()).all(|(p, q)| same_form(p, q))
+        }
+        (Val::Record(_) | Val::Tuple(_), _) | (_, Val::Record(_) | Val::Tuple(_)) => false,
+        _ => true,
     }
 }
 

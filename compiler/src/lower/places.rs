@@ -290,6 +290,7 @@ impl Session {
             if slot.ty.dtype.is_real() && s.optimizer.is_none() {
                 // What follows may take derivatives by the new value, which may be a node that others share.
                 if slot.kind == crate::program::SlotKind::Param {
+                    s.train.iter_mut().for_each(|t| t.moves += 1);
                     t = s.ctx.graph.add(&ops::STOP, Attr::None, &[t]);
                 }
                 t = s.ctx.bind(t);
@@ -397,12 +398,13 @@ impl Session {
             let title = format!("`{what}` stands only in a `train` stage");
             return Box::new(self.err("E0602", title, span));
         }
+        let tops = match what {
+            "set" => "of a step, of an `every` block or of an optimizer",
+            "log" | "keep" | "stop when" => "of a step or of an `every` block",
+            _ => "of a step",
+        };
         Box::new(
-            self.err(
-                "E0640",
-                format!("`{what}` stands only at the top of a step, of an `every` block or of an optimizer"),
-                span,
-            )
+            self.err("E0640", format!("`{what}` stands only at the top {tops}"), span)
             .hint("compute the value in the loop or function, and use it in a statement of the step"),
         )
     }

@@ -6,7 +6,7 @@ use super::session::{Failure, R, Session, rc};
 use super::value::{Env, Val};
 use crate::ir::{Type, Value};
 use crate::ir::DType;
-use crate::program::{Keep, Program, ReportItem, Sink, SlotKind, StageInfo, StageProgram, TrainPlan, Unit};
+use crate::program::{Keep, Program, ReportItem, Sink, StageInfo, StageProgram, TrainPlan, Unit};
 use mlc_grammar::ast::{self, CallArg, Expr, ExprKind, StmtKind};
 use mlc_grammar::diag::Report;
 use mlc_grammar::span::Span;
@@ -25,6 +25,8 @@ pub struct TrainState {
     /// States declared in the step, for the `every` blocks.
     pub states: Vec<(String, Val)>,
     pub keep: Option<KeepState>,
+    /// How often parameters were given new values.
+    pub moves: usize,
     pub stops: bool,
     /// Is this the body of an `every`, and not the step?
     pub in_every: bool,
@@ -42,6 +44,7 @@ impl TrainState {
             used: HashMap::new(),
             states: vec![],
             keep: None,
+            moves: 0,
             stops: false,
             in_every: false,
             checkpoint: false,
@@ -55,7 +58,7 @@ impl TrainState {
 pub struct KeepState {
     pub keep: Keep,
     pub span: Span,
-    /// How many parameters the step had moved where it stands.
+    /// How often the step had moved parameters where it stands.
     pub moved: usize,
 }
 
@@ -321,10 +324,9 @@ impl Session {
         Ok(())
     }
 
-    /// Parameters that the program has given new values so far.
+    /// How often the step has given parameters new values so far.
     fn moved(&self) -> usize {
-        let is_param = |id: &&crate::program::SlotId| self.slots[id.0 as usize].kind == SlotKind::Param;
-        self.ctx.written.iter().filter(is_param).count()
+        self.train.as_ref().map_or(0, |t| t.moves)
     }
 
     /// `keep lowest v`

@@ -148,7 +148,7 @@ impl Session {
                 if let Some(twice) = ids.iter().find(|id| others.contains(id)) {
                     let name = &self.slots[twice.0 as usize].name;
                     let title = format!("`{name}` is named twice after `over`");
-                    return Err(Box::new(self.err("E0610", title, o.target.span)));
+                    return Err(Box::new(self.err("E0647", title, o.target.span)));
                 }
             }
             if let (None, Some(_)) = (&o.using, &shared) {
@@ -214,6 +214,9 @@ impl Session {
         }
         // All parameters move together: none sees another's new value. What follows starts from the new values: no derivative of
         // it passes through the update.
+        if let Some(t) = &mut self.train {
+            t.moves += 1;
+        }
         for (id, v) in news {
             let v = self.ctx.graph.add(&ops::STOP, Attr::None, &[v]);
             let v = self.ctx.bind(v);

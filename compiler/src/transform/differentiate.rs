@@ -3,7 +3,7 @@
 //! y = sin(a * b), by a   =>   cos(a * b) * b
 //!
 //! Rules build primitives, so what comes out can be differentiated again. Only nodes between `wrt` and the outputs are
-//! visited. A derivative stops at a `wrt` node: it counts the paths from that node, not those through its operands.
+//! visited. The derivative by a `wrt` node counts all paths from it, those through other `wrt` nodes included.
 //! Guards: where a guard is false nothing passes a node, so that a pole of the side not taken leaves no NaN.
 
 use crate::ir::{Graph, Value};
@@ -34,7 +34,6 @@ fn cone(g: &Graph, outputs: &[Value], wrt: &[Value]) -> Vec<Value> {
     for &w in wrt.iter().filter(|&&w| w <= last) {
         depends[at(w)] = true;
     }
-    let is_wrt = depends.clone();
     for i in 0..n {
         let v = Value(first.0 + i as u32);
         if !depends[i] && g.ty(v).dtype.is_real() {
@@ -47,7 +46,7 @@ fn cone(g: &Graph, outputs: &[Value], wrt: &[Value]) -> Vec<Value> {
         .filter(|&&o| o >= first)
         .for_each(|&o| used[at(o)] = depends[at(o)]);
     for i in (0..n).rev() {
-        if used[i] && !is_wrt[i] {
+        if used[i] {
             for o in g.operands(Value(first.0 + i as u32)) {
                 if o >= first && depends[at(o)] {
                     used[at(o)] = true;
@@ -94,7 +93,6 @@ pub fn vjp(
     let outs: Vec<Value> = outputs.iter().map(|o| o.0).collect();
     let nodes = cone(g, &outs, wrt);
     let inside: std::collections::HashSet<Value> = nodes.iter().copied().collect();
-    let targets: std::collections::HashSet<Value> = wrt.iter().copied().collect();
     let mut cts: HashMap<Value, Value> = HashMap::new();
     let (old_span, old_guard) = (g.span, g.guard.take());
     for &(o, ct) in outputs {
@@ -104,7 +102,7 @@ pub fn vjp(
     }
     let mut refusal = None;
     for &v in nodes.iter().rev() {
-        if targets.contains(&v) {
+        if !g.operands(v).iter().any(|x| inside.contains(x)) {
             continue;
         }
         let Some(&ct) = cts.get(&v) else { continue };
@@ -187,9 +185,6 @@ pub fn jvp(
     let (old_span, old_guard) = (g.span, g.guard.take());
     let mut refusal = None;
     for &v in &nodes {
-        if points.contains(&v) {
-            continue;
-        }
         let node = g.node(v).clone();
         g.span = node.span;
         let xs = g.operands(v);
@@ -260,6 +255,10 @@ pub fn jvp(
         };
         if let Some(t) = tangent {
             let t = masked(g, node.guard, t);
+            let t = match tangents.get(&v) {
+                Some(&given) => g.add2(given, t),
+                None => t,
+            };
             tangents.insert(v, t);
         }
     }
