@@ -6,7 +6,7 @@ use crate::options::{Cli, Command, PipelineArgs, RunArgs};
 use crate::show;
 use mlc_compiler::diag::{Sources, render};
 use mlc_compiler::ir::{Graph, print};
-use mlc_compiler::lower::{Failure, LowerOptions};
+use mlc_compiler::lower::{FOLLOWS, Failure, LowerOptions};
 use mlc_compiler::program::StageProgram;
 use mlc_compiler::stdlib::Entry;
 use mlc_compiler::{FileId, Report, transform};
@@ -69,7 +69,7 @@ pub fn complain(reports: &[Report], sources: &Sources) {
 
 /// The text of a file, or what is wrong with it, told.
 pub fn read_text(file: &Path) -> Result<String, Exit> {
-    let bytes = std::fs::read(file).map_err(|e| {
+    let bytes = mlc_runtime::driver::read_text_file(file).map_err(|e| {
         eprintln!("error: cannot read `{}`: {e}", file.display());
         Exit::Environment
     })?;
@@ -90,17 +90,26 @@ fn resolve(file: &Path) -> std::path::PathBuf {
     }
 }
 
-fn options(run: &RunArgs) -> RunOptions {
+fn options(pipeline: &PipelineArgs, run: &RunArgs) -> RunOptions {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     kernels::set_threads(run.threads.unwrap_or(cores));
     RunOptions {
         seed: run.seed,
+        allow_outside: pipeline.allow_outside,
         engine: EngineOptions {
             disabled: run.disable_pass.clone(),
             max_memory: run.max_memory.map(|mb| mb << 20),
             interpret: run.interpret,
         },
         stop: Some(&STOP),
+    }
+}
+
+/// The options of what runs nothing.
+fn unrun(args: &PipelineArgs) -> RunOptions {
+    RunOptions {
+        allow_outside: args.allow_outside,
+        ..RunOptions::default()
     }
 }
 
@@ -118,6 +127,18 @@ fn open(args: &PipelineArgs, options: RunOptions) -> Result<Pipeline, Exit> {
         );
         return Err(Exit::Pipeline);
     }
+    let (pipeline, result) = opened(args, options)?;
+    match result {
+        Ok(()) => Ok(pipeline),
+        Err(f) => Err(failed(&f, &pipeline)),
+    }
+}
+
+/// The pipeline, and what is wrong with its text as a whole.
+fn opened(
+    args: &PipelineArgs,
+    options: RunOptions,
+) -> Result<(Pipeline, Result<(), Failure>), Exit> {
     let file = resolve(&args.file);
     let text = read_text(&file)?;
     let lower = LowerOptions {
@@ -127,10 +148,7 @@ fn open(args: &PipelineArgs, options: RunOptions) -> Result<Pipeline, Exit> {
     let (mut pipeline, result) = Pipeline::open(&file, &text, lower, options);
     let warnings = pipeline.session.take_warnings();
     complain(&warnings, pipeline.session.sources());
-    match result {
-        Ok(()) => Ok(pipeline),
-        Err(f) => Err(failed(&f, &pipeline)),
-    }
+    Ok((pipeline, result))
 }
 
 fn failed(f: &Failure, pipeline: &Pipeline) -> Exit {
@@ -202,7 +220,7 @@ fn run_pipeline(args: &PipelineArgs, run: &RunArgs, out: Option<&Path>, json: bo
     } else {
         Box::new(Human::default())
     };
-    let result = open(args, options(run)).and_then(|mut pipeline| {
+    let result = open(args, options(args, run)).and_then(|mut pipeline| {
         let dir = pipeline
             .write_to(out, &resolve(&args.file))
             .map_err(|e| explain(&e, &pipeline))?;
@@ -231,38 +249,48 @@ fn run_pipeline(args: &PipelineArgs, run: &RunArgs, out: Option<&Path>, json: bo
 }
 
 fn check(args: &PipelineArgs) -> Exit {
-    let mut pipeline = match open(args, RunOptions::default()) {
+    let (mut pipeline, opened) = match opened(args, unrun(args)) {
         Ok(p) => p,
         Err(exit) => return exit,
     };
     let mut reports: Vec<Report> = Vec::new();
     let mut environment = false;
-    let collect =
-        |result: Result<(), Failure>, reports: &mut Vec<Report>, environment: &mut bool| {
-            if let Err(f) = result {
-                *environment |= f.environment;
-                for r in f.reports {
-                    // What failed because another definition failed was told with that one.
-                    if r.code != "E0000" && !reports.contains(&r) {
-                        reports.push(r);
-                    }
-                }
-            }
+    let mut collect = |result: Result<(), Failure>| {
+        let Err(f) = result else {
+            return;
         };
+        environment |= f.environment;
+        for r in f.reports {
+            // Each mistake once, by whatever way it was reached.
+            if r.code != FOLLOWS && !reports.iter().any(|known| known.same_mistake(&r)) {
+                reports.push(r);
+            }
+        }
+    };
+    // What does not parse and names that nothing defines: the rest is looked at all the same, save for what follows from them.
+    let broken = opened.is_err();
+    collect(opened);
+    let independent = |mut f: Failure| {
+        if broken {
+            f.reports
+                .retain(|r| !matches!(r.code, "E0001" | "E0100" | "E0101" | "E0102"));
+        }
+        f
+    };
     for i in 0..pipeline.session.stages().len() {
         let result = pipeline.session.lower_stage(i).map(|_| ());
-        collect(result, &mut reports, &mut environment);
+        collect(result.map_err(independent));
     }
     for i in 0..pipeline.session.tests().len() {
         let result = pipeline.session.lower_test(i).map(|_| ());
-        collect(result, &mut reports, &mut environment);
+        collect(result.map_err(independent));
     }
     // What no stage uses is looked at too.
-    for r in pipeline.session.check_definitions() {
-        if r.code != "E0000" && !reports.contains(&r) {
-            reports.push(r);
-        }
-    }
+    let f = Failure {
+        reports: pipeline.session.check_definitions(),
+        environment: false,
+    };
+    collect(Err(independent(f)));
     complain(
         &pipeline.session.take_warnings(),
         pipeline.session.sources(),
@@ -313,7 +341,7 @@ fn fmt(files: &[std::path::PathBuf], check: bool) -> Exit {
 }
 
 fn test(args: &PipelineArgs, run: &RunArgs, filter: Option<&str>) -> Exit {
-    let mut pipeline = match open(args, options(run)) {
+    let mut pipeline = match open(args, options(args, run)) {
         Ok(p) => p,
         Err(exit) => return exit,
     };
@@ -347,7 +375,7 @@ fn test(args: &PipelineArgs, run: &RunArgs, filter: Option<&str>) -> Exit {
 
 /// The graphs of a stage, named.
 fn stage_graphs(args: &PipelineArgs, stage: Option<&str>) -> Result<Vec<(String, Graph)>, Exit> {
-    let mut pipeline = open(args, RunOptions::default())?;
+    let mut pipeline = open(args, unrun(args))?;
     let names: Vec<String> = pipeline
         .session
         .stages()

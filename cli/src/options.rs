@@ -115,6 +115,9 @@ pub struct PipelineArgs {
     /// Give a top-level `let` another value; may be repeated
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = parse_set)]
     pub sets: Vec<(String, String)>,
+    /// Let `use` follow links to files outside the pipeline's folder
+    #[arg(long)]
+    pub allow_outside: bool,
 }
 
 #[derive(Args)]

@@ -195,8 +195,11 @@ pub trait Host {
     /// What went wrong, for the user, with a hint.
     fn load(&mut self, reader: &str, path: &str, double: bool) -> Result<Vec<Column>, HostError>;
 
-    /// The text of a module file that `use` names (path relative to the pipeline, without `.ml`), if there is one.
-    fn module(&mut self, path: &[String]) -> Option<(String, String)>;
+    /// The name and text of a module file that `use` names (path relative to the pipeline, without `.ml`), if there is one.
+    ///
+    /// # Errors
+    /// If there is one, and it cannot or may not be read.
+    fn module(&mut self, path: &[String]) -> Result<Option<(String, String)>, HostError>;
 }
 
 #[derive(Clone, PartialEq, Debug)]

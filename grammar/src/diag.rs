@@ -34,6 +34,12 @@ impl Report {
         }
     }
 
+    /// Are the two about the same thing at the same place, however it was reached?
+    pub fn same_mistake(&self, other: &Self) -> bool {
+        let place = |r: &Self| r.labels.first().map(|l| l.span);
+        self.code == other.code && self.title == other.title && place(self) == place(other)
+    }
+
     pub fn label(mut self, span: Span, text: impl Into<String>) -> Self {
         self.labels.push(Label {
             span,

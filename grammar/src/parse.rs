@@ -39,11 +39,40 @@ fn on_deep_stack<T: Send>(f: impl FnOnce() -> T + Send) -> T {
     })
 }
 
-/// A file's bytes as text.
+/// A file's bytes as text, without a byte-order mark.
 ///
 /// # Errors
-/// Where it is not UTF-8.
+/// Where it is not UTF-8, or holds characters that no editor shows.
 pub fn decode(file: FileId, bytes: Vec<u8>) -> Result<String, Report> {
+    let mut text = utf8(file, bytes)?;
+    if text.starts_with('\u{feff}') {
+        text.drain(..'\u{feff}'.len_utf8());
+    }
+    let hidden = |(i, c): &(usize, char)| match c {
+        '\n' | '\t' => false,
+        '\r' => !text[i + 1..].starts_with('\n'),
+        // What turns the direction of writing makes a text read otherwise than it is.
+        '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}' => true,
+        c => c.is_control(),
+    };
+    match text.char_indices().find(hidden) {
+        None => Ok(text),
+        Some((i, c)) => {
+            let line = text[..i].matches('\n').count() + 1;
+            let title = format!(
+                "the file has the character U+{:04X} in line {line}",
+                c as u32
+            );
+            Err(Report::new("E0006", title)
+                .label(Span::new(file, 0, 0), "in this file")
+                .hint(
+                    "remove it; a text has letters, spaces, tabs and line ends (LF, or CR and LF)",
+                ))
+        }
+    }
+}
+
+fn utf8(file: FileId, bytes: Vec<u8>) -> Result<String, Report> {
     String::from_utf8(bytes).map_err(|e| {
         let at = e.utf8_error().valid_up_to();
         Report::new(

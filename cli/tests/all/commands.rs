@@ -84,6 +84,12 @@ fn checkpoints_hold_states_and_what_optimizers_keep() {
     assert!(report.contains("parameters, step 2") && report.contains("parameters, step 4"));
 }
 
+fn strict_blocks_keep_the_order_of_sums() {
+    for more in [&[][..], &["--interpret"]] {
+        stdout(&[&["test", "cli/tests/pipelines/strict.ml"], more].concat());
+    }
+}
+
 #[test]
 fn a_run_leaves_its_folder() {
     let dir = tempfile::tempdir().unwrap();

@@ -1,13 +1,15 @@
 //! Units as Cranelift code.
 
 mod fused;
+mod linalg;
+mod loops;
 mod single;
 
-use super::memory::{self, Memory, Place};
+use super::memory::{self, Constants, Memory, Place};
 use super::nest::Nest;
 use super::plan::{Plan, Unit};
 use super::{CodegenError, Compiled, Entry, Natives};
-use crate::ir::{DType, Graph, Value};
+use crate::ir::{DType, Graph, Value, print};
 use crate::ops::{Kernel, Monoid};
 use cranelift::codegen::Context;
 use cranelift::codegen::ir::{MemFlagsData, SigRef, Signature};
@@ -54,52 +56,108 @@ fn monoid_name(m: Monoid) -> &'static str {
     }
 }
 
+/// The functions of a program being made: its own, those of the parts of its nests, those of the bodies of its loops.
+struct Functions<'n> {
+    module: JITModule,
+    natives: &'n dyn Natives,
+    /// What the code refers to by address.
+    constants: Vec<Constants>,
+    kernels: usize,
+    /// Graphs written: names are distinct.
+    graphs: usize,
+}
+
+/// The function of a graph.
+struct Written {
+    id: FuncId,
+    arena_bytes: usize,
+}
+
 /// Writes and finishes the function of a graph.
 pub fn function(
     g: &Graph,
     plan: &Plan,
     natives: &dyn Natives,
-    mut module: JITModule,
+    module: JITModule,
 ) -> Result<Compiled, CodegenError> {
-    let nests: Vec<Nest> = plan
-        .units
-        .iter()
-        .map(|u| Nest::new(g, u, &plan.kept))
-        .collect();
-    let scratch: Vec<Vec<usize>> = plan
-        .units
-        .iter()
-        .zip(&nests)
-        .map(|(u, l)| {
-            if u.fused {
-                l.scratch_bytes(g)
-            } else {
-                single::scratch_bytes(g, u.nodes[0])
-            }
-        })
-        .collect();
-    let mut m = memory::assign(g, plan, &scratch);
-
-    // Units that are divided among threads are functions of their own, of the three words and the number of the part.
-    let mut parts: HashMap<usize, FuncId> = HashMap::new();
-    for (i, (unit, nest)) in plan.units.iter().zip(&nests).enumerate() {
-        if nest.parts > 1 {
-            let name = format!("unit_{i}");
-            let id = write(&mut module, &name, 4, g, natives, &mut m, |e, _| {
-                let part = e.b.block_params(e.entry)[3];
-                e.part(unit, nest, i, &plan.kept, part)
-            })?;
-            parts.insert(i, id);
-        }
-    }
-    let id = write(
-        &mut module,
-        "program",
-        3,
-        g,
+    let mut functions = Functions {
+        module,
         natives,
-        &mut m,
-        |e, module| {
+        constants: vec![],
+        kernels: 0,
+        graphs: 0,
+    };
+    let written = functions.graph(g, plan)?;
+    let Functions {
+        mut module,
+        constants,
+        kernels,
+        ..
+    } = functions;
+    module
+        .finalize_definitions()
+        .map_err(|e| CodegenError(format!("code generator: {e}")))?;
+    let code = module.get_finalized_function(written.id);
+    // SAFETY: the function was declared with three words as parameters and no result, in the C calling convention of
+    // this machine.
+    let entry = unsafe { std::mem::transmute::<*const u8, Entry>(code) };
+    Ok(Compiled {
+        entry,
+        arena_bytes: written.arena_bytes,
+        kernels,
+        module: Some(module),
+        _constants: constants,
+    })
+}
+
+impl Functions<'_> {
+    /// Writes the functions of a graph; those of the bodies of its loops first.
+    fn graph(&mut self, g: &Graph, plan: &Plan) -> Result<Written, CodegenError> {
+        let mut bodies: HashMap<usize, (Written, loops::Layout)> = HashMap::new();
+        for (i, unit) in plan.units.iter().enumerate() {
+            if let Some(l) = loops::loop_of(g, unit) {
+                let plan = super::plan::plan(&l.body, &print::live(&l.body));
+                let body = self.graph(&l.body, &plan)?;
+                let layout = loops::Layout::new(l, body.arena_bytes);
+                bodies.insert(i, (body, layout));
+            }
+        }
+        self.graphs += 1;
+        let number = self.graphs;
+        self.kernels += plan.units.len();
+        let nests: Vec<Nest> = plan
+            .units
+            .iter()
+            .map(|u| Nest::new(g, u, &plan.kept))
+            .collect();
+        let scratch: Vec<Vec<usize>> = plan
+            .units
+            .iter()
+            .zip(&nests)
+            .enumerate()
+            .map(|(i, (u, l))| match bodies.get(&i) {
+                Some((_, layout)) => vec![layout.bytes],
+                None if u.fused => l.scratch_bytes(g),
+                None => single::scratch_bytes(g, u.nodes[0], self.natives),
+            })
+            .collect();
+        let mut m = memory::assign(g, plan, &scratch);
+        let (module, natives) = (&mut self.module, self.natives);
+
+        // Units that are divided among threads are functions of their own, of the three words and the number of the part.
+        let mut parts: HashMap<usize, FuncId> = HashMap::new();
+        for (i, (unit, nest)) in plan.units.iter().zip(&nests).enumerate() {
+            if nest.parts > 1 {
+                let name = format!("graph_{number}_unit_{i}");
+                let id = write(module, &name, 4, g, natives, &mut m, |e, _| {
+                    let part = e.b.block_params(e.entry)[3];
+                    e.part(unit, nest, i, &plan.kept, part)
+                })?;
+                parts.insert(i, id);
+            }
+        }
+        let name = format!("graph_{number}");
+        let id = write(module, &name, 3, g, natives, &mut m, |e, module| {
             // Addresses are read once, where everything sees them.
             for i in 0..g.inputs.len() {
                 e.base(Place::Input(i));
@@ -108,7 +166,10 @@ pub fn function(
                 e.base(Place::Output(i));
             }
             for (i, (unit, nest)) in plan.units.iter().zip(&nests).enumerate() {
-                if !unit.fused {
+                if let (Some(l), Some((body, layout))) = (loops::loop_of(g, unit), bodies.get(&i)) {
+                    let callee = module.declare_func_in_func(body.id, e.b.func);
+                    e.run_loop(unit, l, i, callee, layout)?;
+                } else if !unit.fused {
                     e.single(unit.nodes[0], i)?;
                 } else if nest.rows * nest.columns == 0 {
                     e.empty(unit)?;
@@ -136,22 +197,11 @@ pub fn function(
                 )?;
             }
             Ok(())
-        },
-    )?;
-    module
-        .finalize_definitions()
-        .map_err(|e| CodegenError(format!("code generator: {e}")))?;
-    let code = module.get_finalized_function(id);
-    // SAFETY: the function was declared with three words as parameters and no result, in the C calling convention of
-    // this machine.
-    let entry = unsafe { std::mem::transmute::<*const u8, Entry>(code) };
-    Ok(Compiled {
-        entry,
-        arena_bytes: m.arena_bytes,
-        kernels: plan.units.len(),
-        module: Some(module),
-        _constants: m.constants,
-    })
+        })?;
+        let arena_bytes = m.arena_bytes;
+        self.constants.push(m.constants);
+        Ok(Written { id, arena_bytes })
+    }
 }
 
 /// Writes and defines one function of `words` words.

@@ -18,6 +18,7 @@ mod nest;
 mod plan;
 
 use crate::ir::{Graph, print};
+use crate::ops::Linalg;
 use cranelift::prelude::{Configurable, settings};
 use cranelift_jit::{JITBuilder, JITModule};
 use std::fmt;
@@ -26,6 +27,10 @@ use std::fmt;
 pub trait Natives: Sync {
     /// The address of the kernel of this name.
     fn address(&self, name: &str) -> Option<*const u8>;
+
+    /// Bytes of scratch that the kernel of linear algebra needs for a matrix of `m` rows and `n` columns, and another
+    /// operand of `k` columns.
+    fn linalg_scratch(&self, what: Linalg, m: usize, n: usize, k: usize) -> usize;
 }
 
 /// Why no code was made: always a mistake of the compiler or of its host, never of a user.
@@ -56,7 +61,7 @@ pub struct Compiled {
     /// Owns the code.
     module: Option<JITModule>,
     /// Constants that the code refers to by address.
-    _constants: memory::Constants,
+    _constants: Vec<memory::Constants>,
 }
 
 impl Compiled {
@@ -110,6 +115,11 @@ pub fn describe(g: &Graph) -> String {
             text += &format!(" %{}{kept} {}", number[n], g.node(*n).def.name);
         }
         text.push('\n');
+        if let crate::ir::Attr::Loop(l) = &g.node(unit.nodes[0]).attr {
+            for line in describe(&l.body).lines() {
+                text += &format!("    {line}\n");
+            }
+        }
     }
     text
 }

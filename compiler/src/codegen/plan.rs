@@ -7,7 +7,8 @@ use std::collections::{BTreeSet, HashMap};
 /// One loop nest or native call.
 #[derive(Debug)]
 pub struct Unit {
-    /// Element-wise nodes of one shape and reductions of them, oldest first; or a single node of another kind.
+    /// Element-wise nodes of one shape and reductions of them, oldest first; or a single node of another kind; or a loop
+    /// and those of its parts that are read.
     pub nodes: Vec<Value>,
     pub fused: bool,
     /// Of a fused unit's shape: how many leading axes make up the rows of its loop nest.
@@ -34,7 +35,7 @@ pub fn folding(g: &Graph, v: Value) -> Option<(Folding, Option<usize>)> {
     let (Kernel::Reduce(m), Attr::Axes(axes)) = (g.node(v).def.kernel, &g.node(v).attr) else {
         return None;
     };
-    if matches!(m, Monoid::Any | Monoid::All) {
+    if matches!(m, Monoid::Any | Monoid::All) || g.node(v).in_order() {
         return None;
     }
     let shape = &g.ty(g.operands(v)[0]).shape;
@@ -185,6 +186,9 @@ pub fn plan(g: &Graph, live: &[Value]) -> Plan {
         }
         let joined = if is_map(g, v) {
             candidate(g, v, &groups, &group_of, &needs_of)
+        } else if g.node(v).def.kernel == Kernel::Part {
+            // A loop writes its parts.
+            group_of.get(&g.operands(v)[0]).copied()
         } else {
             reduced_group(g, v, &groups, &group_of)
         };

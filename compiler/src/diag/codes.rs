@@ -203,6 +203,11 @@ pub const CODES: &[Code] = &[
         hint: "go over fewer lanes, or sum in a `scan`",
     },
     Code {
+        code: "E0315",
+        about: "A matrix does not have the form that an operation of linear algebra takes.",
+        hint: "matrices that are factored are `real[n, n]`; right-hand sides have as many rows",
+    },
+    Code {
         code: "E0401",
         about: "An argument of a distribution lies outside the set that is declared for it.",
         hint: "give the argument a value in the set that the distribution declares after `in`",

@@ -3,12 +3,14 @@
 //! Every element is held as an f64. After each operation of an f32 graph the result is rounded to f32; integers and truth
 //! values are exact.
 
+mod linalg;
 mod philox;
 mod scalar;
 
-use crate::ir::{Attr, DType, Graph, Type, Value};
+use crate::ir::{Attr, DType, Graph, Loop, Node, Type, Value};
 use crate::ops::{Kernel, Monoid, View};
 use ndarray::{ArrayD, IxDyn};
+use std::collections::HashMap;
 
 /// A tensor of the interpreter.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,7 +35,37 @@ impl Tensor {
 /// Runs a graph on its inputs, in order; gives its outputs, in order.
 pub fn eval(g: &Graph, inputs: &[Tensor]) -> Vec<Tensor> {
     let mut vals: Vec<Option<ArrayD<f64>>> = vec![None; g.len()];
+    let mut results: HashMap<Value, Vec<ArrayD<f64>>> = HashMap::new();
     for v in crate::ir::print::live(g) {
+        let operands = g.operands(v);
+        match &g.node(v).attr {
+            Attr::Loop(l) => {
+                let xs: Vec<Tensor> = operands
+                    .iter()
+                    .map(|o| Tensor {
+                        ty: g.ty(*o).clone(),
+                        data: vals[o.0 as usize].clone().expect("operands are older"),
+                    })
+                    .collect();
+                results.insert(v, run_loop(l, &xs));
+                vals[v.0 as usize] = Some(ArrayD::zeros(IxDyn(&[0])));
+                continue;
+            }
+            Attr::Call(c) => {
+                let of = |k: usize| {
+                    let o = operands[c.args + k];
+                    vals[o.0 as usize].clone().expect("operands are older")
+                };
+                results.insert(v, (0..c.results).map(of).collect());
+                vals[v.0 as usize] = Some(ArrayD::zeros(IxDyn(&[0])));
+                continue;
+            }
+            Attr::Part(k, _) => {
+                vals[v.0 as usize] = Some(results[&operands[0]][*k as usize].clone());
+                continue;
+            }
+            _ => {}
+        }
         let xs: Vec<&ArrayD<f64>> = g
             .operands(v)
             .iter()
@@ -49,6 +81,59 @@ pub fn eval(g: &Graph, inputs: &[Tensor]) -> Vec<Tensor> {
             data: vals[v.0 as usize].clone().expect("outputs are live"),
         })
         .collect()
+}
+
+/// Runs a loop; gives its last carries and its rows.
+fn run_loop(l: &Loop, xs: &[Tensor]) -> Vec<ArrayD<f64>> {
+    let first = l.first();
+    let mut carries: Vec<ArrayD<f64>> = xs[first..first + l.carries]
+        .iter()
+        .map(|x| x.data.clone())
+        .collect();
+    let slices = &xs[first + l.carries..first + l.carries + l.slices];
+    let captured = &xs[first + l.carries + l.slices..];
+    let mut rows: Vec<ArrayD<f64>> = (0..l.rows)
+        .map(|r| {
+            let ty = l.body.ty(l.body.outputs[l.carries + r].1);
+            let shape: Vec<usize> = std::iter::once(l.count)
+                .chain(ty.shape.iter().copied())
+                .collect();
+            ArrayD::zeros(IxDyn(&shape))
+        })
+        .collect();
+    let mut on = !l.bounded || xs[0].data.iter().next() == Some(&1.0);
+    for t in 0..l.count {
+        if !on {
+            break;
+        }
+        let at = if l.reverse { l.count - 1 - t } else { t };
+        let index = l.body.inputs[0].value;
+        let mut inputs = vec![Tensor::new(l.body.ty(index).clone(), vec![at as f64])];
+        for (i, c) in carries.iter().enumerate() {
+            inputs.push(Tensor {
+                ty: l.body.ty(l.body.inputs[1 + i].value).clone(),
+                data: c.clone(),
+            });
+        }
+        for (i, s) in slices.iter().enumerate() {
+            inputs.push(Tensor {
+                ty: l.body.ty(l.body.inputs[1 + l.carries + i].value).clone(),
+                data: s.data.index_axis(ndarray::Axis(0), at).to_owned(),
+            });
+        }
+        inputs.extend(captured.iter().cloned());
+        let outs = eval(&l.body, &inputs);
+        for (r, row) in rows.iter_mut().enumerate() {
+            row.index_axis_mut(ndarray::Axis(0), at)
+                .assign(&outs[l.carries + r].data);
+        }
+        if l.bounded {
+            on = outs[l.parts()].data.iter().next() == Some(&1.0);
+        }
+        carries = outs.into_iter().take(l.carries).map(|t| t.data).collect();
+    }
+    carries.extend(rows);
+    carries
 }
 
 fn build(shape: &[usize], f: impl FnMut(ndarray::IxDyn) -> f64) -> ArrayD<f64> {
@@ -86,7 +171,10 @@ fn node(g: &Graph, v: Value, xs: &[&ArrayD<f64>], inputs: &[Tensor]) -> ArrayD<f
                 scalar::apply(f, &args, from, n.ty.dtype)
             })
         }
-        Kernel::Reduce(m) => reduce(m, &n.attr, xs[0], shape),
+        Kernel::Loop | Kernel::Call | Kernel::Part => {
+            unreachable!("these have several results: `eval` knows them")
+        }
+        Kernel::Reduce(m) => reduce(m, &n.attr, xs[0], shape, rounding(n)),
         Kernel::View(view) => view_of(view, &n.attr, xs[0], shape),
         Kernel::Concat => {
             let Attr::Axis(axis) = n.attr else {
@@ -118,18 +206,20 @@ fn node(g: &Graph, v: Value, xs: &[&ArrayD<f64>], inputs: &[Tensor]) -> ArrayD<f
                 xs[0][&i]
             })
         }
-        Kernel::Contract => contract(&n.attr, xs[0], xs[1], shape),
+        Kernel::Contract => contract(&n.attr, xs[0], xs[1], shape, rounding(n)),
+        Kernel::Linalg(what) => linalg::eval(what, &n.attr, xs, shape),
         Kernel::Draw => {
             let Attr::Draw { site, .. } = n.attr else {
                 panic!("internal error: a draw without its key")
             };
             let word = |x: f64| u64::from(x as i64 as u32);
             let seed = word(xs[0][[0].as_slice()]) | word(xs[0][[1].as_slice()]) << 32;
-            let step = xs[1].iter().next().map_or(0, |s| *s as i64 as u64);
+            let counters: Vec<i64> = xs[1].iter().map(|c| *c as i64).collect();
+            let (key, step) = philox::stream(seed, site, &counters);
             let mut at = 0;
             build(shape, |_| {
                 at += 1;
-                f64::from(philox::word(seed, site, step, at - 1) as i32)
+                f64::from(philox::word(key, step, at - 1) as i32)
             })
         }
         Kernel::Gather => {
@@ -214,7 +304,22 @@ fn node(g: &Graph, v: Value, xs: &[&ArrayD<f64>], inputs: &[Tensor]) -> ArrayD<f
     }
 }
 
-fn reduce(m: Monoid, attr: &Attr, x: &ArrayD<f64>, shape: &[usize]) -> ArrayD<f64> {
+/// What is done to each partial result: a sum in order is rounded to the element type at every step.
+fn rounding(n: &Node) -> fn(f64) -> f64 {
+    if n.in_order() && n.ty.dtype == DType::F32 {
+        |x| f64::from(x as f32)
+    } else {
+        |x| x
+    }
+}
+
+fn reduce(
+    m: Monoid,
+    attr: &Attr,
+    x: &ArrayD<f64>,
+    shape: &[usize],
+    round: fn(f64) -> f64,
+) -> ArrayD<f64> {
     let Attr::Axes(axes) = attr else {
         panic!("internal error: a reduction without its axes")
     };
@@ -232,8 +337,8 @@ fn reduce(m: Monoid, attr: &Attr, x: &ArrayD<f64>, shape: &[usize]) -> ArrayD<f6
             .collect();
         let o = &mut out[j.as_slice()];
         *o = match m {
-            Monoid::Sum => *o + x,
-            Monoid::Prod => *o * x,
+            Monoid::Sum => round(*o + x),
+            Monoid::Prod => round(*o * x),
             Monoid::Max => scalar::max(*o, x),
             Monoid::Min => scalar::min(*o, x),
             Monoid::Any => f64::from(u8::from(*o != 0.0 || x != 0.0)),
@@ -280,7 +385,13 @@ fn view_of(view: View, attr: &Attr, x: &ArrayD<f64>, shape: &[usize]) -> ArrayD<
     }
 }
 
-fn contract(attr: &Attr, l: &ArrayD<f64>, r: &ArrayD<f64>, shape: &[usize]) -> ArrayD<f64> {
+fn contract(
+    attr: &Attr,
+    l: &ArrayD<f64>,
+    r: &ArrayD<f64>,
+    shape: &[usize],
+    round: fn(f64) -> f64,
+) -> ArrayD<f64> {
     let Attr::Contract(c) = attr else {
         panic!("internal error: a product without its axes")
     };
@@ -311,7 +422,7 @@ fn contract(attr: &Attr, l: &ArrayD<f64>, r: &ArrayD<f64>, shape: &[usize]) -> A
                 (a[p.0], b[p.1]) = (rest % n, rest % n);
                 rest /= n;
             }
-            sum += l[a.as_slice()] * r[b.as_slice()];
+            sum = round(sum + round(l[a.as_slice()] * r[b.as_slice()]));
         }
         sum
     })

@@ -28,9 +28,19 @@ pub fn block(mut c: [u32; 4], mut k: [u32; 2]) -> [u32; 4] {
     c
 }
 
-/// Word `i` of a site's stream at a step.
-pub fn word(seed: u64, site: u64, step: u64, i: u64) -> u32 {
-    let key = mix64(seed.wrapping_add(0x9e37_79b9_7f4a_7c15_u64.wrapping_mul(mix64(site))));
+/// A site's stream: the key that names it, and the step. `counters`: the step, then the iterations of the loops around
+/// the site, outermost first, which change the key.
+pub fn stream(seed: u64, site: u64, counters: &[i64]) -> (u64, u64) {
+    const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
+    let mut key = mix64(seed.wrapping_add(GOLDEN.wrapping_mul(mix64(site))));
+    for &c in counters.iter().skip(1) {
+        key = mix64(key.wrapping_add(GOLDEN.wrapping_mul(mix64(c as u64 ^ GOLDEN))));
+    }
+    (key, counters.first().copied().unwrap_or(0) as u64)
+}
+
+/// Word `i` of a stream at a step.
+pub fn word(key: u64, step: u64, i: u64) -> u32 {
     let b = i >> 2;
     let out = block(
         [b as u32, (b >> 32) as u32, step as u32, (step >> 32) as u32],

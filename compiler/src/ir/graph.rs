@@ -1,7 +1,7 @@
 //! The graph itself: append-only, hash-consed, on a petgraph digraph.
 
 use super::types::{Attr, DType, Literal, Type};
-use crate::ops::{self, OpDef};
+use crate::ops::{self, Kernel, Monoid, OpDef};
 use mlc_grammar::span::Span;
 use petgraph::graph::{DiGraph, NodeIndex};
 use petgraph::visit::EdgeRef;
@@ -28,6 +28,19 @@ pub struct Node {
     pub span: Span,
     /// Where false, the node's value is not used, and no derivative may pass through it.
     pub guard: Option<Value>,
+    /// Built inside `strict { .. }`: sums and products run in index order, one after another.
+    pub strict: bool,
+}
+
+impl Node {
+    /// Is the node a sum or product of reals that may not be reassociated?
+    pub fn in_order(&self) -> bool {
+        let folds = matches!(
+            self.def.kernel,
+            Kernel::Contract | Kernel::Reduce(Monoid::Sum | Monoid::Prod)
+        );
+        self.strict && folds && self.ty.dtype.is_real()
+    }
 }
 
 /// What makes a node unique. Operations are compared by name, which the table keeps unique.
@@ -37,6 +50,7 @@ struct Key {
     attr: Attr,
     operands: Vec<Value>,
     guard: Option<Value>,
+    strict: bool,
 }
 
 impl Hash for Key {
@@ -52,6 +66,7 @@ impl Hash for Key {
         }
         self.operands.hash(state);
         self.guard.hash(state);
+        self.strict.hash(state);
     }
 }
 
@@ -76,6 +91,8 @@ pub struct Graph {
     pub span: Span,
     /// The condition under which nodes added from here on are used.
     pub guard: Option<Value>,
+    /// Whether nodes added from here on are strict. A rule that builds on behalf of a strict node sets it.
+    pub strict: bool,
 }
 
 impl Graph {
@@ -151,12 +168,15 @@ impl Graph {
         attr: Attr,
         operands: &[Value],
     ) -> Result<Value, String> {
-        let guard = if ops::is_leaf(def) { None } else { self.guard };
+        let leaf = ops::is_leaf(def);
+        let guard = if leaf { None } else { self.guard };
+        let strict = self.strict && !leaf;
         let key = Key {
             op: def.name,
             attr,
             operands: operands.to_vec(),
             guard,
+            strict,
         };
         if let Some(&v) = self.unique.get(&key) {
             return Ok(v);
@@ -169,6 +189,7 @@ impl Graph {
             ty,
             span: self.span,
             guard,
+            strict,
         };
         let index = self.digraph.add_node(node);
         let v = Value(index.index() as u32);

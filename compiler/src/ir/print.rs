@@ -49,7 +49,15 @@ pub fn print(g: &Graph) -> String {
         if let Some(c) = node.guard {
             let _ = write!(out, " if %{}", number[&c]);
         }
+        if node.in_order() {
+            out += " in order";
+        }
         out.push('\n');
+        if let Attr::Loop(l) = &node.attr {
+            for line in print(&l.body).lines() {
+                let _ = writeln!(out, "    {line}");
+            }
+        }
     }
     for (name, v) in &g.outputs {
         let _ = writeln!(out, "{name} <- %{}", number[v]);
@@ -82,6 +90,16 @@ pub fn attr_text(attr: &Attr) -> String {
         }
         Attr::Pad { low, high, between } => format!("[{low:?} {high:?} {between:?}]"),
         Attr::Scatter { axis, extent } => format!("[axis {axis} of {extent}]"),
+        Attr::Triangle {
+            lower,
+            transpose,
+            unit,
+        } => {
+            let side = if *lower { "lower" } else { "upper" };
+            let transpose = if *transpose { ", transpose" } else { "" };
+            let unit = if *unit { ", unit" } else { "" };
+            format!("[{side}{transpose}{unit}]")
+        }
         Attr::Contract(c) => {
             let pairs = |p: &[(usize, usize)]| {
                 p.iter()
@@ -96,6 +114,13 @@ pub fn attr_text(attr: &Attr) -> String {
             }
         }
         Attr::Draw { .. } => String::new(),
+        Attr::Loop(l) => {
+            let ends = if l.bounded { "at most " } else { "" };
+            let back = if l.reverse { ", backward" } else { "" };
+            format!("[{ends}{} times{back}]", l.count)
+        }
+        Attr::Call(c) => format!(" {}", c.name),
+        Attr::Part(k, _) => format!("[{k}]"),
         Attr::Site(i, _) => format!(" #{i}"),
     }
 }

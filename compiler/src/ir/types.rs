@@ -1,5 +1,6 @@
 //! Element types, shapes, and the attributes of operations.
 
+use super::region::{Call, Loop, Owned};
 use std::fmt;
 use std::sync::Arc;
 
@@ -204,11 +205,23 @@ pub enum Attr {
         extent: usize,
     },
     Contract(Contract),
+    /// `triangular_solve`: which triangle is read, whether its transpose is solved, whether its diagonal is taken as ones.
+    Triangle {
+        lower: bool,
+        transpose: bool,
+        unit: bool,
+    },
     /// `random_bits`: the site's key and the result's shape. Element `i` (row-major) is word `i` of the site's stream.
     Draw {
         site: u64,
         shape: Shape,
     },
+    /// `loop`
+    Loop(Owned<Loop>),
+    /// `call`
+    Call(Owned<Call>),
+    /// `part`: which result of a loop or call, and its type.
+    Part(u32, Type),
     /// `site`: the number of a site record kept beside the graph, and the site's type.
     Site(u32, Type),
 }

@@ -2,7 +2,7 @@
 
 use super::session::{R, Session, rc};
 use super::value::{Env, Val};
-use crate::ir::Value;
+use crate::ir::{DType, Value};
 use mlc_grammar::ast::{self, Expr};
 use mlc_grammar::diag::Report;
 use mlc_grammar::span::Span;
@@ -11,10 +11,16 @@ use std::rc::Rc;
 impl Session {
     /// A name's value: local, of the module, brought in by `use`, of the prelude, or built in.
     pub(super) fn lookup(&mut self, name: &str, env: &Env, span: Span) -> R<Val> {
-        if let Some(v) = env.get(name) {
-            return Ok(v);
+        match env.get(name) {
+            Some(Val::Failed) => return Err(self.follows(span)),
+            Some(v) => return Ok(v),
+            None => {}
         }
         for module in [env.0.module, self.prelude, self.estimators, self.support_library] {
+            // A private name is its own file's.
+            if module != env.0.module && super::modules::is_private(name) {
+                continue;
+            }
             if let Some(v) = self.item(module, name, span) {
                 return v.map_err(|r| self.used_here(r, name, span));
             }
@@ -30,7 +36,9 @@ impl Session {
             span,
             "not defined",
         );
-        if let Some(near) = super::resolve::nearest(name, &known) {
+        if let Some(hint) = super::habits::name(name) {
+            r = r.hint(hint);
+        } else if let Some(near) = super::resolve::nearest(name, &known) {
             r = r.hint(format!("did you mean `{near}`?"));
         }
         Err(Box::new(r))
@@ -74,6 +82,10 @@ impl Session {
                     None => r.hint(format!("its fields are {}", super::resolve::listed(&known))),
                 };
                 Err(Box::new(r))
+            }
+            Val::Module(m) if super::modules::is_private(text) => {
+                let path = self.modules[*m].path.clone();
+                Err(Box::new(super::modules::private(text, &path, name.span)))
             }
             Val::Module(m) => match self.item(*m, text, name.span) {
                 Some(v) => v,
@@ -130,14 +142,32 @@ impl Session {
             Val::Source(_) => Ok(Val::Method(Rc::new((v.clone(), rc(text))))),
             other => {
                 let title = format!("{} has no field `{text}`", other.kind());
-                Err(Box::new(self.err_at(
-                    "E0206",
-                    title,
-                    name.span,
-                    "no such field",
-                )))
+                let mut r = self.err_at("E0206", title, name.span, "no such field");
+                let value = matches!(
+                    other,
+                    Val::Tensor(_)
+                        | Val::Slot(_)
+                        | Val::Log(..)
+                        | Val::List(_)
+                        | Val::Int(_)
+                        | Val::Real(_)
+                );
+                if let Some(hint) = super::habits::method(text).filter(|_| value) {
+                    r = r.hint(hint);
+                } else if value && self.known_function(text) {
+                    r = r.hint(format!(
+                        "functions stand before their arguments: `{text}(x)`"
+                    ));
+                }
+                Err(Box::new(r))
             }
         }
+    }
+
+    /// Is there a function of this name in every pipeline?
+    fn known_function(&self, name: &str) -> bool {
+        super::builtins::names().any(|n| n == name)
+            || self.modules[self.prelude].items.contains_key(name)
     }
 
     /// A compile-time integer.
@@ -172,14 +202,28 @@ impl Session {
                 Ok(self.ctx.read_log(*stage, name, ty))
             }
             Val::Int(_) | Val::Real(_) | Val::Bool(_) => {
+                self.fits(v, DType::I32, span)?;
                 let dtype =
                     super::value::static_dtype(v, self.real).expect("a compile-time number");
                 Ok(self.literal(v, dtype, &[]))
             }
-            Val::List(items) if !items.is_empty() => self.stack_values(items, 0, span),
+            Val::List(items) if !items.is_empty() => {
+                self.spend(items.len() as u64, span)?;
+                self.stack_values(items, 0, span)
+            }
+            Val::Failed => Err(self.follows(span)),
             other => {
+                if let Val::Partial(p) = other
+                    && let Some(r) = self.lacks_arguments(p, span)
+                {
+                    return Err(r);
+                }
                 let title = format!("expected a tensor, found {}", other.kind());
-                Err(Box::new(self.err("E0200", title, span)))
+                let r = self.err_at("E0200", title, span, "a number or a tensor is needed here");
+                Err(Box::new(match super::habits::no_tensor(other) {
+                    Some(hint) => r.hint(hint),
+                    None => r,
+                }))
             }
         }
     }

@@ -4,7 +4,7 @@ use super::session::{R, Session};
 use super::value::Val;
 use crate::ir::{Attr, Contract, DType, Literal, Type, Value};
 use crate::ops::{self, OpDef};
-use mlc_grammar::ast::{BinaryOp, UnaryOp};
+use mlc_grammar::ast::{BinaryOp, Expr, ExprKind, UnaryOp};
 use mlc_grammar::span::Span;
 use std::rc::Rc;
 
@@ -88,7 +88,14 @@ impl Session {
 
     pub(super) fn unary(&mut self, op: UnaryOp, v: Val, span: Span) -> R<Val> {
         match (op, &v) {
-            (UnaryOp::Neg, Val::Int(i)) => Ok(Val::Int(-i)),
+            (UnaryOp::Neg, Val::Int(i)) => match i.checked_neg() {
+                Some(i) => Ok(Val::Int(i)),
+                None => Err(Box::new(self.err(
+                    "E0304",
+                    "this integer does not fit in 64 bits",
+                    span,
+                ))),
+            },
             (UnaryOp::Neg, Val::Real(x)) => Ok(Val::Real(-x)),
             (UnaryOp::Not, Val::Bool(b)) => Ok(Val::Bool(!b)),
             (UnaryOp::Neg, Val::Record(fields)) => {
@@ -176,11 +183,7 @@ impl Session {
             (0, _) => (self.splat(x, &ty.shape), y),
             (_, 0) => (x, self.splat(y, &tx.shape)),
             _ => {
-                let hint = if tx.rank() == ty.rank() {
-                    "nothing stretches silently; give both sides the same shape, or say it with `for`"
-                } else {
-                    "nothing stretches silently; go over the rows: `for r in x { r + y }`"
-                };
+                let hint = super::habits::broadcast(&tx, &ty);
                 return Err(Box::new(
                     self.err_at(
                         "E0303",
@@ -224,6 +227,28 @@ impl Session {
         Ok(Val::Tensor(self.op(def, Attr::None, &[x, y], span)?))
     }
 
+    /// `a < b < c` compares a truth value.
+    pub(super) fn no_chained_comparison(&self, op: BinaryOp, left: &Expr, span: Span) -> R<()> {
+        use BinaryOp as B;
+        let compares = |op: BinaryOp| matches!(op, B::Lt | B::Le | B::Gt | B::Ge | B::Eq | B::Ne);
+        match &left.kind {
+            ExprKind::Binary(inner, _, middle) if compares(op) && compares(*inner) => {
+                let b = self.sources.text(middle.span);
+                Err(Box::new(
+                    self.err_at(
+                        "E0302",
+                        "a comparison of a comparison",
+                        left.span,
+                        "this is a truth value",
+                    )
+                    .label(span, "compared again")
+                    .hint(format!("write `a < {b} and {b} < c`")),
+                ))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Gives compile-time numbers the element type of the other side.
     fn promote(&mut self, a: Val, b: Val, sa: Span, sb: Span) -> R<(Value, Value)> {
         let fits = |v: &Val, d: DType| {
@@ -235,12 +260,14 @@ impl Session {
             let y = self.force(&b, sb)?;
             let d = self.ctx.graph.ty(y).dtype;
             if fits(&a, d) {
+                self.fits(&a, d, sa)?;
                 return Ok((self.literal(&a, d, &[]), y));
             }
         } else if Self::is_number(&b) && !Self::is_number(&a) {
             let x = self.force(&a, sa)?;
             let d = self.ctx.graph.ty(x).dtype;
             if fits(&b, d) {
+                self.fits(&b, d, sb)?;
                 return Ok((x, self.literal(&b, d, &[])));
             }
         }
@@ -423,6 +450,12 @@ impl Session {
         sb: Span,
     ) -> R<Value> {
         let (tx, ty) = (self.ctx.graph.ty(x).clone(), self.ctx.graph.ty(y).clone());
+        let sizes = match (tx.shape.last(), ty.shape.first()) {
+            (Some(n), Some(m)) if n != m => {
+                format!("the last axis of the left has {n}, the first of the right {m}; ")
+            }
+            _ => String::new(),
+        };
         let ok = matches!(tx.rank(), 1 | 2)
             && matches!(ty.rank(), 1 | 2)
             && tx.dtype == ty.dtype
@@ -431,7 +464,7 @@ impl Session {
             return Err(Box::new(
                 self.err_at("E0306", "the sides of `@` do not fit", sa, format!("this is `{tx}`"))
                     .label(sb, format!("this is `{ty}`"))
-                    .hint("`@` sums over the last axis of the left and the first of the right; rows of a batch come from `for`"),
+                    .hint(format!("{sizes}`@` sums over the last axis of the left and the first of the right; rows of a batch come from `for`")),
             ));
         }
         let c = Contract {

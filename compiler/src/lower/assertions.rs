@@ -43,43 +43,19 @@ impl Session {
         let mut assertions = Vec::new();
         let ((), program) = self.program(&format!("test {name}"), |s| {
             let env = Env::module(module).child();
+            let mut failed = None;
             for stmt in &block.stmts {
-                let StmtKind::Assert(e) = &stmt.kind else {
-                    s.eval_stmts(std::slice::from_ref(stmt), &env)?;
-                    continue;
+                let result = match &stmt.kind {
+                    StmtKind::Assert(e) => s.assertion(e, &env, &mut assertions),
+                    _ => s.eval_steps(std::slice::from_ref(stmt), &env),
                 };
-                let mut shown = Vec::new();
-                let v = s.eval_assertion(e, &env, &mut shown)?;
-                let t = s.force(&v, e.span)?;
-                let ty = s.ctx.graph.ty(t).clone();
-                if ty.dtype != DType::Bool || ty.rank() != 0 {
-                    let title = format!("an assertion is one truth value, not `{ty}`");
-                    return Err(Box::new(
-                        s.err("E0617", title, e.span)
-                            .hint("for a tensor, write `all(..)`"),
-                    ));
+                match (result, &failed) {
+                    (Ok(()), _) => {}
+                    (Err(r), None) => failed = Some(r),
+                    (Err(r), Some(_)) => s.collected.push(*r),
                 }
-                let output = s.ctx.graph.outputs.len();
-                s.ctx.value(&format!("assert {output}"), t);
-                let mut outputs = Vec::new();
-                for (text, v) in shown {
-                    if let Ok(t) = s.force(&v, e.span)
-                        && s.ctx.graph.ty(t).len() <= 16
-                    {
-                        outputs.push((text, s.ctx.graph.outputs.len()));
-                        let label = format!("shown {}", s.ctx.graph.outputs.len());
-                        s.ctx.value(&label, t);
-                    }
-                }
-                let text = s.sources.text(e.span).to_string();
-                assertions.push(Assertion {
-                    span: e.span,
-                    output,
-                    text,
-                    shown: outputs,
-                });
             }
-            Ok(())
+            failed.map_or(Ok(()), Err)
         })?;
         Ok(TestProgram {
             name: name.to_string(),
@@ -87,6 +63,54 @@ impl Session {
             assertions,
             needs,
         })
+    }
+
+    /// One `assert`: outputs for its truth value, and for what to show if that is false.
+    fn assertion(&mut self, e: &'static Expr, env: &Env, assertions: &mut Vec<Assertion>) -> R<()> {
+        let mut shown = Vec::new();
+        let v = self.eval_assertion(e, env, &mut shown)?;
+        let v = match &v {
+            // A check of several parts says with `holds` whether it does, and shows the others.
+            Val::Record(fields) => match v.field("holds") {
+                Some(holds) => {
+                    for (n, part) in fields.iter().filter(|f| &*f.0 != "holds") {
+                        shown.push((n.to_string(), part.clone()));
+                    }
+                    holds
+                }
+                None => v,
+            },
+            _ => v,
+        };
+        let t = self.force(&v, e.span)?;
+        let ty = self.ctx.graph.ty(t).clone();
+        if ty.dtype != DType::Bool || ty.rank() != 0 {
+            let title = format!("an assertion is one truth value, not `{ty}`");
+            return Err(Box::new(
+                self.err("E0617", title, e.span)
+                    .hint("for a tensor, write `all(..)`"),
+            ));
+        }
+        let output = self.ctx.graph.outputs.len();
+        self.ctx.value(&format!("assert {output}"), t);
+        let mut outputs = Vec::new();
+        for (text, v) in shown {
+            if let Ok(t) = self.force(&v, e.span)
+                && self.ctx.graph.ty(t).len() <= 16
+            {
+                outputs.push((text, self.ctx.graph.outputs.len()));
+                let label = format!("shown {}", self.ctx.graph.outputs.len());
+                self.ctx.value(&label, t);
+            }
+        }
+        let text = self.sources.text(e.span).to_string();
+        assertions.push(Assertion {
+            span: e.span,
+            output,
+            text,
+            shown: outputs,
+        });
+        Ok(())
     }
 
     /// Evaluates an assertion, keeping the sides of a comparison to show when it fails.
@@ -138,7 +162,14 @@ impl Session {
         let tree = self.modules[self.root].tree;
         let mut reports = Vec::new();
         for item in &tree.items {
-            for name in super::resolve::item_names(item) {
+            let names = super::resolve::item_names(item);
+            // `let _ = e` binds nothing, and is evaluated for its mistakes.
+            if let (ast::ItemKind::Def(ast::Def::Let { .. }), []) = (&item.kind, names.as_slice())
+                && let Err(r) = self.eval_item(self.root, item)
+            {
+                reports.push(*r);
+            }
+            for name in names {
                 if matches!(
                     self.modules[self.root].items.get(&name.text),
                     Some(ItemState::Waiting(_))

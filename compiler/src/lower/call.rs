@@ -1,10 +1,12 @@
 //! Calls: arguments, their types and dimensions.
 
 use super::eval::mix;
+use super::partial::leaves_a_rest;
 use super::session::{R, Session, rc};
-use super::value::{Closure, Code, Env, EstimatorVal, ModelVal, NetCtor, Val};
-use crate::ir::DType;
-use mlc_grammar::ast::{self, Arg, CallArg, Expr, ExprKind, TypeExpr, TypeKind};
+use super::value::{
+    Closure, Code, Env, EstimatorVal, ModelVal, NetCtor, Partial, Val,
+};
+use mlc_grammar::ast::{self, Arg, CallArg, Expr, ExprKind};
 use mlc_grammar::span::Span;
 use std::rc::Rc;
 
@@ -61,15 +63,8 @@ impl Session {
         match f {
             Val::Fn(c) => self.call_fn(c, args, span),
             Val::Builtin(name) => self.call_builtin(name, args, span),
-            Val::Partial(p) => {
-                let mut all: Vec<Given> = args;
-                for (n, v) in &p.1 {
-                    if !all.iter().any(|(given, _)| given.as_deref() == Some(&**n)) {
-                        all.push((Some(n.clone()), v.clone()));
-                    }
-                }
-                self.apply(&p.0, all, span)
-            }
+            Val::Partial(p) => self.apply_rest(p, args, span),
+            Val::DType(d) => self.cast_to(*d, args, span),
             Val::Method(m) => self.call_method(&m.0, &m.1, args, span),
             Val::DistDef(d) => {
                 let formal = &d.def.args;
@@ -176,6 +171,14 @@ impl Session {
         let inner = c.env.child();
         match c.code {
             Code::Fn(f) => {
+                if leaves_a_rest(&f.args, &args) {
+                    let args = args.into_iter().filter_map(|(n, v)| Some((n?, v)));
+                    return Ok(Val::Partial(Rc::new(Partial {
+                        of: Val::Fn(c.clone()),
+                        given: args.collect(),
+                        span,
+                    })));
+                }
                 if !f.rules.is_empty() {
                     return Err(self.unsupported("a function with its own derivative", span));
                 }
@@ -290,116 +293,6 @@ impl Session {
             env.bind(&arg.name.text, v);
         }
         Ok(())
-    }
-
-    /// Does `v` have the type written? Names of dimensions that are not bound yet are bound in `env`.
-    pub(super) fn check_type(
-        &mut self,
-        v: Val,
-        ty: &'static TypeExpr,
-        env: &Env,
-        span: Span,
-    ) -> R<Val> {
-        let (name, dims) = match &ty.kind {
-            TypeKind::Named(name, dims) => (name, dims),
-            TypeKind::Tuple(parts) => {
-                let Val::Tuple(items) = &v else {
-                    return Err(self.type_error(ty, v.kind(), span));
-                };
-                if items.len() != parts.len() {
-                    return Err(self.type_error(ty, &format!("{} values", items.len()), span));
-                }
-                let mut out = Vec::new();
-                for (t, v) in parts.iter().zip(items.iter()) {
-                    out.push(self.check_type(v.clone(), t, env, span)?);
-                }
-                return Ok(Val::tuple(out));
-            }
-            TypeKind::Record(fields) => {
-                let mut out = Vec::new();
-                for (n, t) in fields {
-                    let f = self.field(&v, n)?;
-                    out.push((rc(&n.text), self.check_type(f, t, env, span)?));
-                }
-                return Ok(Val::record(out));
-            }
-        };
-        let dtype = match name.text.as_str() {
-            "real" => self.real,
-            "f32" => DType::F32,
-            "f64" => DType::F64,
-            "int" => DType::I32,
-            "bool" => DType::Bool,
-            // A number is a constant schedule.
-            "schedule" => {
-                return match &v {
-                    Val::Int(_) | Val::Real(_) | Val::Slot(_) | Val::Tensor(_) => Ok(Val::Partial(Rc::new((
-                        Val::Builtin("constant_schedule"),
-                        vec![(rc("value"), v.clone())],
-                    )))),
-                    Val::Fn(_) | Val::Builtin(_) | Val::Partial(_) => Ok(v),
-                    other => Err(self.type_error(ty, other.kind(), span)),
-                };
-            }
-            other => {
-                let title = format!("there is no type `{other}`");
-                return Err(Box::new(
-                    self.err("E0209", title, ty.span).hint("types are `real`, `int`, `bool`, `f32`, `f64`, `schedule`, tuples and records of them"),
-                ));
-            }
-        };
-        let v = match (&v, dtype.is_real()) {
-            (Val::Int(i), true) => Val::Real(*i as f64),
-            (Val::List(_), _) => Val::Tensor(self.force(&v, span)?),
-            _ => v,
-        };
-        let found = match super::value::static_dtype(&v, dtype) {
-            Some(found) => crate::ir::Type::scalar(found),
-            None => match &v {
-                Val::Tensor(_) | Val::Slot(_) | Val::Log(..) => {
-                    let t = self.force(&v, span)?;
-                    self.ctx.graph.ty(t).clone()
-                }
-                other => return Err(self.type_error(ty, other.kind(), span)),
-            },
-        };
-        if found.dtype != dtype || found.shape.len() != dims.len() {
-            return Err(self.type_error(ty, &format!("`{found}`"), span));
-        }
-        for (d, &n) in dims.iter().zip(&found.shape) {
-            if let ExprKind::Name(dim) = &d.kind
-                && env.get(dim).is_none()
-                && !self.modules[env.0.module].items.contains_key(dim)
-            {
-                env.bind(dim, Val::Int(n as i64));
-                continue;
-            }
-            let want = self.eval_int(d, env)?;
-            if want != n as i64 {
-                let r = self.type_error(ty, &format!("`{found}`"), span);
-                let text = self.sources.text(d.span).to_string();
-                let why = if text.trim() == want.to_string() {
-                    format!("the size {n} should be {want}")
-                } else {
-                    format!("the size {n} should be `{text}`, which is {want} here")
-                };
-                return Err(Box::new(r.note(why)));
-            }
-        }
-        Ok(v)
-    }
-
-    fn type_error(&self, ty: &TypeExpr, found: &str, span: Span) -> Box<mlc_grammar::diag::Report> {
-        let want = self.sources.text(ty.span).to_string();
-        Box::new(
-            self.err_at(
-                "E0300",
-                "a value has another type than declared",
-                span,
-                format!("found {found}"),
-            )
-            .label(ty.span, format!("expected `{want}`")),
-        )
     }
 
     /// The value of a member of a distribution or a method of a value.

@@ -6,12 +6,8 @@ use super::value::{Env, Val};
 use crate::ir::{Attr, DType, Literal, Type, Value};
 use crate::ops;
 use crate::transform::batch::batch;
-use mlc_grammar::ast::{self, Else, Expr, Pattern, PatternKind};
+use mlc_grammar::ast::{self, Else, Expr, Pattern};
 use mlc_grammar::span::Span;
-use std::collections::HashMap;
-
-/// More iterations than this are not unrolled.
-const MAX_UNROLL: i64 = 4096;
 
 impl Session {
     pub(super) fn eval_for(&mut self, f: &'static ast::For, env: &Env, span: Span) -> R<Val> {
@@ -167,15 +163,22 @@ impl Session {
     }
 
     /// How many lanes a source has, and a stand-in for one of them.
-    fn make_lane(
+    pub(super) fn make_lane(
         &mut self,
         source: &Val,
         span: Span,
         lanes: &mut Vec<(Value, Value)>,
     ) -> R<(usize, Val)> {
         match source {
+            // Numbers in brackets are a vector.
+            Val::List(_) => {
+                let t = self.force(source, span)?;
+                self.make_lane(&Val::Tensor(t), span, lanes)
+            }
             Val::Range(a, b) => {
                 let n = usize::try_from(b - a).unwrap_or(0);
+                self.fits(&Val::Int(*a), DType::I32, span)?;
+                self.fits(&Val::Int(*b), DType::I32, span)?;
                 if n > i32::MAX as usize {
                     return Err(Box::new(self.err(
                         "E0304",
@@ -455,10 +458,11 @@ impl Session {
             _ => (x, y),
         };
         if self.ctx.graph.ty(x) != self.ctx.graph.ty(y) {
-            return Err(Box::new(self.err(
+            return Err(Box::new(self.err_at(
                 "E0312",
                 format!("the two sides of this `if` have different types: `{tx}` and `{ty}`"),
                 span,
+                format!("`{tx}` if so, `{ty}` if not"),
             )));
         }
         let tc = self.ctx.graph.ty(cond).clone();
@@ -483,142 +487,5 @@ impl Session {
             &[c, x, y],
             span,
         )?))
-    }
-
-    pub(super) fn eval_scan(&mut self, sc: &'static ast::Scan, env: &Env, span: Span) -> R<Val> {
-        let mut unroll = false;
-        for (name, value) in &sc.options {
-            match name.text.as_str() {
-                "unroll" => unroll = matches!(self.eval(value, env)?, Val::Bool(true)),
-                "checkpoint" | "max" => {}
-                other => {
-                    let title = format!("`scan` has no option `{other}`");
-                    return Err(Box::new(self.err("E0210", title, name.span)));
-                }
-            }
-        }
-        let ast::ScanKind::For(generators) = &sc.kind else {
-            return Err(self.unsupported("`scan .. while`", span));
-        };
-        if !unroll {
-            let r = self.unsupported("a `scan` that is not unrolled", span);
-            return Err(Box::new(r.hint(
-                "write `unroll: true` where the number of iterations is small",
-            )));
-        }
-        let [(pattern, source)] = generators.as_slice() else {
-            return Err(self.unsupported("a `scan` over several generators", span));
-        };
-        let mut carry: Vec<(&'static Pattern, Val)> = Vec::new();
-        for (p, e) in &sc.carries {
-            carry.push((p, self.eval(e, env)?));
-        }
-        let source_val = self.eval(source, env)?;
-        let items: Vec<Val> = match &source_val {
-            Val::Range(a, b) if b - a <= MAX_UNROLL => (*a..*b).map(Val::Int).collect(),
-            Val::List(items) => items.to_vec(),
-            Val::Tensor(_) | Val::Slot(_) => {
-                let t = self.force(&source_val, source.span)?;
-                let shape = self.ctx.graph.ty(t).shape.clone();
-                let n = shape.first().copied().unwrap_or(0);
-                let mut out = Vec::new();
-                for i in 0..n.min(MAX_UNROLL as usize) {
-                    let row = self.slice_axis(t, 0, i, i + 1, 1, span)?;
-                    out.push(Val::Tensor(self.op(
-                        &ops::RESHAPE,
-                        Attr::Shape(shape[1..].to_vec()),
-                        &[row],
-                        span,
-                    )?));
-                }
-                out
-            }
-            other => {
-                let title = format!("`scan` cannot go over {}", other.kind());
-                return Err(Box::new(self.err("E0308", title, source.span)));
-            }
-        };
-        let mut yields: Vec<Val> = Vec::new();
-        for item in items {
-            let inner = env.child();
-            for (p, v) in &carry {
-                self.bind_pattern(p, v.clone(), &inner)?;
-            }
-            self.bind_pattern(pattern, item, &inner)?;
-            self.scans.push(HashMap::new());
-            self.yields.push(Vec::new());
-            let done = self.eval_stmts(&sc.body.stmts, &inner.child());
-            let next = self.scans.pop().unwrap_or_default();
-            let yielded = self.yields.pop().unwrap_or_default();
-            done?;
-            yields.extend(yielded);
-            for (p, v) in &mut carry {
-                *v = self.next_carry(p, v.clone(), &next);
-            }
-        }
-        let value = match carry.as_slice() {
-            [(_, v)] => v.clone(),
-            many => Val::record(
-                many.iter()
-                    .filter_map(|(p, v)| match &p.kind {
-                        PatternKind::Name(n) => Some((super::session::rc(n), v.clone())),
-                        _ => None,
-                    })
-                    .collect(),
-            ),
-        };
-        if yields.is_empty() {
-            return Ok(value);
-        }
-        let stacked = self.stack_vals(&yields, span)?;
-        Ok(Val::tuple(vec![value, stacked]))
-    }
-
-    fn next_carry(&self, p: &Pattern, old: Val, next: &HashMap<String, Val>) -> Val {
-        match (&p.kind, &old) {
-            (PatternKind::Name(n), _) => next.get(n).cloned().unwrap_or(old),
-            (PatternKind::Tuple(parts), Val::Tuple(items)) => Val::tuple(
-                parts
-                    .iter()
-                    .zip(items.iter())
-                    .map(|(p, v)| self.next_carry(p, v.clone(), next))
-                    .collect(),
-            ),
-            _ => old,
-        }
-    }
-
-    pub(super) fn scan_next(&mut self, pattern: &Pattern, v: Val) -> R<()> {
-        match &pattern.kind {
-            PatternKind::Name(n) => match self.scans.last_mut() {
-                Some(next) => {
-                    next.insert(n.clone(), v);
-                    Ok(())
-                }
-                None => Err(Box::new(self.err(
-                    "E0208",
-                    "`next` stands outside a `scan`",
-                    pattern.span,
-                ))),
-            },
-            PatternKind::Tuple(parts) => match &v {
-                Val::Tuple(items) if items.len() == parts.len() => {
-                    for (p, v) in parts.iter().zip(items.iter()) {
-                        self.scan_next(p, v.clone())?;
-                    }
-                    Ok(())
-                }
-                _ => Err(Box::new(self.err(
-                    "E0204",
-                    "the pattern does not fit the value",
-                    pattern.span,
-                ))),
-            },
-            _ => Err(Box::new(self.err(
-                "E0204",
-                "`next` takes a name",
-                pattern.span,
-            ))),
-        }
     }
 }

@@ -1,6 +1,6 @@
 //! Expressions, blocks and definitions.
 
-use super::session::{ItemState, R, Session, rc};
+use super::session::{R, Session, rc};
 use super::value::{Closure, Code, Env, EstimatorVal, ModelDef, OptimizerVal, Scoped, Val};
 use mlc_grammar::ast::{self, Expr, ExprKind, Pattern, PatternKind, Stmt, StmtKind};
 use mlc_grammar::diag::Report;
@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 /// A call in progress: for the call chain of errors, and for the keys of random draws.
+#[derive(Clone)]
 pub struct Frame {
     pub name: String,
     pub span: Span,
@@ -55,13 +56,17 @@ impl Session {
     /// An error at `span`, with the chain of calls that led there.
     pub(super) fn err(&self, code: &'static str, title: impl Into<String>, span: Span) -> Report {
         let mut r = Report::new(code, title);
-        for f in self.frames.iter().rev().take(8) {
-            if f.span != Span::default() {
-                r = r.note(format!(
-                    "in `{}`, called at {}",
-                    f.name,
-                    self.sources.place(f.span)
-                ));
+        // A function that calls itself is named once.
+        for f in self.frames.iter().rev() {
+            if f.span == Span::default() {
+                continue;
+            }
+            let note = format!("in `{}`, called at {}", f.name, self.sources.place(f.span));
+            if !r.notes.contains(&note) {
+                r = r.note(note);
+            }
+            if r.notes.len() == 8 {
+                break;
             }
         }
         r.label(span, "here")
@@ -132,6 +137,7 @@ impl Session {
         let env = Env::module(module);
         let saved = std::mem::replace(&mut self.frames, vec![Frame::root("pipeline")]);
         let nets = std::mem::take(&mut self.nets);
+        let count = std::mem::take(&mut self.work);
         let result = self.in_init(|s| match &item.kind {
             ast::ItemKind::Data { name, value } => {
                 let v = s.eval_data(name, value, &env)?;
@@ -190,6 +196,7 @@ impl Session {
             }
             _ => Ok(vec![]),
         });
+        self.work = count;
         self.nets = nets;
         self.frames = saved;
         result
@@ -276,10 +283,20 @@ impl Session {
                 let items: Vec<Val> = match &v {
                     Val::Tuple(items) | Val::List(items) => items.to_vec(),
                     Val::Record(fields) => fields.iter().map(|f| f.1.clone()).collect(),
+                    Val::Failed => return Err(self.follows(pattern.span)),
                     other => {
                         let title =
                             format!("a pattern of {} names meets {}", parts.len(), other.kind());
-                        return Err(Box::new(self.err("E0204", title, pattern.span)));
+                        let mut r = self.err_at(
+                            "E0204",
+                            title,
+                            pattern.span,
+                            "takes a tuple or a list apart",
+                        );
+                        if Self::is_tensor(other) {
+                            r = r.hint("rows of a tensor are `x[0]`, `x[1]`");
+                        }
+                        return Err(Box::new(r));
                     }
                 };
                 if items.len() != parts.len() {
@@ -288,7 +305,15 @@ impl Session {
                         parts.len(),
                         items.len()
                     );
-                    return Err(Box::new(self.err("E0204", title, pattern.span)));
+                    return Err(Box::new(
+                        self.err_at(
+                            "E0204",
+                            title,
+                            pattern.span,
+                            format!("{} names", parts.len()),
+                        )
+                        .hint("write `_` for a part that you do not need"),
+                    ));
                 }
                 for (p, v) in parts.iter().zip(items) {
                     self.bind_pattern(p, v, env)?;
@@ -318,14 +343,77 @@ impl Session {
             last = self.eval_stmt(stmt, env)?;
             let unused = matches!(stmt.kind, StmtKind::Expr(_)) && !matches!(last, Val::Unit);
             if unused && !is_last && !self.effectful(stmt) {
-                return Err(Box::new(
-                    self.err_at("E0205", "the value of this expression is not used", stmt.span, "lost")
-                        .hint("bind it with `let`, or remove it; a block's value is its last expression")
-                        .hint("a line that starts with an operator is a new expression: end the line above with it"),
-                ));
+                return Err(self.lost(stmt.span));
             }
         }
         Ok(last)
+    }
+
+    /// What a failure that was told of already makes impossible.
+    pub(super) fn follows(&self, span: Span) -> Box<Report> {
+        Box::new(self.err(super::session::FOLLOWS, "this could not be evaluated", span))
+    }
+
+    /// The statements of a stage or a test, each on its own: after a mistake, what does not depend on it is looked at too.
+    pub(super) fn eval_steps(&mut self, stmts: &'static [Stmt], env: &Env) -> R<()> {
+        let mut first = None;
+        for (i, stmt) in stmts.iter().enumerate() {
+            // The next statement tells whether a value may stand here: that of the last one is the block's.
+            let end = (i + 2).min(stmts.len());
+            let result = match &stmt.kind {
+                StmtKind::Expr(_) if end > i + 1 => self.eval_lost(stmt, env),
+                _ => self.eval_stmt(stmt, env).map(|_| ()),
+            };
+            if let Err(r) = result {
+                self.mark_failed(stmt, env);
+                match first {
+                    None => first = Some(r),
+                    Some(_) => self.collected.push(*r),
+                }
+            }
+        }
+        match first {
+            None => Ok(()),
+            Some(r) => Err(r),
+        }
+    }
+
+    /// An expression whose value goes nowhere.
+    fn eval_lost(&mut self, stmt: &'static Stmt, env: &Env) -> R<()> {
+        let v = self.eval_stmt(stmt, env)?;
+        if matches!(v, Val::Unit) || self.effectful(stmt) {
+            return Ok(());
+        }
+        Err(self.lost(stmt.span))
+    }
+
+    fn lost(&self, span: Span) -> Box<Report> {
+        Box::new(
+            self.err_at("E0205", "the value of this expression is not used", span, "lost")
+                .hint("bind it with `let`, or remove it; a block's value is its last expression")
+                .hint("a line that starts with an operator is a new expression: end the line above with it"),
+        )
+    }
+
+    /// Binds the names of a statement that failed, so that their uses are not told as mistakes of their own.
+    fn mark_failed(&self, stmt: &Stmt, env: &Env) {
+        let mut names: Vec<String> = Vec::new();
+        match &stmt.kind {
+            StmtKind::Def(ast::Def::Let { pattern, .. }) => {
+                super::resolve::pattern_names(pattern, &mut |n, _| names.push(n.to_string()));
+            }
+            StmtKind::Def(
+                ast::Def::NetUse { name, .. }
+                | ast::Def::Param { name, .. }
+                | ast::Def::State { name, .. },
+            )
+            | StmtKind::Site { name, .. }
+            | StmtKind::Tap { name, .. } => names.push(name.text.clone()),
+            _ => {}
+        }
+        for n in names {
+            env.bind(&n, Val::Failed);
+        }
     }
 
     /// Plates stand for their sites, so their value may be dropped.
@@ -406,6 +494,7 @@ impl Session {
     }
 
     pub(super) fn eval(&mut self, e: &'static Expr, env: &Env) -> R<Val> {
+        self.spend(1, e.span)?;
         let outer = std::mem::replace(&mut self.ctx.graph.span, e.span);
         // Of expressions, only an `if` decided at compile time may hold statements of a step.
         let inside = matches!(e.kind, ExprKind::If(..) | ExprKind::Paren(_));
@@ -454,12 +543,17 @@ impl Session {
                 }
             }
             ExprKind::Binary(op, a, b) => {
+                self.no_chained_comparison(*op, a, e.span)?;
                 let left = self.eval(a, env)?;
                 let right = self.eval(b, env)?;
                 self.binary(*op, left, right, e.span, a.span, b.span)
             }
             ExprKind::Range(a, b) => {
                 let (x, y) = (self.eval_int(a, env)?, self.eval_int(b, env)?);
+                if y.checked_sub(x).is_none() {
+                    let title = "this range is too long";
+                    return Err(Box::new(self.err("E0304", title, e.span)));
+                }
                 Ok(Val::Range(x, y))
             }
             ExprKind::Call(f, args) => self.eval_call(e, f, args, env),
@@ -502,12 +596,17 @@ impl Session {
             ExprKind::For(f) => self.eval_for(f, env, e.span),
             ExprKind::Scan(s) => self.eval_scan(s, env, e.span),
             ExprKind::Expect(block) => self.eval_expect(block, env, e.span),
-            ExprKind::Strict(_) => Err(self.unsupported("`strict`", e.span)),
+            ExprKind::Strict(block) => {
+                let outer = std::mem::replace(&mut self.ctx.graph.strict, true);
+                let result = self.eval_block(block, env);
+                self.ctx.graph.strict = outer;
+                result
+            }
             ExprKind::Given(m, r) => self.eval_given(m, r, env),
             ExprKind::WithKey(..) => Err(self.unsupported("`with_key`", e.span)),
             ExprKind::Address(_) => Err(self.unsupported("an address (`marginal`)", e.span)),
             ExprKind::Hole => Err(Box::new(self.err(
-                "E0001",
+                super::session::FOLLOWS,
                 "this could not be parsed",
                 e.span,
             ))),
@@ -542,6 +641,3 @@ impl Session {
         Ok(Val::record(fields))
     }
 }
-
-/// Re-exported for the modules that look at item states.
-pub(super) type _State = ItemState;

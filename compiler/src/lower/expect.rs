@@ -22,6 +22,16 @@ impl Session {
         via: Option<(Rc<EstimatorVal>, bool)>,
         span: Span,
     ) -> R<Val> {
+        if self
+            .expects
+            .last()
+            .is_some_and(|e| self.counters.len() > e.loops)
+        {
+            let title = format!("the site `{site}` of an `expect` is in a `scan`");
+            return Err(Box::new(self.err("E0416", title, span).hint(
+                "write `unroll: true` on the `scan`: its body is repeated, and each site has its own estimator",
+            )));
+        }
         let key = self.frame().next_key(site);
         // A draw that nothing uses: it shows the site's type.
         let probe = self.with_frame_key(site, span, mix(key, "probe"), |s| {
@@ -53,7 +63,10 @@ impl Session {
         env: &Env,
         span: Span,
     ) -> R<Val> {
-        self.expects.push(ExpectFrame::default());
+        self.expects.push(ExpectFrame {
+            sites: vec![],
+            loops: self.counters.len(),
+        });
         // Sites of the block itself belong to no model that happens to be running.
         let opened: Vec<bool> = self.handlers.iter().map(|h| h.open).collect();
         self.handlers.iter_mut().for_each(|h| h.open = false);

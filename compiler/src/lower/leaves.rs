@@ -44,7 +44,11 @@ pub fn leaves(v: &Val) -> Vec<Value> {
 impl Session {
     /// Makes slots, logs and compile-time numbers into nodes, so that every leaf of a data value is a tensor.
     pub(super) fn force_leaves(&mut self, v: &Val, span: Span) -> R<Val> {
+        if let Val::Tuple(items) | Val::List(items) = v {
+            self.spend(items.len() as u64, span)?;
+        }
         Ok(match v {
+            Val::Failed => return Err(self.follows(span)),
             Val::Slot(_) | Val::Log(..) | Val::Int(_) | Val::Real(_) | Val::Bool(_) => {
                 Val::Tensor(self.force(v, span)?)
             }

@@ -34,6 +34,8 @@ pub struct Plate {
 #[derive(Default)]
 pub struct ExpectFrame {
     pub sites: Vec<Site>,
+    /// Loops open where it stands.
+    pub loops: usize,
 }
 
 /// A site of an `expect`, until the estimate pass removes it.

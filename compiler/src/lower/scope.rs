@@ -12,9 +12,11 @@ pub(super) fn check(s: &Session, module: usize) -> Vec<Report> {
     let m = &s.modules[module];
     let mut known: HashSet<String> = super::builtins::names().map(String::from).collect();
     known.extend(m.items.keys().cloned());
-    known.extend(m.uses.keys().cloned());
+    known.extend(super::modules::wanted(m.tree));
+    known.extend(m.holes.iter().cloned());
     for other in [s.prelude, s.estimators, s.support_library] {
-        known.extend(s.modules[other].items.keys().cloned());
+        let items = s.modules[other].items.keys();
+        known.extend(items.filter(|n| !super::modules::is_private(n)).cloned());
     }
     let mut c = Checker {
         scopes: vec![known],
@@ -57,7 +59,9 @@ impl Checker {
         let known: Vec<String> = self.scopes.iter().flatten().cloned().collect();
         let mut r =
             Report::new("E0100", format!("unknown name `{name}`")).label(span, "not defined");
-        if let Some(near) = nearest(name, &known) {
+        if let Some(hint) = super::habits::name(name) {
+            r = r.hint(hint);
+        } else if let Some(near) = nearest(name, &known) {
             r = r.hint(format!("did you mean `{near}`?"));
         }
         self.reports.push(r);
@@ -123,15 +127,20 @@ impl Checker {
         }
     }
 
-    /// A dimension's name is bound where it first stands.
+    /// Names of dimensions and of element types are bound where they first stand.
     fn ty(&mut self, t: &TypeExpr) {
         match &t.kind {
-            TypeKind::Named(_, dims) => {
+            TypeKind::Named(name, dims) => {
+                if super::types::is_variable(&name.text) {
+                    self.bind(&name.text);
+                }
                 for d in dims {
-                    match &d.kind {
-                        ExprKind::Name(n) => self.bind(n),
-                        _ => self.expr(d),
-                    }
+                    // What is unknown in arithmetic on sizes is solved for.
+                    each_expr(d, &mut |e| {
+                        if let ExprKind::Name(n) = &e.kind {
+                            self.bind(n);
+                        }
+                    });
                 }
             }
             TypeKind::Tuple(ts) => ts.iter().for_each(|t| self.ty(t)),

@@ -14,6 +14,9 @@ use mlc_grammar::span::Span;
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
+/// The code of what went wrong only because something else did: not told where that is.
+pub const FOLLOWS: &str = "E0000";
+
 /// The result of lowering something: the first mistake ends it.
 pub type R<T> = Result<T, Box<Report>>;
 
@@ -43,6 +46,8 @@ pub(super) struct Module {
     pub wrt: HashSet<String>,
     pub docs: HashMap<String, String>,
     pub tree: &'static ast::File,
+    /// Words of what could not be parsed: names that may be defined there.
+    pub holes: HashSet<String>,
 }
 
 #[derive(Clone)]
@@ -51,6 +56,7 @@ pub(super) enum ItemState {
     /// Being evaluated: meeting it again is a cycle.
     Busy(Span),
     Done(Val),
+    /// Told of already.
     Failed,
 }
 
@@ -111,9 +117,15 @@ pub struct Session {
     pub(super) repl_files: usize,
     pub(super) scans: Vec<HashMap<String, Val>>,
     pub(super) yields: Vec<Vec<Val>>,
+    /// Indices of the loops that are being traced, outermost first.
+    pub(super) counters: Vec<crate::ir::Value>,
     /// The `for` bodies that are running, outermost first.
     pub(super) plates: Vec<super::models::Plate>,
     pub(super) state_values: HashMap<String, Val>,
+    /// Expressions evaluated for the program being built; see [`super::limits`].
+    pub(super) work: u64,
+    /// Mistakes after which lowering went on.
+    pub(super) collected: Vec<Report>,
     /// Texts of `expect` regions before and after estimation.
     pub estimates: Vec<String>,
 }
@@ -171,8 +183,11 @@ impl Session {
             repl_files: 0,
             scans: Vec::new(),
             yields: Vec::new(),
+            counters: Vec::new(),
             plates: Vec::new(),
             state_values: HashMap::new(),
+            work: 0,
+            collected: Vec::new(),
             estimates: Vec::new(),
         };
         let result = s.load_root(display, text);
@@ -265,7 +280,9 @@ impl Session {
         let top = std::mem::take(&mut self.top);
         let optimizer = self.optimizer.take();
         let taps = std::mem::take(&mut self.taps);
+        let counters = std::mem::take(&mut self.counters);
         let result = f(self);
+        self.counters = counters;
         self.taps = taps;
         self.optimizer = optimizer;
         self.top = top;
@@ -296,8 +313,19 @@ impl Session {
         id
     }
 
-    /// Fails everything collected so far if there are reports.
+    /// What is told of a failure: these reports and those collected before, without what only follows from them.
     pub(super) fn failure(&mut self, reports: Vec<Report>) -> Failure {
+        let mut all = std::mem::take(&mut self.collected);
+        all.extend(reports);
+        let mut reports: Vec<Report> = Vec::new();
+        for r in all {
+            if !reports.iter().any(|known| known.same_mistake(&r)) {
+                reports.push(r);
+            }
+        }
+        if reports.iter().any(|r| r.code != FOLLOWS) {
+            reports.retain(|r| r.code != FOLLOWS);
+        }
         Failure {
             reports,
             environment: std::mem::take(&mut self.environment_error),
@@ -320,9 +348,6 @@ impl Session {
         self.prelude = library(self, "prelude", &mut reports);
         self.estimators = library(self, "estimators", &mut reports);
         self.support_library = library(self, "supports", &mut reports);
-        if !reports.is_empty() {
-            return Err(self.failure(reports));
-        }
         let mut all = vec![root, self.prelude, self.estimators, self.support_library];
         let mut next = 0;
         while next < all.len() {
@@ -333,15 +358,18 @@ impl Session {
             }
             next += 1;
         }
-        self.apply_sets(&mut reports);
         if reports.is_empty() {
-            for m in all {
-                reports.extend(super::scope::check(self, m));
-            }
+            self.apply_sets(&mut reports);
         }
+        for m in all {
+            reports.extend(super::scope::check(self, m));
+        }
+        let cycles = self.order_stages();
         if reports.is_empty() {
-            reports.extend(self.order_stages());
+            reports = cycles;
         }
+        // In the order of the text, file by file.
+        reports.sort_by_key(|r| r.labels.first().map(|l| (l.span.file.0, l.span.start)));
         if reports.is_empty() {
             Ok(())
         } else {
@@ -352,8 +380,17 @@ impl Session {
     /// Parses one text into a module.
     pub(super) fn load_text(&mut self, display: &str, text: &str) -> (usize, Vec<Report>) {
         let file = self.sources.add(display, text);
-        let (tree, reports) = mlc_grammar::parse(file, text);
+        let (tree, mut reports) = mlc_grammar::parse(file, text);
         let index = self.add_module(display, tree);
+        let tree = self.modules[index].tree;
+        for item in tree.items.iter().filter(|i| i.kind == ast::ItemKind::Hole) {
+            let words = self
+                .sources
+                .text(item.span)
+                .split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+            self.modules[index].holes.extend(words.map(String::from));
+        }
+        reports.extend(super::modules::top_level(tree, index == 0));
         (index, reports)
     }
 
@@ -368,6 +405,7 @@ impl Session {
             wrt: super::resolve::wrt_names(tree),
             docs: HashMap::new(),
             tree,
+            holes: HashSet::new(),
         };
         for item in &tree.items {
             for name in super::resolve::item_names(item) {
@@ -388,113 +426,6 @@ impl Session {
         }
         self.modules.push(module);
         index
-    }
-
-    /// Finds what each `use` of a module means.
-    pub(crate) fn link_uses(&mut self, module: usize, reports: &mut Vec<Report>) -> Vec<usize> {
-        let tree = self.modules[module].tree;
-        let mut found = Vec::new();
-        for item in &tree.items {
-            let ast::ItemKind::Use(u) = &item.kind else {
-                continue;
-            };
-            let segments: Vec<String> = u.path.iter().map(|n| n.text.clone()).collect();
-            let names: Vec<&ast::Name> = u.names.iter().collect();
-            // `a.b.{c}`: the module is `a/b`. `a.b`: the module `a/b` itself, or the name `b` of the module `a`.
-            let whole = self.find_module(&segments, reports);
-            let (target, brought): (usize, Vec<(String, Option<String>)>) =
-                match (whole, names.is_empty()) {
-                    (Some(m), false) => (
-                        m,
-                        names
-                            .iter()
-                            .map(|n| (n.text.clone(), Some(n.text.clone())))
-                            .collect(),
-                    ),
-                    (Some(m), true) => {
-                        let last = segments.last().cloned().unwrap_or_default();
-                        (
-                            m,
-                            vec![(u.alias.as_ref().map_or(last, |a| a.text.clone()), None)],
-                        )
-                    }
-                    (None, true) if segments.len() > 1 => {
-                        let (last, init) = segments.split_last().expect("more than one segment");
-                        match self.find_module(init, reports) {
-                            Some(m) => {
-                                let name =
-                                    u.alias.as_ref().map_or(last.clone(), |a| a.text.clone());
-                                (m, vec![(name, Some(last.clone()))])
-                            }
-                            None => {
-                                reports.push(self.no_module(u, &segments));
-                                continue;
-                            }
-                        }
-                    }
-                    _ => {
-                        reports.push(self.no_module(u, &segments));
-                        continue;
-                    }
-                };
-            found.push(target);
-            for (local, name) in brought {
-                if let Some(name) = &name
-                    && !self.modules[target].items.contains_key(name)
-                {
-                    let span = names
-                        .iter()
-                        .find(|n| n.text == *name)
-                        .map_or(item.span, |n| n.span);
-                    let known: Vec<String> = self.modules[target].items.keys().cloned().collect();
-                    let mut r =
-                        Report::new("E0102", format!("`{}` has no `{name}`", segments.join(".")))
-                            .label(span, "not defined in that module");
-                    if let Some(near) = super::resolve::nearest(name, &known) {
-                        r = r.hint(format!("did you mean `{near}`?"));
-                    }
-                    reports.push(r);
-                    continue;
-                }
-                self.modules[module].uses.insert(local, (target, name));
-            }
-        }
-        found
-    }
-
-    fn no_module(&self, u: &ast::Use, segments: &[String]) -> Report {
-        let span = u.path.first().map_or(Span::default(), |n| n.span);
-        let span = u.path.last().map_or(span, |n| span.to(n.span));
-        let mut r = Report::new(
-            "E0101",
-            format!("there is no module `{}`", segments.join(".")),
-        )
-        .label(
-            span,
-            "neither in the standard library nor beside the pipeline",
-        );
-        let known: Vec<String> = crate::stdlib::names()
-            .map(|n| format!("std.{}", n.replace('/', ".")))
-            .collect();
-        if let Some(near) = super::resolve::nearest(&segments.join("."), &known) {
-            r = r.hint(format!("did you mean `use {near}`?"));
-        }
-        r
-    }
-
-    fn find_module(&mut self, segments: &[String], reports: &mut Vec<Report>) -> Option<usize> {
-        let key = segments.join("/");
-        if let Some(&m) = self.module_index.get(&key) {
-            return Some(m);
-        }
-        let (display, text) = match key.strip_prefix("std/") {
-            Some(name) => (format!("{key}.ml"), crate::stdlib::text(name)?.to_string()),
-            None => self.host.module(segments)?,
-        };
-        let (m, more) = self.load_text(&display, &text);
-        reports.extend(more);
-        self.module_index.insert(key, m);
-        Some(m)
     }
 
     /// Replaces the expressions of top-level `let`s by those of `--set`.
@@ -548,7 +479,7 @@ impl Session {
         Some(match state {
             ItemState::Done(v) => Ok(v),
             ItemState::Failed => Err(Box::new(
-                Report::new("E0000", format!("`{name}` could not be evaluated"))
+                Report::new(FOLLOWS, format!("`{name}` could not be evaluated"))
                     .label(span, "used here"),
             )),
             ItemState::Busy(at) => Err(Box::new(

@@ -89,7 +89,7 @@ impl Session {
                 }
                 s.bind_step(&def.body, &env);
                 s.top = true;
-                s.eval_stmts(&def.body.stmts, &env.child())?;
+                s.eval_steps(&def.body.stmts, &env.child())?;
                 s.check_keep()?;
                 let t = s.train.as_mut().expect("set above");
                 if let (true, Some(v)) = (t.logs.is_empty(), t.objective) {
@@ -122,7 +122,7 @@ impl Session {
                 }
                 s.bind_step(body, &env);
                 s.top = true;
-                s.eval_stmts(&body.stmts, &env.child()).map(|_| ())
+                s.eval_steps(&body.stmts, &env.child())
             })?;
             let inner = self.train.take().expect("set above");
             state.keep = inner.keep;

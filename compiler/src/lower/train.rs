@@ -163,6 +163,7 @@ impl Session {
         f: impl FnOnce(&mut Self) -> R<T>,
     ) -> R<(T, Program)> {
         let outer = std::mem::replace(&mut self.ctx, Ctx::new(name));
+        self.work = 0;
         let frames = std::mem::replace(&mut self.frames, vec![Frame::root(name)]);
         let top = std::mem::take(&mut self.top);
         let result = f(self);
@@ -175,6 +176,7 @@ impl Session {
         self.depth = 0;
         self.scans.clear();
         self.yields.clear();
+        self.counters.clear();
         self.plates.clear();
         self.taps.clear();
         self.optimizer = None;
@@ -219,7 +221,7 @@ impl Session {
                 let ((), program) = self.program(&name, |s| {
                     let env = Env::module(s.root).child();
                     s.top = true;
-                    s.eval_stmts(&def.body.stmts, &env).map(|_| ())
+                    s.eval_steps(&def.body.stmts, &env)
                 })?;
                 self.stage_logs.insert(stage, program_logs(&program, 1));
                 Ok(StageProgram::Compute(Box::new(program)))

@@ -12,6 +12,8 @@ use std::rc::Rc;
 #[derive(Clone)]
 pub enum Val {
     Unit,
+    /// What could not be evaluated, which was told of.
+    Failed,
     /// An argument that was left out and has no default (`= none`).
     Missing,
     /// A compile-time number; becomes real where a real is needed.
@@ -32,7 +34,9 @@ pub enum Val {
     Fn(Rc<Closure>),
     Builtin(&'static str),
     /// A function with some arguments already given by name.
-    Partial(Rc<(Val, Named)>),
+    Partial(Rc<Partial>),
+    /// What a type variable stands for: `T(x)` converts to it.
+    DType(DType),
     /// `x.method` before its call.
     Method(Rc<(Val, Rc<str>)>),
     DistDef(Rc<Scoped<ast::Dist>>),
@@ -68,6 +72,14 @@ pub type Named = Vec<(Rc<str>, Val)>;
 pub struct Scoped<T: 'static> {
     pub def: &'static T,
     pub env: Env,
+}
+
+/// A function with some of its arguments given, by name.
+pub struct Partial {
+    pub of: Val,
+    pub given: Named,
+    /// The call that gave them.
+    pub span: Span,
 }
 
 /// A user's function.
@@ -267,6 +279,7 @@ impl Val {
     pub fn kind(&self) -> &'static str {
         match self {
             Val::Unit => "nothing",
+            Val::Failed => "what could not be evaluated",
             Val::Missing => "a missing argument",
             Val::Int(_) => "an integer",
             Val::Real(_) => "a real number",
@@ -278,6 +291,7 @@ impl Val {
             Val::Record(_) => "a record",
             Val::Range(..) => "a range",
             Val::Fn(_) | Val::Builtin(_) | Val::Partial(_) | Val::Method(_) => "a function",
+            Val::DType(_) => "a type",
             Val::DistDef(_) => "a distribution without its arguments",
             Val::Dist(_) => "a distribution",
             Val::ModelDef(_) => "a model without its arguments",

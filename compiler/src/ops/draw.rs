@@ -4,17 +4,18 @@ use super::rules::{bad_attr, no_cases, sized};
 use super::{Ad, Arity, Batch, Kernel, Lane, OpDef};
 use crate::ir::{Attr, DType, Graph, Value};
 
-/// 32 random bits in each element: a pure function of (seed, site, step, index).
+/// 32 random bits in each element: a pure function of (seed, site, counters, index). The counters are the step, or a vector
+/// of the step and the iterations of the loops around the site.
 pub static RANDOM_BITS: OpDef = OpDef {
     name: "random_bits",
-    doc: "Random 32-bit words, a function of seed, site, step and index (Philox 4x32-10).",
+    doc: "Random 32-bit words, a function of seed, site, counters (step, iterations of loops) and index (Philox 4x32-10).",
     arity: Arity::Exactly(2),
     shape: |attr, types| match (attr, types) {
         (Attr::Draw { shape, .. }, [seed, step])
             if seed.dtype == DType::I32
                 && seed.shape == [2]
                 && step.dtype == DType::I32
-                && step.rank() == 0 =>
+                && step.rank() <= 1 =>
         {
             sized(DType::I32, shape.clone())
         }

@@ -41,6 +41,12 @@ pub enum Domain {
     Below(usize),
     /// Pairwise distinct reals, so that a maximum is unique.
     Distinct,
+    /// Matrices in the last two axes whose diagonal, of either sign, outweighs the rest of its row.
+    Dominant,
+    /// The same with a positive diagonal: their symmetric part is positive definite.
+    PositiveDefinite,
+    /// Matrices whose singular values, and eigenvalues of the symmetric part, lie apart.
+    Spread,
 }
 
 /// Derivatives. Rules build primitives, so derivatives have derivatives.
@@ -62,6 +68,8 @@ pub enum Ad {
     Zero,
     /// Everything else. `jvp`: (graph, node, operands, tangents) to tangent. `vjp`: as a transpose.
     Custom { jvp: Jvp, vjp: Transpose },
+    /// A loop, a call, or a part of one: a pass of its own knows what to do.
+    Region,
     /// Has no derivative; the sentence is for the user.
     Refused(&'static str),
 }
@@ -94,6 +102,8 @@ pub enum Batch {
     Shift(fn(&Attr, usize) -> Attr),
     /// (graph, the unbatched node, lanes, n) to the batched result, new axis first.
     Custom(fn(&mut Graph, Value, &[Lane], usize) -> Value),
+    /// A loop, a call, or a part of one: the pass batches the graph that the node owns.
+    Region,
 }
 
 /// What the operation computes, as data that the interpreter and the code generator each read on their own.
@@ -109,6 +119,12 @@ pub enum Kernel {
     Iota,
     /// The same scalar function for each element; all operands have the result's shape.
     Map(Scalar),
+    /// `loop`: runs its body again and again; see [`crate::ir::Loop`].
+    Loop,
+    /// `call`: stands for results that have a derivative of their own; gone before code generation. See [`crate::ir::Call`].
+    Call,
+    /// `part`: one result of a loop or call.
+    Part,
     /// Combines the elements along `Attr::Axes`.
     Reduce(Monoid),
     /// Each result element is one operand element: see [`View`].
@@ -132,6 +148,21 @@ pub enum Kernel {
     CumSum,
     /// Index of the first maximum along `Attr::Axis`.
     ArgMax,
+    /// Linear algebra on the last two axes.
+    Linalg(Linalg),
+}
+
+/// Factorisations and solves; see `ops/linalg.rs` for conventions and how results are packed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Linalg {
+    Cholesky,
+    /// The triangle, and how it is used, are in `Attr::Triangle`.
+    TriangularSolve,
+    Solve,
+    SlogDet,
+    Eigh,
+    Svd,
+    Qr,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -227,11 +258,13 @@ pub fn is_leaf(def: &OpDef) -> bool {
 mod arith;
 mod build;
 mod contract;
+mod control;
 mod convert;
 mod draw;
 mod flow;
 mod index;
 mod leaf;
+mod linalg;
 mod logic;
 mod math;
 mod reduce;
@@ -240,11 +273,13 @@ mod view;
 
 pub use arith::{ADD, DIV, INT_DIV, MAX, MIN, MOD, MUL, POW, SUB};
 pub use contract::CONTRACT;
+pub use control::{CALL, LOOP, PART};
 pub use convert::{BITS_TO_UNIT, CAST};
 pub use draw::RANDOM_BITS;
 pub use flow::{BIND, OPAQUE, STOP, TANGENT};
 pub use index::{ARGMAX, CUMSUM, GATHER, SCATTER_ADD, SCATTER_SET};
 pub use leaf::{FILL, INPUT, IOTA, LANE, SITE, TABLE};
+pub use linalg::{CHOLESKY, EIGH, QR, SLOGDET, SOLVE, SVD, TRIANGULAR_SOLVE};
 pub use logic::{AND, EQ, IS_FINITE, LE, LT, NE, NOT, OR, SELECT};
 pub use math::{
     ABS, CEIL, COS, DIGAMMA, ERF, ERFINV, EXP, EXPM1, FLOOR, LGAMMA, LOG, LOG1P, NEG, ROUND,
@@ -321,9 +356,19 @@ pub static OPS: &[&OpDef] = &[
     &CONCAT,
     &CONTRACT,
     &RANDOM_BITS,
+    &LOOP,
+    &CALL,
+    &PART,
     &GATHER,
     &SCATTER_ADD,
     &SCATTER_SET,
     &CUMSUM,
     &ARGMAX,
+    &CHOLESKY,
+    &TRIANGULAR_SOLVE,
+    &SOLVE,
+    &SLOGDET,
+    &EIGH,
+    &SVD,
+    &QR,
 ];

@@ -6,10 +6,10 @@
 //! visited. The derivative by a `wrt` node counts all paths from it, those through other `wrt` nodes included.
 //! Guards: where a guard is false nothing passes a node, so that a pole of the side not taken leaves no NaN.
 
-use crate::ir::{Graph, Value};
-use crate::ops::{Ad, Wrt};
+use crate::ir::{Attr, Graph, Value};
+use crate::ops::{Ad, Batch, Kernel, Wrt};
 use mlc_grammar::span::Span;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// A derivative that does not exist.
 #[derive(Clone, Debug)]
@@ -60,6 +60,48 @@ fn cone(g: &Graph, outputs: &[Value], wrt: &[Value]) -> Vec<Value> {
         .collect()
 }
 
+/// The guard that holds for what passes a node's operands, too: one condition, or one for each lane of all operands.
+fn operand_guard(g: &Graph, v: Value) -> Option<Value> {
+    let node = g.node(v);
+    let by_lanes = matches!(node.def.batch, Batch::Pointwise | Batch::Shift(_));
+    node.guard.filter(|c| by_lanes || g.ty(*c).rank() == 0)
+}
+
+/// A call whose results depend on something that is no argument of it: its own derivative says nothing of that.
+fn captures(
+    g: &Graph,
+    nodes: &[Value],
+    inside: &HashSet<Value>,
+    targets: &HashSet<Value>,
+) -> Option<Refusal> {
+    for &v in nodes {
+        let Attr::Call(c) = &g.node(v).attr else {
+            continue;
+        };
+        let operands = g.operands(v);
+        let args: HashSet<Value> = operands[..c.args].iter().copied().collect();
+        let mut seen: HashSet<Value> = HashSet::new();
+        let mut next: Vec<Value> = operands[c.args..c.args + c.results].to_vec();
+        while let Some(x) = next.pop() {
+            if args.contains(&x) || !inside.contains(&x) || !seen.insert(x) {
+                continue;
+            }
+            if targets.contains(&x) {
+                return Some(Refusal {
+                    op: "call",
+                    sentence: format!(
+                        "`{}` states its own derivative, which says nothing of what is differentiated by: the function captures it; make it an argument, or `stop` it",
+                        c.name
+                    ),
+                    span: g.node(v).span,
+                });
+            }
+            next.extend(g.operands(x));
+        }
+    }
+    None
+}
+
 fn accumulate(g: &mut Graph, sums: &mut HashMap<Value, Value>, v: Value, ct: Value) {
     let sum = match sums.get(&v) {
         Some(&old) => g.add2(old, ct),
@@ -92,23 +134,63 @@ pub fn vjp(
 ) -> Result<Vec<Option<Value>>, Refusal> {
     let outs: Vec<Value> = outputs.iter().map(|o| o.0).collect();
     let nodes = cone(g, &outs, wrt);
-    let inside: std::collections::HashSet<Value> = nodes.iter().copied().collect();
+    let inside: HashSet<Value> = nodes.iter().copied().collect();
+    let targets: HashSet<Value> = wrt.iter().copied().collect();
     let mut cts: HashMap<Value, Value> = HashMap::new();
-    let (old_span, old_guard) = (g.span, g.guard.take());
+    let (old_span, old_guard, old_strict) = (g.span, g.guard.take(), g.strict);
     for &(o, ct) in outputs {
         if inside.contains(&o) {
             accumulate(g, &mut cts, o, ct);
         }
     }
-    let mut refusal = None;
+    let mut refusal = captures(g, &nodes, &inside, &targets);
+    // By loop or call: cotangents of its parts.
+    let mut parts: HashMap<Value, Vec<(usize, Value)>> = HashMap::new();
     for &v in nodes.iter().rev() {
+        if refusal.is_some() {
+            break;
+        }
         if !g.operands(v).iter().any(|x| inside.contains(x)) {
             continue;
         }
-        let Some(&ct) = cts.get(&v) else { continue };
         let node = g.node(v).clone();
-        g.span = node.span;
+        // A derivative is strict where it is asked for in a strict block, and where what it is of is strict.
+        (g.span, g.strict) = (node.span, node.strict || old_strict);
         let xs = g.operands(v);
+        if matches!(node.def.kernel, Kernel::Loop | Kernel::Call) {
+            let Some(cts_of_parts) = parts.get(&v) else {
+                continue;
+            };
+            let found = if node.def.kernel == Kernel::Loop {
+                let wanted: Vec<bool> = xs.iter().map(|x| inside.contains(x)).collect();
+                super::loops::reverse(g, v, cts_of_parts, &wanted)
+            } else {
+                super::calls::reverse(g, v, cts_of_parts)
+            };
+            match found {
+                Ok(found) => {
+                    for (x, c) in xs.iter().zip(found) {
+                        if let (Some(c), true) = (c, inside.contains(x)) {
+                            let guard = operand_guard(g, v);
+                            let c = masked(g, guard, c);
+                            accumulate(g, &mut cts, *x, c);
+                        }
+                    }
+                }
+                Err(r) => refusal = Some(r),
+            }
+            continue;
+        }
+        let Some(&ct) = cts.get(&v) else { continue };
+        if let Attr::Part(k, _) = node.attr {
+            let ct = masked(g, node.guard, ct);
+            let of = parts.entry(xs[0]).or_default();
+            match of.iter_mut().find(|p| p.0 == k as usize) {
+                Some(p) => p.1 = g.add2(p.1, ct),
+                None => of.push((k as usize, ct)),
+            }
+            continue;
+        }
         let ct = masked(g, node.guard, ct);
         let found: Vec<Option<Value>> = match node.def.ad {
             Ad::Pointwise(partials) => {
@@ -132,7 +214,7 @@ pub fn vjp(
                 vec![l, r]
             }
             Ad::Custom { vjp, .. } => vjp(g, v, &xs, ct),
-            Ad::Zero => vec![None; xs.len()],
+            Ad::Zero | Ad::Region => vec![None; xs.len()],
             Ad::Refused(why) => {
                 refusal = Some(Refusal {
                     op: node.def.name,
@@ -142,14 +224,16 @@ pub fn vjp(
                 break;
             }
         };
+        // What passes the rule may be zero times infinity: zero again.
+        let guard = operand_guard(g, v);
         for (x, c) in xs.iter().zip(found) {
             if let (Some(c), true) = (c, inside.contains(x)) {
-                let c = masked(g, node.guard, c);
+                let c = masked(g, guard, c);
                 accumulate(g, &mut cts, *x, c);
             }
         }
     }
-    (g.span, g.guard) = (old_span, old_guard);
+    (g.span, g.guard, g.strict) = (old_span, old_guard, old_strict);
     match refusal {
         Some(r) => Err(r),
         None => Ok(wrt.iter().map(|w| cts.get(w).copied()).collect()),
@@ -182,15 +266,36 @@ pub fn jvp(
     let points: Vec<Value> = wrt.iter().map(|w| w.0).collect();
     let nodes = cone(g, outputs, &points);
     let mut tangents: HashMap<Value, Value> = wrt.iter().copied().collect();
-    let (old_span, old_guard) = (g.span, g.guard.take());
-    let mut refusal = None;
+    let (old_span, old_guard, old_strict) = (g.span, g.guard.take(), g.strict);
+    let inside: HashSet<Value> = nodes.iter().copied().collect();
+    let targets: HashSet<Value> = points.iter().copied().collect();
+    let mut refusal = captures(g, &nodes, &inside, &targets);
+    // By call: tangents of its results.
+    let mut parts: HashMap<Value, Vec<Option<Value>>> = HashMap::new();
     for &v in &nodes {
+        if refusal.is_some() {
+            break;
+        }
         let node = g.node(v).clone();
-        g.span = node.span;
+        // A derivative is strict where it is asked for in a strict block, and where what it is of is strict.
+        (g.span, g.strict) = (node.span, node.strict || old_strict);
         let xs = g.operands(v);
+        if let Attr::Part(k, _) = node.attr {
+            let t = match (parts.get(&xs[0]), tangents.get(&xs[0])) {
+                (Some(results), _) => results.get(k as usize).copied().flatten(),
+                (None, Some(&token)) => super::loops::forward_part(g, v, token),
+                (None, None) => None,
+            };
+            if let Some(t) = t {
+                let t = masked(g, node.guard, t);
+                tangents.insert(v, t);
+            }
+            continue;
+        }
+        let guard = operand_guard(g, v);
         let ts: Vec<Option<Value>> = xs
             .iter()
-            .map(|x| tangents.get(x).copied().map(|t| masked(g, node.guard, t)))
+            .map(|x| tangents.get(x).copied().map(|t| masked(g, guard, t)))
             .collect();
         if ts.iter().all(Option::is_none) {
             continue;
@@ -244,6 +349,25 @@ pub fn jvp(
             }
             Ad::Custom { jvp, .. } => jvp(g, v, &xs, &ts),
             Ad::Zero => None,
+            Ad::Region if node.def.kernel == Kernel::Call => {
+                match super::calls::forward(g, v, &ts) {
+                    Ok(results) => {
+                        parts.insert(v, results);
+                    }
+                    Err(r) => refusal = Some(r),
+                }
+                None
+            }
+            Ad::Region => {
+                // Tangents of the loop's carries, slices and captured values; whether it begins has none.
+                match super::loops::forward(g, v, &ts) {
+                    Ok(token) => token,
+                    Err(r) => {
+                        refusal = Some(r);
+                        None
+                    }
+                }
+            }
             Ad::Refused(why) => {
                 refusal = Some(Refusal {
                     op: node.def.name,
@@ -262,7 +386,7 @@ pub fn jvp(
             tangents.insert(v, t);
         }
     }
-    (g.span, g.guard) = (old_span, old_guard);
+    (g.span, g.guard, g.strict) = (old_span, old_guard, old_strict);
     match refusal {
         Some(r) => Err(r),
         None => Ok(outputs.iter().map(|o| tangents.get(o).copied()).collect()),

@@ -1,9 +1,13 @@
 //! Passes: graph to graph. Each verifies what it leaves in debug builds.
 
 pub mod batch;
+pub mod calls;
 pub mod differentiate;
+pub mod loops;
+pub mod region;
 pub mod simplify;
 pub mod substitute;
+pub mod trim;
 
 use crate::ir::Graph;
 
@@ -18,14 +22,18 @@ pub struct Pass {
 /// What every program goes through before code is made for it, in order.
 pub const PASSES: &[Pass] = &[
     simplify::ELIMINATE_DEAD_CODE,
+    trim::TRIM_LOOPS,
     simplify::SIMPLIFY,
     simplify::FOLD_CONSTANTS,
     simplify::SIMPLIFY_AGAIN,
+    trim::TRIM_LOOPS,
     simplify::ELIMINATE_DEAD_CODE,
 ];
 
 /// Runs the passes that are not switched off. Equal nodes are merged throughout: graphs are hash-consed.
 pub fn optimise(mut g: Graph, disabled: &[String]) -> Graph {
+    // Derivatives have been taken: calls are what they stand for.
+    g = calls::replace(&g);
     for pass in PASSES {
         if disabled.iter().any(|d| d == pass.name) {
             continue;

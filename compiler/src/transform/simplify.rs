@@ -1,10 +1,11 @@
 //! Dead code, algebra and constants. A pass rebuilds the graph in order through a map from old to new nodes; equal nodes
-//! merge as they are added. No rewriting changes a floating-point result.
+//! merge as they are added. No rewriting changes a floating-point result, but for two that are not made in `strict` blocks:
+//! x + 0 is x, though -0 + 0 is 0; x ^ 2 is x * x, which is rounded once where a power is rounded less well.
 //!
 //! x * 1   =>   x          stop(x)   =>   x          tangent(x)   =>   0
 
 use super::Pass;
-use crate::ir::{Attr, Contract, DType, Graph, Literal, Type, Value};
+use crate::ir::{Attr, Contract, DType, Graph, Literal, Loop, Owned, Type, Value};
 use crate::ops::{self, Kernel, Scalar, View};
 use std::collections::HashMap;
 
@@ -44,7 +45,7 @@ fn rebuild(old: &Graph, law: &Law) -> Graph {
     let mut map: HashMap<Value, Value> = HashMap::new();
     for v in crate::ir::print::live(old) {
         let node = old.node(v);
-        g.span = node.span;
+        (g.span, g.strict) = (node.span, node.strict);
         let new = if let Attr::Input(i, ty) = &node.attr {
             g.input(old.inputs[*i as usize].name.clone(), ty.clone())
         } else {
@@ -52,7 +53,16 @@ fn rebuild(old: &Graph, law: &Law) -> Graph {
             // A guard only matters to derivatives, which have been taken.
             match law(&mut g, node, &xs) {
                 Some(v) => v,
-                None => g.add(node.def, node.attr.clone(), &xs),
+                None => {
+                    let attr = match &node.attr {
+                        Attr::Loop(l) => Attr::Loop(Owned::new(Loop {
+                            body: rebuild(&l.body, law),
+                            ..(*l.0).clone()
+                        })),
+                        attr => attr.clone(),
+                    };
+                    g.add(node.def, attr, &xs)
+                }
             }
         };
         map.insert(v, new);
@@ -78,6 +88,10 @@ fn law(g: &mut Graph, node: &crate::ir::Node, xs: &[Value]) -> Option<Value> {
             let Attr::Axes(axes) = &node.attr else {
                 return None;
             };
+            // In order, a sum starts from 0, and 0 + -0 is 0.
+            if node.in_order() {
+                return None;
+            }
             let shape = g.ty(xs[0]).shape.clone();
             axes.iter()
                 .all(|&a| shape[a] == 1)
@@ -96,8 +110,8 @@ fn map_law(g: &mut Graph, scalar: Scalar, node: &crate::ir::Node, xs: &[Value]) 
         Scalar::Identity => Some(xs[0]),
         Scalar::Zero => Some(g.fill(Literal::Real(0.0), node.ty.clone())),
         // x + 0 = x; -0 + 0 = 0 is the one exception, and equal to -0.
-        Scalar::Add if zero(g, xs[1]) => Some(xs[0]),
-        Scalar::Add if zero(g, xs[0]) => Some(xs[1]),
+        Scalar::Add if zero(g, xs[1]) && !node.strict => Some(xs[0]),
+        Scalar::Add if zero(g, xs[0]) && !node.strict => Some(xs[1]),
         // x + -y = x - y
         Scalar::Add if negated(g, xs[1]).is_some() => negated(g, xs[1]).map(|y| g.sub(xs[0], y)),
         Scalar::Sub if zero(g, xs[1]) => Some(xs[0]),
@@ -108,8 +122,8 @@ fn map_law(g: &mut Graph, scalar: Scalar, node: &crate::ir::Node, xs: &[Value]) 
         Scalar::Mul if is_literal(g, xs[1], -1.0) => Some(g.neg(xs[0])),
         Scalar::Div if one(g, xs[1]) => Some(xs[0]),
         Scalar::Pow if one(g, xs[1]) => Some(xs[0]),
-        // x ^ 2 = x * x, both rounded once
-        Scalar::Pow if is_literal(g, xs[1], 2.0) => Some(g.mul(xs[0], xs[0])),
+        // x ^ 2 = x * x, up to the rounding of powers
+        Scalar::Pow if is_literal(g, xs[1], 2.0) && !node.strict => Some(g.mul(xs[0], xs[0])),
         Scalar::Neg => negated(g, xs[0]),
         Scalar::Select => match g.literal(xs[0]) {
             Some(Literal::Bool(true)) => Some(xs[1]),
@@ -232,8 +246,8 @@ fn fold(g: &mut Graph, node: &crate::ir::Node, xs: &[Value]) -> Option<Value> {
     };
     let real = |x: f64| Some(Literal::Real(round(x)));
     let l: Option<Literal> = match (scalar, ls.as_slice()) {
-        (Scalar::Add, [Literal::Real(x), Literal::Real(y)]) => real(x + y),
-        (Scalar::Sub, [Literal::Real(x), Literal::Real(y)]) => real(x - y),
+        (Scalar::Add, [Literal::Real(x), Literal::Real(y)]) => real(round(*x) + round(*y)),
+        (Scalar::Sub, [Literal::Real(x), Literal::Real(y)]) => real(round(*x) - round(*y)),
         (Scalar::Mul, [Literal::Real(x), Literal::Real(y)]) => real(round(*x) * round(*y)),
         (Scalar::Div, [Literal::Real(x), Literal::Real(y)]) => real(round(*x) / round(*y)),
         (Scalar::Neg, [Literal::Real(x)]) => real(-x),

@@ -27,7 +27,7 @@ pub fn substitute(
             needed.extend(operands.into_iter().filter(|o| *o >= first));
         }
     }
-    let (old_span, old_guard) = (g.span, g.guard.take());
+    let (old_span, old_guard, old_strict) = (g.span, g.guard.take(), g.strict);
     for i in first.0..=last.0 {
         let v = Value(i);
         if !needed.contains(&v) || done.contains_key(&v) {
@@ -35,7 +35,10 @@ pub fn substitute(
         }
         let node = g.node(v).clone();
         let operands = g.operands(v);
-        let redrawn = rekey.filter(|_| node.def.kernel == Kernel::Draw);
+        let redrawn = rekey.filter(|_| match &node.attr {
+            Attr::Loop(l) => super::region::draws(&l.body),
+            _ => node.def.kernel == Kernel::Draw,
+        });
         let moved = operands
             .iter()
             .chain(&node.guard)
@@ -44,20 +47,15 @@ pub fn substitute(
             continue;
         }
         let xs: Vec<Value> = operands.iter().map(|o| *done.get(o).unwrap_or(o)).collect();
-        let attr = match (redrawn, node.attr) {
-            (Some(key), Attr::Draw { site, shape }) => Attr::Draw {
-                site: (site ^ key)
-                    .wrapping_mul(0x9e37_79b9_7f4a_7c15)
-                    .rotate_left(31),
-                shape,
-            },
-            (_, attr) => attr,
+        let attr = match redrawn {
+            Some(key) => super::region::redrawn(&node.attr, key),
+            None => node.attr,
         };
-        g.span = node.span;
+        (g.span, g.strict) = (node.span, node.strict);
         g.guard = node.guard.map(|c| *done.get(&c).unwrap_or(&c));
         let new = g.add(node.def, attr, &xs);
         done.insert(v, new);
     }
-    (g.span, g.guard) = (old_span, old_guard);
+    (g.span, g.guard, g.strict) = (old_span, old_guard, old_strict);
     results.iter().map(|r| *done.get(r).unwrap_or(r)).collect()
 }

@@ -5,7 +5,8 @@ use crate::tensor::HostTensor;
 use mlc_compiler::ir::Type;
 use mlc_compiler::program::{Column, Host, HostError};
 use std::cell::RefCell;
-use std::path::PathBuf;
+use std::io::{self, ErrorKind, Read};
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 /// Tensors read from files, by number.
@@ -15,16 +16,19 @@ pub type Data = Rc<RefCell<Vec<Rc<HostTensor>>>>;
 pub struct FileHost {
     root: PathBuf,
     data: Data,
+    /// May modules lie outside of `root`?
+    allow_outside: bool,
 }
 
 impl FileHost {
     /// `root`: the folder of the pipeline.
-    pub fn new(root: impl Into<PathBuf>) -> (Self, Data) {
+    pub fn new(root: impl Into<PathBuf>, allow_outside: bool) -> (Self, Data) {
         let data = Data::default();
         (
             Self {
                 root: root.into(),
                 data: data.clone(),
+                allow_outside,
             },
             data,
         )
@@ -70,11 +74,79 @@ impl Host for FileHost {
         Ok(columns.into_iter().map(|(n, t)| self.keep(n, t)).collect())
     }
 
-    fn module(&mut self, path: &[String]) -> Option<(String, String)> {
+    fn module(&mut self, path: &[String]) -> Result<Option<(String, String)>, HostError> {
         let mut file = self.root.clone();
         file.extend(path);
         file.set_extension("ml");
-        let text = std::fs::read_to_string(&file).ok()?;
-        Some((file.display().to_string(), text))
+        let shown = file.display().to_string();
+        let refused = |message: String, hint: &str| HostError {
+            message,
+            hint: hint.to_string(),
+            environment: false,
+        };
+        let unreadable = |e: io::Error| HostError {
+            message: format!("cannot read `{}`: {e}", file.display()),
+            hint: String::new(),
+            environment: true,
+        };
+        let metadata = match std::fs::metadata(&file) {
+            Ok(m) => m,
+            Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+                return Ok(None);
+            }
+            Err(e) => return Err(unreadable(e)),
+        };
+        if !metadata.is_file() {
+            return Err(refused(format!("`{shown}` is not a file"), ""));
+        }
+        if !self.allow_outside && !self.holds(&file).map_err(unreadable)? {
+            return Err(refused(
+                format!("`{shown}` leads outside the pipeline's folder"),
+                "put the file itself into the folder, or allow it with `--allow-outside`",
+            ));
+        }
+        let bytes = read_text_file(&file).map_err(unreadable)?;
+        match mlc_compiler::decode(mlc_compiler::FileId(0), bytes) {
+            Ok(text) => Ok(Some((shown, text))),
+            Err(r) => Err(refused(
+                format!("`{shown}`: {}", r.title),
+                "save it as UTF-8 text",
+            )),
+        }
     }
+}
+
+impl FileHost {
+    /// Does the file lie in the pipeline's folder, links followed?
+    fn holds(&self, file: &Path) -> io::Result<bool> {
+        let root = if self.root.as_os_str().is_empty() {
+            Path::new(".")
+        } else {
+            &self.root
+        };
+        Ok(file.canonicalize()?.starts_with(root.canonicalize()?))
+    }
+}
+
+/// The largest text that is taken for a pipeline or module.
+const MAX_TEXT: u64 = 64 << 20;
+
+/// The bytes of a pipeline's file.
+///
+/// # Errors
+/// If it cannot be read, or is larger than any pipeline.
+pub fn read_text_file(file: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let open = std::fs::File::open(file)?;
+    open.take(MAX_TEXT + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MAX_TEXT {
+        return Err(io::Error::new(
+            ErrorKind::FileTooLarge,
+            format!(
+                "it has more than {} MB, so it is no pipeline",
+                MAX_TEXT >> 20
+            ),
+        ));
+    }
+    Ok(bytes)
 }

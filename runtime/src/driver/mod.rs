@@ -13,7 +13,7 @@ mod store;
 mod tests;
 
 pub use engine::{Compilation, Engine, EngineOptions};
-pub use host::{Data, FileHost};
+pub use host::{Data, FileHost, read_text_file};
 pub use run::{Pipeline, RunOptions};
 pub use store::Store;
 pub use tests::{TestOutcome, TestResult};

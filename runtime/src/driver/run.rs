@@ -21,6 +21,8 @@ use std::time::Instant;
 pub struct RunOptions {
     pub seed: u64,
     pub engine: EngineOptions,
+    /// May `use` name files outside the pipeline's folder (by links)?
+    pub allow_outside: bool,
     pub stop: Option<&'static StopFlag>,
 }
 
@@ -49,7 +51,7 @@ impl Pipeline {
         options: RunOptions,
     ) -> (Self, Result<(), Failure>) {
         let root = path.parent().map_or_else(PathBuf::new, Path::to_path_buf);
-        let (host, data) = FileHost::new(root);
+        let (host, data) = FileHost::new(root, options.allow_outside);
         let display = path.display().to_string();
         let (session, result) = Session::open(&display, text, Box::new(host), lower);
         let halves = [

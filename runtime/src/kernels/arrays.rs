@@ -124,6 +124,51 @@ reductions! {
     u8 all 1, |a: u8, b: u8| a & b, [reduce_all_bool start_all_bool fold_all_bool accumulate_all_bool finish_all_bool];
 }
 
+/// Folds in row-major order of the operand. `meta`: extents, then the result's strides, 0 along reduced axes; `n` places.
+macro_rules! ordered {
+    ($name:ident, $ty:ty, $start:expr, $f:expr) => {
+        vectorised!($name(rank: usize, meta: *const i64, n: usize, x: *const $ty, out: *mut $ty) {
+            let f = $f;
+            // SAFETY: the code generator gives `2 * rank` numbers, and buffers of the sizes that they say, apart from
+            // one another.
+            unsafe {
+                let (shape, strides) = std::slice::from_raw_parts(meta, 2 * rank).split_at(rank);
+                std::slice::from_raw_parts_mut(out, n).fill($start);
+                let row = shape.last().map_or(1, |r| *r as usize);
+                let folds = strides.last().is_none_or(|s| *s == 0);
+                let outer = rank.saturating_sub(1);
+                let rows: i64 = shape[..outer].iter().product();
+                let mut index = vec![0; outer];
+                let mut at = 0;
+                for r in 0..rows as usize {
+                    let x = std::slice::from_raw_parts(x.add(r * row), row);
+                    if folds {
+                        let place = &mut *out.offset(at);
+                        *place = x.iter().fold(*place, |s, x| f(s, *x));
+                    } else {
+                        let places = std::slice::from_raw_parts_mut(out.offset(at), row);
+                        for (s, x) in places.iter_mut().zip(x) {
+                            *s = f(*s, *x);
+                        }
+                    }
+                    for a in (0..outer).rev() {
+                        (index[a], at) = (index[a] + 1, at + strides[a] as isize);
+                        if index[a] < shape[a] {
+                            break;
+                        }
+                        (index[a], at) = (0, at - (shape[a] * strides[a]) as isize);
+                    }
+                }
+            }
+        });
+    };
+}
+
+ordered!(ordered_sum_f32, f32, 0.0, |a: f32, b: f32| a + b);
+ordered!(ordered_prod_f32, f32, 1.0, |a: f32, b: f32| a * b);
+ordered!(ordered_sum_f64, f64, 0.0, |a: f64, b: f64| a + b);
+ordered!(ordered_prod_f64, f64, 1.0, |a: f64, b: f64| a * b);
+
 /// Copies `bytes` bytes.
 unsafe extern "C" fn copy_bytes(bytes: usize, x: *const u8, out: *mut u8) {
     // SAFETY: both buffers hold so many, and do not overlap.
@@ -321,7 +366,7 @@ pub fn table() -> Vec<Entry> {
     let mut all = reductions();
     all.extend(entries!(
         copy_bytes zero copy gather scatter_add_f32 scatter_add_f64 scatter_add_i32 scatter_set cumsum_f32 cumsum_f64 cumsum_i32
-        argmax_f32 argmax_f64 argmax_i32
+        argmax_f32 argmax_f64 argmax_i32 ordered_sum_f32 ordered_prod_f32 ordered_sum_f64 ordered_prod_f64
     ));
     all
 }

@@ -3,6 +3,8 @@
 //! - `lanes`: transcendental functions of whole arrays. `math`: the functions themselves, on one number.
 //! - `random`: counter-based random words.
 //! - `arrays`: reductions, copies, indexing. `products`: matrix products.
+//! - `linalg`: factorisations and solves, by the `faer` crate.
+//! - `loops`: sequential loops, whose bodies are compiled functions.
 //! - `pool`: threads for the parts of large loop nests and products.
 //!
 //! Every kernel takes words (numbers and addresses) and gives nothing back. Array kernels are compiled for AVX-512, for
@@ -10,12 +12,15 @@
 
 mod arrays;
 mod lanes;
+mod linalg;
+mod loops;
 mod math;
 mod pool;
 mod products;
 mod random;
 
 use mlc_compiler::codegen::Natives;
+use mlc_compiler::ops::Linalg;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 /// The instruction set that kernels use.
@@ -129,10 +134,16 @@ impl Natives for Kernels {
             lanes::table(),
             random::table(),
             arrays::table(),
+            loops::table(),
             products::table(),
+            linalg::table(),
             pool::table(),
         ];
         tables.iter().flatten().find(|e| e.0 == name).map(|e| e.1)
+    }
+
+    fn linalg_scratch(&self, what: Linalg, m: usize, n: usize, k: usize) -> usize {
+        linalg::scratch_bytes(what, m, n, k)
     }
 }
 
@@ -142,7 +153,9 @@ pub fn names() -> Vec<&'static str> {
         lanes::table(),
         random::table(),
         arrays::table(),
+        loops::table(),
         products::table(),
+        linalg::table(),
         pool::table(),
     ]
     .into_iter()

@@ -1,6 +1,6 @@
 //! Matrix products, by the `gemm` crate.
 
-use super::{Entry, pool};
+use super::{Entry, pool, vectorised};
 use gemm::Parallelism;
 
 /// Multiplications of one part: smaller ones cost more to hand out than they bring.
@@ -80,9 +80,43 @@ macro_rules! product {
 product!(gemm_f32, f32);
 product!(gemm_f64, f64);
 
+/// As `product!`, each element a sum in the order of the summed index, one product after another.
+macro_rules! ordered {
+    ($name:ident, $ty:ty) => {
+        vectorised!($name(meta: *const i64, x: *const $ty, y: *const $ty, out: *mut $ty) {
+            // SAFETY: as above; a result is laid out row by row, and apart from the operands.
+            unsafe {
+                let d = std::slice::from_raw_parts(meta, 13);
+                let (m, n, k) = (d[1] as usize, d[2] as usize, d[3] as usize);
+                let at = |p: *const $ty, i: [usize; 3], s: &[i64]| {
+                    let offset: i64 = i.iter().zip(s).map(|(i, s)| *i as i64 * s).sum();
+                    *p.offset(offset as isize)
+                };
+                for b in 0..d[0] as usize {
+                    for i in 0..m {
+                        let row = std::slice::from_raw_parts_mut(out.add((b * m + i) * n), n);
+                        row.fill(0.0);
+                        for l in 0..k {
+                            let x = at(x, [b, i, l], &d[4..7]);
+                            for (j, s) in row.iter_mut().enumerate() {
+                                *s += x * at(y, [b, l, j], &d[7..10]);
+                            }
+                        }
+                    }
+                }
+            }
+        });
+    };
+}
+
+ordered!(ordered_product_f32, f32);
+ordered!(ordered_product_f64, f64);
+
 pub fn table() -> Vec<Entry> {
     vec![
         ("mlc_gemm_f32", gemm_f32 as *const u8),
         ("mlc_gemm_f64", gemm_f64 as *const u8),
+        ("mlc_ordered_product_f32", ordered_product_f32 as *const u8),
+        ("mlc_ordered_product_f64", ordered_product_f64 as *const u8),
     ]
 }

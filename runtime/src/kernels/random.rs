@@ -43,12 +43,19 @@ fn blocks(first: u64, step: u64, key: u64) -> [[u32; WIDTH]; 4] {
     [c0, c1, c2, c3]
 }
 
-// `n` words of the stream of a site at a step. `seed`: two ints, low and high half; `step`: one int.
-vectorised!(random_bits(n: usize, seed: *const i32, step: *const i32, site: u64, out: *mut u32) {
-    // SAFETY: the caller gives two ints, and one.
-    let (low, high, step) = unsafe { (*seed, *seed.add(1), *step) };
+// `n` words of the stream of a site. `seed`: two ints, low and high half; `counters`: `m` ints, the step and the iterations
+// of the loops around the site, which change the key.
+vectorised!(random_bits(n: usize, seed: *const i32, m: usize, counters: *const i32, site: u64, out: *mut u32) {
+    const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
+    // SAFETY: the caller gives two ints, and at least one.
+    let (low, high, step) = unsafe { (*seed, *seed.add(1), *counters) };
     let seed = u64::from(low as u32) | u64::from(high as u32) << 32;
-    let key = mix64(seed.wrapping_add(0x9e37_79b9_7f4a_7c15_u64.wrapping_mul(mix64(site))));
+    let mut key = mix64(seed.wrapping_add(GOLDEN.wrapping_mul(mix64(site))));
+    for i in 1..m {
+        // SAFETY: there are `m` counters.
+        let c = i64::from(unsafe { *counters.add(i) }) as u64;
+        key = mix64(key.wrapping_add(GOLDEN.wrapping_mul(mix64(c ^ GOLDEN))));
+    }
     let mut at = 0;
     let mut block = 0;
     while at < n {

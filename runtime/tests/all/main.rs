@@ -3,3 +3,4 @@
 mod kernels;
 mod nests;
 mod operations;
+mod strict;

@@ -54,7 +54,30 @@ pub(super) fn values(ty: &Type, domain: Domain, words: &mut Words) -> Vec<f64> {
             }
             v
         }
+        Domain::Dominant | Domain::PositiveDefinite | Domain::Spread => matrices(ty, domain, words),
     }
+}
+
+/// Matrices in the last two axes: a diagonal, and off it elements that sum to less along a row or column.
+fn matrices(ty: &Type, domain: Domain, words: &mut Words) -> Vec<f64> {
+    let (m, n) = (ty.shape[ty.rank() - 2], ty.shape[ty.rank() - 1]);
+    let most = m.max(n) as f64;
+    (0..ty.len())
+        .map(|at| {
+            let (i, j) = (at / n % m, at % n);
+            let off = (2.0 * words.unit() - 1.0) / most;
+            let positive = words.unit() < 0.5;
+            let x = match domain {
+                Domain::Dominant if i == j => off + if positive { 2.0 } else { -2.0 },
+                Domain::PositiveDefinite if i == j => off + 2.0,
+                // Elements that the diagonal does not order, so that a sort has work to do.
+                Domain::Spread if i == j => 0.5 * off + 1.5 * ((3 * i + 1) % 17 + 1) as f64,
+                Domain::Spread => 0.5 * off,
+                _ => off,
+            };
+            round(x, ty.dtype)
+        })
+        .collect()
 }
 
 fn tensors(case: &Case, seed: u64) -> Vec<Tensor> {

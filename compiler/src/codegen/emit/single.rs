@@ -1,8 +1,8 @@
 //! Units of one node that is not element-wise: native kernels on whole buffers.
 
-use super::super::CodegenError;
 use super::super::memory::Place;
-use super::{Arg, Emit, monoid_name, suffix};
+use super::super::{CodegenError, Natives};
+use super::{Arg, Emit, linalg, monoid_name, suffix};
 use crate::ir::{Attr, Contract, Graph, Shape, Value};
 use crate::ops::{Kernel, Monoid, View};
 use cranelift::prelude::{self as cl, InstBuilder};
@@ -113,9 +113,10 @@ fn runs(shape: &[usize], axes: &[usize]) -> Vec<[usize; 3]> {
 }
 
 /// Sizes of the scratch buffers that the node needs while it runs.
-pub fn scratch_bytes(g: &Graph, v: Value) -> Vec<usize> {
+pub fn scratch_bytes(g: &Graph, v: Value, natives: &dyn Natives) -> Vec<usize> {
     let node = g.node(v);
     match (node.def.kernel, &node.attr) {
+        (Kernel::Linalg(what), _) => vec![linalg::scratch_bytes(g, v, what, natives)],
         (Kernel::Contract, _) => sides(g, v)
             .into_iter()
             .flatten()
@@ -123,7 +124,7 @@ pub fn scratch_bytes(g: &Graph, v: Value) -> Vec<usize> {
             .filter(|(s, _)| s.strides().is_none())
             .map(|(_, o)| g.ty(o).bytes())
             .collect(),
-        (Kernel::Reduce(_), Attr::Axes(axes)) => {
+        (Kernel::Reduce(_), Attr::Axes(axes)) if !node.in_order() => {
             let ty = g.ty(g.operands(v)[0]);
             let all = runs(&ty.shape, axes);
             all.iter()
@@ -147,14 +148,19 @@ impl Emit<'_, '_> {
         }
         let size = ty.dtype.size();
         match (node.def.kernel, &node.attr) {
+            (Kernel::Linalg(what), _) => self.linalg(v, what, out, index),
             (Kernel::Contract, _) => self.contract(v, out, index),
+            (Kernel::Reduce(m), Attr::Axes(axes)) if node.in_order() => {
+                self.reduce_in_order(v, m, axes, out)
+            }
             (Kernel::Reduce(m), Attr::Axes(axes)) => self.reduce(v, m, axes, out, index),
             (Kernel::Draw, Attr::Draw { site, .. }) => {
-                let (seed, step) = (self.address(operands[0]), self.address(operands[1]));
+                let (seed, counters) = (self.address(operands[0]), self.address(operands[1]));
                 let args = [
                     Arg::Int(ty.len() as i64),
                     Arg::Value(seed),
-                    Arg::Value(step),
+                    Arg::Int(g.ty(operands[1]).len() as i64),
+                    Arg::Value(counters),
                     Arg::Int(*site as i64),
                     Arg::Value(out),
                 ];
@@ -325,6 +331,37 @@ impl Emit<'_, '_> {
         Ok(())
     }
 
+    /// Elements are met in row-major order, and each is added to its place of the result.
+    fn reduce_in_order(
+        &mut self,
+        v: Value,
+        m: Monoid,
+        axes: &[usize],
+        out: cl::Value,
+    ) -> Result<(), CodegenError> {
+        let x = self.g.operands(v)[0];
+        let ty = self.g.ty(x).clone();
+        let mut kept = strides(&self.g.ty(v).shape).into_iter();
+        let mut meta: Vec<i64> = ty.shape.iter().map(|&n| n as i64).collect();
+        meta.extend((0..ty.rank()).map(|a| {
+            if axes.contains(&a) {
+                0
+            } else {
+                kept.next().unwrap_or(0)
+            }
+        }));
+        let name = format!("mlc_ordered_{}_{}", monoid_name(m), suffix(ty.dtype));
+        let source = self.address(x);
+        let args = [
+            Arg::Int(ty.rank() as i64),
+            self.numbers(&meta),
+            Arg::Int(self.g.ty(v).len() as i64),
+            Arg::Value(source),
+            Arg::Value(out),
+        ];
+        self.call(&name, &args)
+    }
+
     fn contract(&mut self, v: Value, out: cl::Value, index: usize) -> Result<(), CodegenError> {
         let dtype = self.g.ty(v).dtype;
         let Some(both) = sides(self.g, v) else {
@@ -392,7 +429,12 @@ impl Emit<'_, '_> {
             Arg::Value(addresses[1]),
             Arg::Value(out),
         ];
-        self.call(&format!("mlc_gemm_{}", suffix(dtype)), &args)
+        let name = if self.g.node(v).in_order() {
+            "mlc_ordered_product"
+        } else {
+            "mlc_gemm"
+        };
+        self.call(&format!("{name}_{}", suffix(dtype)), &args)
     }
 }
 
