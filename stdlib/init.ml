@@ -27,3 +27,13 @@ fn truncated_normal(shape, sd = 1.0) {
   let edge = erf(sqrt(2.0))
   sd * sqrt(2.0) * erfinv(edge * (2.0 * rand(shape) - 1.0))
 }
+
+/// A matrix with orthonormal rows or columns, whichever are fewer, distributed evenly (Saxe, McClelland and Ganguli 2014; the signs of
+/// Mezzadri 2007, section 5).
+fn orthogonal(inputs, outputs) {
+  let k = min(inputs, outputs)
+  let (q, r) = qr(randn([max(inputs, outputs), k]))
+  let signs = for i in 0..k { sign(r[i, i]) }
+  let w = for row in q { row * signs }
+  if inputs >= outputs { w } else { transpose(w) }
+}

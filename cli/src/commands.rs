@@ -11,7 +11,8 @@ use mlc_compiler::program::StageProgram;
 use mlc_compiler::stdlib::Entry;
 use mlc_compiler::{FileId, Report, transform};
 use mlc_runtime::driver::{
-    EngineOptions, Observer, Pipeline, RunError, RunOptions, StopFlag, TestOutcome,
+    EngineOptions, Observer, Pipeline, RunError, RunOptions, StopFlag, TestOutcome, Tests,
+    golden_path,
 };
 use mlc_runtime::kernels;
 use std::io::{IsTerminal, Write};
@@ -39,7 +40,8 @@ pub fn run(cli: Cli) -> Exit {
             pipeline,
             run,
             filter,
-        } => test(&pipeline, &run, filter.as_deref()),
+            accept,
+        } => test(&pipeline, &run, filter.as_deref(), accept),
         Command::Ir {
             pipeline,
             stage,
@@ -96,6 +98,7 @@ fn options(pipeline: &PipelineArgs, run: &RunArgs) -> RunOptions {
     RunOptions {
         seed: run.seed,
         allow_outside: pipeline.allow_outside,
+        accept: false,
         engine: EngineOptions {
             disabled: run.disable_pass.clone(),
             max_memory: run.max_memory.map(|mb| mb << 20),
@@ -340,12 +343,22 @@ fn fmt(files: &[std::path::PathBuf], check: bool) -> Exit {
     exit
 }
 
-fn test(args: &PipelineArgs, run: &RunArgs, filter: Option<&str>) -> Exit {
-    let mut pipeline = match open(args, options(args, run)) {
+fn test(args: &PipelineArgs, run: &RunArgs, filter: Option<&str>, accept: bool) -> Exit {
+    let options = RunOptions {
+        accept,
+        ..options(args, run)
+    };
+    let mut pipeline = match open(args, options) {
         Ok(p) => p,
         Err(exit) => return exit,
     };
-    let results = pipeline.test(filter, &mut Quiet);
+    let Tests { results, stale } = match pipeline.test(filter, &mut Quiet) {
+        Ok(tests) => tests,
+        Err(e) => {
+            eprintln!("error: {e}");
+            return Exit::Environment;
+        }
+    };
     let mut exit = Exit::Done;
     let mut passed = 0;
     for r in &results {
@@ -368,6 +381,18 @@ fn test(args: &PipelineArgs, run: &RunArgs, filter: Option<&str>) -> Exit {
                 exit = explain(e, &pipeline);
             }
         }
+    }
+    for s in &stale {
+        let file = golden_path(&resolve(&args.file));
+        println!(
+            "STALE   {}: {s}; `--accept` removes what is kept",
+            file.display()
+        );
+        exit = if exit == Exit::Done {
+            Exit::Failed
+        } else {
+            exit
+        };
     }
     println!("{passed} of {} tests passed", results.len());
     exit

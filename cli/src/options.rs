@@ -56,6 +56,9 @@ pub enum Command {
         /// Only tests whose name contains this
         #[arg(long, value_name = "TEXT")]
         filter: Option<String>,
+        /// Keep the values of `snapshot`s as they are now, in FILE.snap
+        #[arg(long)]
+        accept: bool,
     },
     /// Print the dataflow graph of a stage as text
     Ir {

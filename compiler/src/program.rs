@@ -165,11 +165,22 @@ pub struct Assertion {
     pub shown: Vec<(String, usize)>,
 }
 
+/// One `snapshot` of a test.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    pub span: Span,
+    /// The expression as written.
+    pub text: String,
+    /// The tensors it is made of: (name of the part, output).
+    pub parts: Vec<(String, usize)>,
+}
+
 #[derive(Clone)]
 pub struct TestProgram {
     pub name: String,
     pub program: Program,
     pub assertions: Vec<Assertion>,
+    pub snapshots: Vec<Snapshot>,
     /// Stages (by index) whose results the program reads; they must have run.
     pub needs: Vec<usize>,
 }

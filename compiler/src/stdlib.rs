@@ -6,10 +6,14 @@ const FILES: &[(&str, &str)] = &[
     ("supports", include_str!("../../stdlib/supports.ml")),
     ("dist", include_str!("../../stdlib/dist.ml")),
     ("nn", include_str!("../../stdlib/nn.ml")),
+    ("conv", include_str!("../../stdlib/conv.ml")),
     ("init", include_str!("../../stdlib/init.ml")),
     ("vi", include_str!("../../stdlib/vi.ml")),
+    ("linalg", include_str!("../../stdlib/linalg.ml")),
+    ("implicit", include_str!("../../stdlib/implicit.ml")),
     ("optim", include_str!("../../stdlib/optim.ml")),
     ("schedules", include_str!("../../stdlib/schedules.ml")),
+    ("testing", include_str!("../../stdlib/testing.ml")),
 ];
 
 /// The text of `std.a.b`, named `a/b`.
@@ -57,6 +61,10 @@ pub fn entries() -> Vec<Entry> {
             let (Some(first), Some(about)) = (names.first(), &item.doc) else {
                 continue;
             };
+            // Private names are no part of what the module offers.
+            if first.text.starts_with('_') {
+                continue;
+            }
             let range = item.span.start as usize..item.span.end as usize;
             out.push(Entry {
                 module: format!("std.{}", name.replace('/', ".")),

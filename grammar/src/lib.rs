@@ -12,6 +12,7 @@ mod build;
 pub mod diag;
 mod doc;
 mod format;
+mod habits;
 mod newline;
 mod parse;
 pub mod span;

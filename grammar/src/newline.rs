@@ -125,8 +125,33 @@ fn ends_expression(text: &str, t: &Token) -> bool {
     match t.kind {
         TokenKind::Word => !OPEN_WORDS.contains(&s),
         TokenKind::Number | TokenKind::Text => true,
-        TokenKind::Mark => matches!(s, ")" | "]" | "}"),
+        // Marks that mean nothing end what they stand in: the next line is not part of the mistake.
+        TokenKind::Mark => matches!(s, ")" | "]" | "}" | "'" | "`" | "?" | "#" | "$" | "\\"),
         TokenKind::Comment | TokenKind::Newline => false,
+    }
+}
+
+/// Does what follows newline `i` begin a definition, whatever stands above? No expression has `let` or `fn` in it, nor two words
+/// such as `stage s`.
+fn begins_definition(text: &str, tokens: &[Token], i: usize) -> bool {
+    let mut next = tokens[i..]
+        .iter()
+        .filter(|t| !matches!(t.kind, TokenKind::Comment | TokenKind::Newline));
+    let (Some(word), following) = (next.next(), next.next()) else {
+        return false;
+    };
+    match &text[word.start..word.end] {
+        "let" | "fn" | "use" => true,
+        w if crate::habits::DEFINITIONS.contains(&w) => {
+            let first = word.start == 0 || text.as_bytes()[word.start - 1] == b'\n';
+            first
+                && following.is_some_and(|t| {
+                    let s = &text[t.start..t.end];
+                    let name = t.kind == TokenKind::Word && !OPEN_WORDS.contains(&s);
+                    name || t.kind == TokenKind::Text
+                })
+        }
+        _ => false,
     }
 }
 
@@ -158,6 +183,13 @@ pub fn statement_ends(text: &str, tokens: &[Token]) -> Vec<usize> {
                         out.push(i);
                         last = None;
                     }
+                } else if outside
+                    && last.is_some_and(|l| !matches!(&text[l.start..l.end], "{" | ";"))
+                    && begins_definition(text, tokens, i)
+                {
+                    // What stands above is not complete, and is not made so by this.
+                    out.push(i);
+                    last = None;
                 }
                 continue;
             }
@@ -263,4 +295,42 @@ pub fn check_brackets(file: FileId, text: &str, tokens: &[Token]) -> Vec<Report>
         );
     }
     reports
+}
+
+/// Longest chain of what nests without a bracket: `else if`, function literals in one another, `with_key`.
+pub const MAX_CHAIN: usize = 500;
+
+/// Checks chains that nest without brackets, before anything recursive looks at the text. `marked` is the text with its statement
+/// ends written.
+pub fn check_chains(file: FileId, marked: &str, tokens: &[Token]) -> Vec<Report> {
+    let mut counts = vec![0usize];
+    for t in tokens {
+        let s = &marked[t.start..t.end];
+        match (t.kind, s) {
+            (TokenKind::Mark, "{" | "(" | "[") => counts.push(0),
+            (TokenKind::Mark, "}" | ")" | "]") => {
+                counts.pop();
+            }
+            (TokenKind::Mark | TokenKind::Newline, ";") | (TokenKind::Mark, ",") => {
+                if let Some(c) = counts.last_mut() {
+                    *c = 0;
+                }
+            }
+            (TokenKind::Mark, "|" | "||")
+            | (TokenKind::Word, "else" | "with_key" | "not" | "given") => {
+                if let Some(c) = counts.last_mut() {
+                    *c += 1;
+                    if *c > 2 * MAX_CHAIN {
+                        return vec![
+                            Report::new("E0002", "this is nested too deeply")
+                                .label(Span::new(file, t.start, t.end), "one more in a long chain")
+                                .hint("name a part with `let`, or make it a function"),
+                        ];
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    Vec::new()
 }

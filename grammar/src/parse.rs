@@ -4,7 +4,8 @@ use crate::ast::{Expr, File, Item, ItemKind, Stmt};
 use crate::build::Builder;
 use crate::diag::Report;
 use crate::doc::doc_before;
-use crate::newline::{Token, TokenKind, check_brackets, mark_statements, tokens};
+use crate::habits::{self, Place};
+use crate::newline::{Token, TokenKind, check_brackets, check_chains, mark_statements, tokens};
 use crate::span::{FileId, Span};
 use pest::Parser;
 use pest::error::{Error, ErrorVariant, InputLocation};
@@ -89,24 +90,101 @@ pub fn parse(file: FileId, text: &str) -> (File, Vec<Report>) {
     on_deep_stack(|| {
         let toks = tokens(text);
         let reports = check_brackets(file, text, &toks);
-        if !reports.is_empty() {
+        if reports.is_empty() {
+            return parse_tokens(file, text, &toks, Vec::new());
+        }
+        // A bracket that is wrong in one definition says nothing of the others: those are parsed, with spaces in its place.
+        let (masked, holes, reports) = mask_broken(file, text, &toks, reports);
+        if holes.is_empty() {
             return (File::default(), reports);
         }
-        let marked = mark_statements(text, &toks);
-        let mut p = Attempt {
-            file,
-            text,
-            marked: &marked,
-            toks: &toks,
-            reports: Vec::new(),
-        };
-        let items = p
-            .pieces(0, marked.len())
-            .into_iter()
-            .map(|(a, b)| p.item(a, b))
-            .collect();
-        (File { items }, p.reports)
+        let (mut tree, reports) = parse_tokens(file, &masked, &tokens(&masked), reports);
+        tree.items.extend(holes.into_iter().map(|span| Item {
+            kind: ItemKind::Hole,
+            span,
+            doc: None,
+        }));
+        tree.items.sort_by_key(|i| i.span.start);
+        (tree, reports)
     })
+}
+
+fn parse_tokens(
+    file: FileId,
+    text: &str,
+    toks: &[Token],
+    reports: Vec<Report>,
+) -> (File, Vec<Report>) {
+    let marked = mark_statements(text, toks);
+    let mut p = Attempt {
+        file,
+        text,
+        marked: &marked,
+        toks,
+        reports,
+    };
+    p.reports.extend(check_chains(file, &marked, toks));
+    if p.reports.iter().any(|r| r.code == "E0002") {
+        return (File::default(), p.reports);
+    }
+    let items = p
+        .pieces(0, marked.len())
+        .into_iter()
+        .map(|(a, b)| p.item(a, b))
+        .collect();
+    (File { items }, p.reports)
+}
+
+/// The text with each definition whose brackets do not match made blank; where those stand, and what is wrong with them. A
+/// definition is taken to begin where its word begins a line.
+fn mask_broken(
+    file: FileId,
+    text: &str,
+    toks: &[Token],
+    whole: Vec<Report>,
+) -> (String, Vec<Span>, Vec<Report>) {
+    let starts: Vec<usize> = toks
+        .iter()
+        .enumerate()
+        .filter(|(i, t)| {
+            let first = *i == 0 || toks[i - 1].kind == TokenKind::Newline;
+            let column = t.start == 0 || text.as_bytes()[t.start - 1] == b'\n';
+            first && column && habits::DEFINITIONS.contains(&&text[t.start..t.end])
+        })
+        .map(|(i, _)| i)
+        .collect();
+    let deep = whole.iter().any(|r| r.code == "E0002");
+    if starts.len() < 2 || deep {
+        return (String::new(), vec![], whole);
+    }
+    let mut masked = text.as_bytes().to_vec();
+    let (mut holes, mut reports) = (Vec::new(), Vec::new());
+    for (n, &a) in starts.iter().enumerate() {
+        let b = starts.get(n + 1).copied().unwrap_or(toks.len());
+        let found = check_brackets(file, text, &toks[a..b]);
+        if found.is_empty() {
+            continue;
+        }
+        reports.extend(found);
+        let last = toks[a..b]
+            .iter()
+            .rev()
+            .find(|t| t.kind != TokenKind::Newline);
+        let (start, end) = (toks[a].start, last.map_or(toks[a].end, |t| t.end));
+        holes.push(Span::new(file, start, end));
+        for c in &mut masked[start..end] {
+            if *c != b'\n' {
+                *c = b' ';
+            }
+        }
+    }
+    match String::from_utf8(masked) {
+        // Nothing but what stands before the first definition is wrong: it cannot be told apart.
+        Ok(masked) if check_brackets(file, &masked, &tokens(&masked)).is_empty() => {
+            (masked, holes, reports)
+        }
+        _ => (String::new(), vec![], whole),
+    }
 }
 
 /// Parses one expression.
@@ -121,6 +199,10 @@ pub fn parse_expr(file: FileId, text: &str) -> Result<Expr, Vec<Report>> {
             return Err(reports);
         }
         let marked = mark_statements(text, &toks);
+        let chains = check_chains(file, &marked, &toks);
+        if !chains.is_empty() {
+            return Err(chains);
+        }
         let mut p = Attempt {
             file,
             text,
@@ -158,6 +240,10 @@ pub fn parse_repl(file: FileId, text: &str) -> (Vec<ReplEntry>, Vec<Report>) {
             return (vec![], reports);
         }
         let marked = mark_statements(text, &toks);
+        let chains = check_chains(file, &marked, &toks);
+        if !chains.is_empty() {
+            return (vec![], chains);
+        }
         let mut p = Attempt {
             file,
             text,
@@ -373,11 +459,11 @@ impl<'a> Attempt<'a> {
                 t.end,
                 format!("`{}`", clip(&self.text[t.start..t.end])),
             ),
-            Some(t) => (t.start, t.end, "the end of the line".to_string()),
+            Some(t) => (t.start, t.end, "end of the line".to_string()),
             None => (
                 self.text.len(),
                 self.text.len(),
-                "the end of the file".to_string(),
+                "end of the file".to_string(),
             ),
         };
         let wanted = match &e.variant {
@@ -391,32 +477,42 @@ impl<'a> Attempt<'a> {
                 return;
             }
         };
+        let wants_name = wanted.contains("a name");
         let mut r = Report::new("E0001", format!("unexpected {found}"))
             .label(Span::new(self.file, start, end), wanted);
-        let word = |t: Option<&Token>| t.map_or("", |t| &self.text[t.start..t.end]);
-        let (here, before) = (word(tok), word(previous));
-        let hint = match (before, here) {
-            (_, "then") => Some("write `if c { a } else { b }`"),
-            (_, "**") | ("*", "*") => Some("the power is `^`"),
-            (_, "&&") | (_, "&") => Some("write `and`"),
-            (_, "||") => Some("write `or`"),
-            (_, "!") => Some("write `not`"),
-            ("def", _) => Some("a function is `fn f(x) = ..`"),
-            ("lambda", _) => Some("a function literal is `|x| ..`"),
-            (_, "=") => Some("to name a value, write `let x = ..`; to compare, `==`"),
-            ("=", _) if here.is_empty() => Some("a value must follow `=`"),
-            (_, ".") => Some("a real number has a digit on both sides of its dot: `1.0`"),
-            (_, "+" | "*" | "/" | "^" | "@") => {
-                Some("an operator stands at the end of a line, not at the start of the next")
-            }
-            (_, "%") => Some("the remainder is `mod(a, b)`"),
-            (_, "->") => Some("a function literal is `|x| ..`"),
-            _ => None,
-        };
-        if let Some(h) = hint {
+        let place = self.place(start, previous, wants_name);
+        if let Some(h) = habits::hint(&place) {
             r = r.hint(h);
         }
         self.reports.push(r);
+    }
+
+    /// The line around byte `at` in tokens.
+    fn place(&self, at: usize, previous: Option<&Token>, wants_name: bool) -> Place<'a> {
+        let from = self.text[..at].rfind('\n').map_or(0, |i| i + 1);
+        let first = self.toks.partition_point(|t| t.end <= from);
+        let line: Vec<&Token> = self.toks[first..]
+            .iter()
+            .take_while(|t| t.kind != TokenKind::Newline)
+            .filter(|t| t.kind != TokenKind::Comment)
+            .collect();
+        let mut open = Vec::new();
+        for t in self.toks.iter().take_while(|t| t.start < at) {
+            match (t.kind, self.text.as_bytes()[t.start]) {
+                (TokenKind::Mark, c @ (b'(' | b'[' | b'{')) => open.push(c),
+                (TokenKind::Mark, b')' | b']' | b'}') => {
+                    open.pop();
+                }
+                _ => {}
+            }
+        }
+        Place {
+            at: line.iter().take_while(|t| t.end <= at).count(),
+            line: line.iter().map(|t| &self.text[t.start..t.end]).collect(),
+            before: previous.map_or("", |t| &self.text[t.start..t.end]),
+            in_index: open.last() == Some(&b'['),
+            wants_name,
+        }
     }
 }
 

@@ -3,6 +3,8 @@
 precision f64
 
 use std.nn.{dense, mlp}
+use std.linalg.eye
+use std.init.{orthogonal, truncated_normal, lecun, glorot_normal}
 use std.optim.{sgd, adam}
 
 let x = [0.5, -1.0]
@@ -150,4 +152,17 @@ test "flatten and unflatten" {
   assert close(v, [1.0, 2.0, 3.0, 4.0], 0.0)
   assert close(back.b.c, [[6.0], [8.0]], 0.0)
   assert close(dot(r, back), 60.0, 1e-12)
+}
+
+// First values. With 40,000 draws the variance is within 5 standard errors (5 * sqrt(2 / 40000) = 3.6%) with probability 1 - 6e-7.
+
+test "initialisers" {
+  let w = orthogonal(3, 5)
+  let v = orthogonal(5, 3)
+  assert close(w @ w.T, eye(3), 1e-12) and close(v.T @ v, eye(3), 1e-12)
+  assert close(sqnorm(lecun(200, 200)) / 200.0, 1.0, 0.036)
+  assert close(sqnorm(glorot_normal(200, 200)) / 200.0, 1.0, 0.036)
+  let t = truncated_normal([200, 200], sd: 2.0)
+  assert max(abs(t)) <= 4.0
+  assert close(sqrt(sqnorm(t) / 40000.0), 2.0 * 0.8796, 0.03)
 }

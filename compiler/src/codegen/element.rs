@@ -1,7 +1,7 @@
 //! One element-wise operation as Cranelift code, on one element or on the lanes of a 128-bit vector.
 
 use crate::ir::DType;
-use crate::ops::Scalar;
+use crate::ops::{Scalar, Special};
 use cranelift::codegen::ir::{Endianness, MemFlagsData};
 use cranelift::prelude::*;
 
@@ -37,8 +37,44 @@ pub fn native(f: Scalar) -> Option<&'static str> {
         Scalar::Lgamma => "lgamma",
         Scalar::Digamma => "digamma",
         Scalar::Trigamma => "trigamma",
+        Scalar::Special(f) => special(f),
         _ => return None,
     })
+}
+
+fn special(f: Special) -> &'static str {
+    match f {
+        Special::Tan => "tan",
+        Special::Asin => "asin",
+        Special::Acos => "acos",
+        Special::Atan => "atan",
+        Special::Atan2 => "atan2",
+        Special::Sinh => "sinh",
+        Special::Cosh => "cosh",
+        Special::Asinh => "asinh",
+        Special::Acosh => "acosh",
+        Special::Atanh => "atanh",
+        Special::Exp2 => "exp2",
+        Special::Log2 => "log2",
+        Special::Erfc => "erfc",
+        Special::Erfcx => "erfcx",
+        Special::Ndtr => "ndtr",
+        Special::LogNdtr => "log_ndtr",
+        Special::Ndtri => "ndtri",
+        Special::I0e => "i0e",
+        Special::I1e => "i1e",
+        Special::Polygamma => "polygamma",
+        Special::Logaddexp => "logaddexp",
+        Special::Lbeta => "lbeta",
+        Special::Gammainc => "gammainc",
+        Special::Gammaincc => "gammaincc",
+        Special::GammaincByX => "gammainc_by_x",
+        Special::GammaincByA => "gammainc_by_a",
+        Special::Betainc => "betainc",
+        Special::BetaincByX => "betainc_by_x",
+        Special::BetaincByA => "betainc_by_a",
+        Special::BetaincByB => "betainc_by_b",
+    }
 }
 
 /// Can the operation be done on vectors of four (f32, int) or two (f64) elements?
@@ -51,7 +87,7 @@ pub fn vector(f: Scalar, from: DType, to: DType, lanes: usize) -> bool {
         return false;
     }
     match f {
-        Scalar::IntDiv => false,
+        Scalar::IntDiv | Scalar::ShiftLeft | Scalar::ShiftRight => false,
         Scalar::Mod | Scalar::Sign => from.is_real(),
         Scalar::Lt | Scalar::Le => from != DType::Bool,
         Scalar::BitsToUnit => lanes == 4,
@@ -275,6 +311,11 @@ impl Element<'_, '_> {
                 let all = self.truth(true);
                 self.b.ins().bxor(x[0], all)
             }
+            Scalar::BitAnd => self.b.ins().band(x[0], x[1]),
+            Scalar::BitOr => self.b.ins().bor(x[0], x[1]),
+            Scalar::BitXor => self.b.ins().bxor(x[0], x[1]),
+            Scalar::ShiftLeft => self.b.ins().ishl(x[0], x[1]),
+            Scalar::ShiftRight => self.b.ins().sshr(x[0], x[1]),
             Scalar::Select => self.select(x[0], x[1], x[2]),
             Scalar::Cast => self.cast(x[0], from, to),
             Scalar::BitsToUnit => self.unit(x[0], to),
@@ -292,7 +333,8 @@ impl Element<'_, '_> {
             | Scalar::Erfinv
             | Scalar::Lgamma
             | Scalar::Digamma
-            | Scalar::Trigamma => panic!("internal error: {f:?} is a native kernel's"),
+            | Scalar::Trigamma
+            | Scalar::Special(_) => panic!("internal error: {f:?} is a native kernel's"),
         }
     }
 

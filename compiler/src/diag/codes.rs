@@ -38,6 +38,11 @@ pub const CODES: &[Code] = &[
         hint: "save the file as UTF-8",
     },
     Code {
+        code: "E0006",
+        about: "The file holds a character that is no text: a control character, or one that turns the direction of writing.",
+        hint: "remove it; a text has letters, spaces, tabs and line ends",
+    },
+    Code {
         code: "E0100",
         about: "A name is used that nothing defines here.",
         hint: "define it with `let`, `fn` or `param`, or import it with `use`",
@@ -73,13 +78,33 @@ pub const CODES: &[Code] = &[
         hint: "write `net n = mlp(..)` first, then call `n`",
     },
     Code {
+        code: "E0110",
+        about: "A name that starts with `_` is used outside its own file.",
+        hint: "use what the module offers, or rename it there",
+    },
+    Code {
+        code: "E0111",
+        about: "A file defines a name, or names a test, twice.",
+        hint: "give one of them another name",
+    },
+    Code {
+        code: "E0112",
+        about: "`precision` names no precision, or does not stand once in the pipeline itself.",
+        hint: "write `precision f32` or `precision f64` once, at the top of the pipeline",
+    },
+    Code {
+        code: "E0113",
+        about: "The file of a module cannot be used: it is no text file, or lies outside the pipeline's folder.",
+        hint: "put the file into the pipeline's folder, or allow others with `--allow-outside`",
+    },
+    Code {
         code: "E0200",
         about: "A tensor is needed, and the value is something else.",
         hint: "tensors are numbers, truth values and lists of them; convert or call what is not one",
     },
     Code {
         code: "E0201",
-        about: "A built-in function is given arguments that it does not take.",
+        about: "A function is given arguments that it does not take, or lacks some that it needs.",
         hint: "`docs/language.md` lists what each function takes",
     },
     Code {
@@ -120,12 +145,32 @@ pub const CODES: &[Code] = &[
     Code {
         code: "E0209",
         about: "There is no type of this name.",
-        hint: "types are `real`, `int`, `bool`, `f32`, `f64`, tuples and records of them",
+        hint: "types are `real`, `int`, `bool`, `f32`, `f64`, tuples and records of them; a capital letter stands for any element type",
     },
     Code {
         code: "E0210",
         about: "A loop has no option of this name.",
         hint: "remove it; `for` and `scan` take generators and the options that `docs/language.md` lists",
+    },
+    Code {
+        code: "E0211",
+        about: "The unknown names of a size cannot be found from the size.",
+        hint: "let each name stand alone in an argument before it is used in arithmetic",
+    },
+    Code {
+        code: "E0212",
+        about: "A carry of a `scan` changes its type from one iteration to the next.",
+        hint: "begin with a value of the type that `next` gives; `unroll: true` lets a carry change",
+    },
+    Code {
+        code: "E0213",
+        about: "A body would be repeated too often.",
+        hint: "leave out `unroll: true`: the loop then has one body",
+    },
+    Code {
+        code: "E0214",
+        about: "A `scan .. while` says nothing of how often it may run at most.",
+        hint: "write `while cond, max: 1000 { .. }`",
     },
     Code {
         code: "E0300",
@@ -208,6 +253,16 @@ pub const CODES: &[Code] = &[
         hint: "matrices that are factored are `real[n, n]`; right-hand sides have as many rows",
     },
     Code {
+        code: "E0320",
+        about: "The letters of an `einsum` do not fit its operands.",
+        hint: "each axis of an operand has a letter that nothing else binds; a letter has one size: `einsum([i, k], x[i, j], y[j, k])`",
+    },
+    Code {
+        code: "E0330",
+        about: "Compiling the program takes too much: too many expressions, or too many operations in its graph.",
+        hint: "bind results with `let` instead of computing them again; loop with `for` or `scan` instead of unrolling",
+    },
+    Code {
         code: "E0401",
         about: "An argument of a distribution lies outside the set that is declared for it.",
         hint: "give the argument a value in the set that the distribution declares after `in`",
@@ -278,6 +333,11 @@ pub const CODES: &[Code] = &[
         hint: "give one entry for each lane",
     },
     Code {
+        code: "E0416",
+        about: "A site of an `expect` stands in a `scan` that is not unrolled.",
+        hint: "write `unroll: true` on the `scan`",
+    },
+    Code {
         code: "E0420",
         about: "A site is reparameterised, and its value is used discontinuously: the gradient would be wrong.",
         hint: "use `via reinforce`, which needs no smoothness",
@@ -296,6 +356,11 @@ pub const CODES: &[Code] = &[
         code: "E0431",
         about: "A derivative is taken with respect to something that is not a real value in scope.",
         hint: "name real values: parameters, or names that a `let` binds",
+    },
+    Code {
+        code: "E0440",
+        about: "A derivative that a function states does not fit the function.",
+        hint: "`with vjp(dy) { .. }` gives a cotangent for each argument of reals, `with jvp(dx, ..) { .. }` a tangent of the result",
     },
     Code {
         code: "E0500",
@@ -441,6 +506,11 @@ pub const CODES: &[Code] = &[
         code: "E0617",
         about: "An assertion is not one truth value.",
         hint: "for a tensor, write `all(..)`",
+    },
+    Code {
+        code: "E0618",
+        about: "A snapshot differs from what was accepted before, was never accepted, or belongs to no test.",
+        hint: "if the new value is right, `mlc test FILE --accept` keeps it",
     },
     Code {
         code: "E0640",

@@ -63,6 +63,15 @@ impl Mat {
         }
     }
 
+    /// The same of rows.
+    fn rotate_rows(&mut self, p: usize, q: usize, c: f64, s: f64) {
+        for j in 0..self.columns {
+            let (x, y) = (self[(p, j)], self[(q, j)]);
+            self[(p, j)] = c * x - s * y;
+            self[(q, j)] = s * x + c * y;
+        }
+    }
+
     /// Is the column's sign the wrong one? The first component within a millionth of the largest magnitude is positive.
     fn is_reversed(&self, j: usize) -> bool {
         let largest = (0..self.rows).fold(0.0f64, |m, i| m.max(self[(i, j)].abs()));
@@ -280,8 +289,7 @@ fn eigh(a: &Mat) -> Vec<f64> {
                 turned = true;
                 let (c, sn) = turn(s[(p, p)], s[(p, q)], s[(q, q)]);
                 s.rotate_columns(p, q, c, sn);
-                s = s.transposed();
-                s.rotate_columns(p, q, c, sn);
+                s.rotate_rows(p, q, c, sn);
                 v.rotate_columns(p, q, c, sn);
                 (s[(p, q)], s[(q, p)]) = (0.0, 0.0);
             }

@@ -6,6 +6,7 @@
 mod linalg;
 mod philox;
 mod scalar;
+mod special;
 
 use crate::ir::{Attr, DType, Graph, Loop, Node, Type, Value};
 use crate::ops::{Kernel, Monoid, View};
@@ -174,7 +175,7 @@ fn node(g: &Graph, v: Value, xs: &[&ArrayD<f64>], inputs: &[Tensor]) -> ArrayD<f
         Kernel::Loop | Kernel::Call | Kernel::Part => {
             unreachable!("these have several results: `eval` knows them")
         }
-        Kernel::Reduce(m) => reduce(m, &n.attr, xs[0], shape, rounding(n)),
+        Kernel::Reduce(m) => reduce(m, n, xs[0]),
         Kernel::View(view) => view_of(view, &n.attr, xs[0], shape),
         Kernel::Concat => {
             let Attr::Axis(axis) = n.attr else {
@@ -254,7 +255,8 @@ fn node(g: &Graph, v: Value, xs: &[&ArrayD<f64>], inputs: &[Tensor]) -> ArrayD<f
                 let mut j: Vec<usize> = (0..axis).map(|a| i[a]).collect();
                 j.push(at.clamp(0.0, extent as f64 - 1.0) as usize);
                 j.extend((axis + rank..ndarray::Dimension::ndim(&i)).map(|a| i[a]));
-                out[j.as_slice()] += x;
+                let o = &mut out[j.as_slice()];
+                *o = combine(Monoid::Sum, *o, *x, n);
             }
             out
         }
@@ -268,12 +270,14 @@ fn node(g: &Graph, v: Value, xs: &[&ArrayD<f64>], inputs: &[Tensor]) -> ArrayD<f
             }
             out
         }
-        Kernel::CumSum => {
+        Kernel::Cumulate(m) => {
             let Attr::Axis(axis) = n.attr else {
                 panic!("internal error: a running sum without its axis")
             };
             let mut out = xs[0].clone();
-            out.accumulate_axis_inplace(ndarray::Axis(axis), |a, b| *b += a);
+            out.accumulate_axis_inplace(ndarray::Axis(axis), |a, b| {
+                *b = combine(m, *a, *b, n);
+            });
             out
         }
         Kernel::ArgMax => {
@@ -281,19 +285,32 @@ fn node(g: &Graph, v: Value, xs: &[&ArrayD<f64>], inputs: &[Tensor]) -> ArrayD<f
                 panic!("internal error: an argmax without its axis")
             };
             build(shape, |i| {
+                let line = line(xs[0], axis, &i, false);
                 let mut best = 0;
-                let at = |k: usize| {
-                    let mut j: Vec<usize> = (0..axis).map(|a| i[a]).collect();
-                    j.push(k);
-                    j.extend((axis..ndarray::Dimension::ndim(&i)).map(|a| i[a]));
-                    xs[0][j.as_slice()]
-                };
-                for k in 1..xs[0].shape()[axis] {
-                    if at(k) > at(best) {
+                for k in 1..line.len() {
+                    if line[k] > line[best] || line[k].is_nan() && !line[best].is_nan() {
                         best = k;
                     }
                 }
                 best as f64
+            })
+        }
+        Kernel::ArgSort => {
+            let Attr::Axis(axis) = n.attr else {
+                panic!("internal error: an argsort without its axis")
+            };
+            build(shape, |i| {
+                // The element that stands at place `i[axis]`: as many come before it as there are smaller or equal earlier ones.
+                let line = line(xs[0], axis, &i, true);
+                let before = |a: usize, b: usize| match (line[a].is_nan(), line[b].is_nan()) {
+                    (x, y) if x != y => y,
+                    (false, false) if line[a] != line[b] => line[a] < line[b],
+                    _ => a < b,
+                };
+                let place = |k: usize| (0..line.len()).filter(|&j| before(j, k)).count();
+                (0..line.len())
+                    .find(|&k| place(k) == i[axis])
+                    .map_or(f64::NAN, |k| k as f64)
             })
         }
     };
@@ -302,6 +319,19 @@ fn node(g: &Graph, v: Value, xs: &[&ArrayD<f64>], inputs: &[Tensor]) -> ArrayD<f
     } else {
         out
     }
+}
+
+/// The elements along an axis that share the other indices `i`, which has a place for the axis if `with` says so.
+fn line(x: &ArrayD<f64>, axis: usize, i: &IxDyn, with: bool) -> Vec<f64> {
+    (0..x.shape()[axis])
+        .map(|k| {
+            let rank = ndarray::Dimension::ndim(i);
+            let mut j: Vec<usize> = (0..axis).map(|a| i[a]).collect();
+            j.push(k);
+            j.extend((axis + usize::from(with)..rank).map(|a| i[a]));
+            x[j.as_slice()]
+        })
+        .collect()
 }
 
 /// What is done to each partial result: a sum in order is rounded to the element type at every step.
@@ -313,13 +343,24 @@ fn rounding(n: &Node) -> fn(f64) -> f64 {
     }
 }
 
-fn reduce(
-    m: Monoid,
-    attr: &Attr,
-    x: &ArrayD<f64>,
-    shape: &[usize],
-    round: fn(f64) -> f64,
-) -> ArrayD<f64> {
+/// Two partial results of a reduction, made one. Sums and products of ints wrap around.
+fn combine(m: Monoid, a: f64, b: f64, n: &Node) -> f64 {
+    let int = n.ty.dtype == DType::I32;
+    let round = rounding(n);
+    match m {
+        Monoid::Sum if int => f64::from((a as i32).wrapping_add(b as i32)),
+        Monoid::Prod if int => f64::from((a as i32).wrapping_mul(b as i32)),
+        Monoid::Sum => round(a + b),
+        Monoid::Prod => round(a * b),
+        Monoid::Max => scalar::max(a, b),
+        Monoid::Min => scalar::min(a, b),
+        Monoid::Any => f64::from(u8::from(a != 0.0 || b != 0.0)),
+        Monoid::All => f64::from(u8::from(a != 0.0 && b != 0.0)),
+    }
+}
+
+fn reduce(m: Monoid, n: &Node, x: &ArrayD<f64>) -> ArrayD<f64> {
+    let (attr, shape) = (&n.attr, &n.ty.shape);
     let Attr::Axes(axes) = attr else {
         panic!("internal error: a reduction without its axes")
     };
@@ -336,14 +377,7 @@ fn reduce(
             .map(|a| i[a])
             .collect();
         let o = &mut out[j.as_slice()];
-        *o = match m {
-            Monoid::Sum => round(*o + x),
-            Monoid::Prod => round(*o * x),
-            Monoid::Max => scalar::max(*o, x),
-            Monoid::Min => scalar::min(*o, x),
-            Monoid::Any => f64::from(u8::from(*o != 0.0 || x != 0.0)),
-            Monoid::All => f64::from(u8::from(*o != 0.0 && x != 0.0)),
-        };
+        *o = combine(m, *o, x, n);
     }
     out
 }

@@ -80,6 +80,11 @@ pub fn apply(f: Scalar, x: &[f64], from: DType, to: DType) -> f64 {
         Scalar::And => b(x[0] != 0.0 && x[1] != 0.0),
         Scalar::Or => b(x[0] != 0.0 || x[1] != 0.0),
         Scalar::Not => b(x[0] == 0.0),
+        Scalar::BitAnd => f64::from(x[0] as i32 & x[1] as i32),
+        Scalar::BitOr => f64::from(x[0] as i32 | x[1] as i32),
+        Scalar::BitXor => f64::from(x[0] as i32 ^ x[1] as i32),
+        Scalar::ShiftLeft => f64::from((x[0] as i32).wrapping_shl(x[1] as i32 as u32)),
+        Scalar::ShiftRight => f64::from((x[0] as i32).wrapping_shr(x[1] as i32 as u32)),
         Scalar::Select => {
             if x[0] != 0.0 {
                 x[1]
@@ -92,6 +97,7 @@ pub fn apply(f: Scalar, x: &[f64], from: DType, to: DType) -> f64 {
             DType::I32 => f64::from(x[0] as i32),
             DType::Bool => b(x[0] != 0.0),
         },
+        Scalar::Special(f) => super::special::apply(f, x),
         Scalar::BitsToUnit => {
             let bits = x[0] as i64 as u32;
             match to {
@@ -123,7 +129,7 @@ fn erfinv(y: f64) -> f64 {
 }
 
 /// d lgamma / dx: recurrence up to 10, then the asymptotic series (Abramowitz and Stegun 6.3.18).
-fn digamma(mut x: f64) -> f64 {
+pub fn digamma(mut x: f64) -> f64 {
     if x <= 0.0 {
         if x == x.floor() {
             return f64::NAN;

@@ -197,7 +197,7 @@ pub enum Attr {
         high: Vec<usize>,
         between: Vec<usize>,
     },
-    /// `concat`, `cumsum`, `argmax`, `gather`: the axis meant.
+    /// `concat`, `gather`, running sums and the like, `argmax`, `argsort`: the axis meant.
     Axis(usize),
     /// `scatter_add`: the axis and its extent in the result.
     Scatter {

@@ -16,7 +16,12 @@ impl Session {
             Some(v) => return Ok(v),
             None => {}
         }
-        for module in [env.0.module, self.prelude, self.estimators, self.support_library] {
+        for module in [
+            env.0.module,
+            self.prelude,
+            self.estimators,
+            self.support_library,
+        ] {
             // A private name is its own file's.
             if module != env.0.module && super::modules::is_private(name) {
                 continue;
@@ -115,8 +120,12 @@ impl Session {
                         let v = v?;
                         self.stage_view(*i, v, name.span)
                     }
-                    None if self.state_values.contains_key(&format!("{}.{text}", self.stages[*i].name)) => {
-                        let v = self.state_values[&format!("{}.{text}", self.stages[*i].name)].clone();
+                    None if self
+                        .state_values
+                        .contains_key(&format!("{}.{text}", self.stages[*i].name)) =>
+                    {
+                        let v =
+                            self.state_values[&format!("{}.{text}", self.stages[*i].name)].clone();
                         self.stage_view(*i, v, name.span)
                     }
                     None => {
@@ -135,7 +144,7 @@ impl Session {
                 }
             }
             Val::StageLogs(i) => self.stage_log(*i, name),
-            Val::Tensor(_) | Val::Slot(_) | Val::Log(..) if text == "T" => {
+            Val::Tensor(_) | Val::Slot(_) | Val::Log(..) | Val::List(_) if text == "T" => {
                 let x = self.force(v, name.span)?;
                 self.transpose(x, name.span)
             }
@@ -172,19 +181,14 @@ impl Session {
 
     /// A compile-time integer.
     pub(super) fn eval_int(&mut self, e: &'static Expr, env: &Env) -> R<i64> {
-        let v = self.eval(e, env)?;
-        self.known_int(v, e.span)
-    }
-
-    pub(super) fn known_int(&self, v: Val, span: Span) -> R<i64> {
-        match v {
+        match self.eval(e, env)? {
             Val::Int(i) => Ok(i),
             other => {
                 let title = format!(
                     "expected an integer known at compile time, found {}",
                     other.kind()
                 );
-                Err(Box::new(self.err("E0207", title, span)))
+                Err(Box::new(self.err("E0207", title, e.span)))
             }
         }
     }

@@ -440,7 +440,7 @@ impl Session {
         }
     }
 
-    /// `x @ y` for a vector or matrix on either side.
+    /// `x @ y` for a vector or matrix on either side, or for stacks of matrices with equal leading axes.
     pub(super) fn matmul(
         &mut self,
         x: Value,
@@ -450,26 +450,42 @@ impl Session {
         sb: Span,
     ) -> R<Value> {
         let (tx, ty) = (self.ctx.graph.ty(x).clone(), self.ctx.graph.ty(y).clone());
-        let sizes = match (tx.shape.last(), ty.shape.first()) {
-            (Some(n), Some(m)) if n != m => {
+        let (p, q) = (tx.rank(), ty.rank());
+        let stacked = p == q && p > 2;
+        let lead = if stacked { p - 2 } else { 0 };
+        let sizes = match (tx.shape.last(), ty.shape.get(lead)) {
+            (Some(n), Some(m)) if n != m && (stacked || p < 3 && q < 3) => {
                 format!("the last axis of the left has {n}, the first of the right {m}; ")
             }
             _ => String::new(),
         };
-        let ok = matches!(tx.rank(), 1 | 2)
-            && matches!(ty.rank(), 1 | 2)
+        let fits = (stacked || matches!(p, 1 | 2) && matches!(q, 1 | 2))
+            && tx.shape[..lead] == ty.shape[..lead]
+            && tx.shape[p - 1] == ty.shape[lead]
             && tx.dtype == ty.dtype
             && tx.dtype.is_real();
-        if !ok || tx.shape[tx.rank() - 1] != ty.shape[0] {
+        if !fits {
+            let hint = if !tx.dtype.is_real() || !ty.dtype.is_real() {
+                "`@` is for reals: write `real(x)`, or `einsum([i, k], x[i, j], y[j, k])` for integers"
+            } else if p > 2 || q > 2 {
+                "stacks of matrices need equal leading axes on both sides; otherwise go over one: `for m in x { m @ y }`"
+            } else {
+                "`@` sums over the last axis of the left and the first of the right; rows of a batch come from `for`"
+            };
             return Err(Box::new(
-                self.err_at("E0306", "the sides of `@` do not fit", sa, format!("this is `{tx}`"))
-                    .label(sb, format!("this is `{ty}`"))
-                    .hint(format!("{sizes}`@` sums over the last axis of the left and the first of the right; rows of a batch come from `for`")),
+                self.err_at(
+                    "E0306",
+                    "the sides of `@` do not fit",
+                    sa,
+                    format!("this is `{tx}`"),
+                )
+                .label(sb, format!("this is `{ty}`"))
+                .hint(format!("{sizes}{hint}")),
             ));
         }
         let c = Contract {
-            batch: vec![],
-            sum: vec![(tx.rank() - 1, 0)],
+            batch: (0..lead).map(|i| (i, i)).collect(),
+            sum: vec![(p - 1, lead)],
         };
         self.op(&ops::CONTRACT, Attr::Contract(c), &[x, y], span)
     }

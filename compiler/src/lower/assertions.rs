@@ -3,7 +3,7 @@
 use super::session::{Failure, ItemState, R, Session, rc};
 use super::value::{Env, Val};
 use crate::ir::DType;
-use crate::program::{Assertion, TestProgram};
+use crate::program::{Assertion, Snapshot, TestProgram};
 use mlc_grammar::ast::{self, BinaryOp, Expr, ExprKind, StmtKind};
 use mlc_grammar::diag::Report;
 use std::collections::HashMap;
@@ -41,12 +41,14 @@ impl Session {
             self.logs_known(n)?;
         }
         let mut assertions = Vec::new();
+        let mut snapshots = Vec::new();
         let ((), program) = self.program(&format!("test {name}"), |s| {
             let env = Env::module(module).child();
             let mut failed = None;
             for stmt in &block.stmts {
                 let result = match &stmt.kind {
                     StmtKind::Assert(e) => s.assertion(e, &env, &mut assertions),
+                    StmtKind::Snapshot(e) => s.snapshot(e, &env, &mut snapshots),
                     _ => s.eval_steps(std::slice::from_ref(stmt), &env),
                 };
                 match (result, &failed) {
@@ -61,6 +63,7 @@ impl Session {
             name: name.to_string(),
             program,
             assertions,
+            snapshots,
             needs,
         })
     }
@@ -110,6 +113,56 @@ impl Session {
             text,
             shown: outputs,
         });
+        Ok(())
+    }
+
+    /// One `snapshot`: an output for each tensor of the value.
+    fn snapshot(&mut self, e: &'static Expr, env: &Env, snapshots: &mut Vec<Snapshot>) -> R<()> {
+        let v = self.eval(e, env)?;
+        let v = match v {
+            Val::List(_) => Val::Tensor(self.force(&v, e.span)?),
+            v => self.force_leaves(&v, e.span)?,
+        };
+        let mut parts = Vec::new();
+        self.snapshot_parts("", &v, e, &mut parts)?;
+        snapshots.push(Snapshot {
+            span: e.span,
+            text: self.sources.text(e.span).to_string(),
+            parts,
+        });
+        Ok(())
+    }
+
+    fn snapshot_parts(
+        &mut self,
+        name: &str,
+        v: &Val,
+        e: &Expr,
+        parts: &mut Vec<(String, usize)>,
+    ) -> R<()> {
+        let below = |n: &str| match name {
+            "" => n.to_string(),
+            name => format!("{name}.{n}"),
+        };
+        match v {
+            Val::Record(fields) => {
+                for (n, v) in fields.iter() {
+                    self.snapshot_parts(&below(n), v, e, parts)?;
+                }
+            }
+            Val::Tuple(items) => {
+                for (i, v) in items.iter().enumerate() {
+                    self.snapshot_parts(&below(&i.to_string()), v, e, parts)?;
+                }
+            }
+            v => {
+                let t = self.force(v, e.span)?;
+                let output = self.ctx.graph.outputs.len();
+                self.ctx.value(&format!("snapshot {output}"), t);
+                let name = if name.is_empty() { "value" } else { name };
+                parts.push((name.to_string(), output));
+            }
+        }
         Ok(())
     }
 

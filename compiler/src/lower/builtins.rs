@@ -10,11 +10,13 @@ use std::rc::Rc;
 mod algebra;
 mod create;
 mod elementwise;
+mod indices;
 mod order;
 mod pieces;
 mod products;
 mod random;
 mod reductions;
+mod shapes;
 mod sizes;
 mod special;
 mod values;
@@ -27,11 +29,13 @@ const FAMILIES: &[&[Entry]] = &[
     algebra::TABLE,
     create::TABLE,
     elementwise::TABLE,
+    indices::TABLE,
     order::TABLE,
     pieces::TABLE,
     products::TABLE,
     random::TABLE,
     reductions::TABLE,
+    shapes::TABLE,
     sizes::TABLE,
     special::TABLE,
     values::TABLE,
@@ -65,7 +69,19 @@ const UNARY: &[(&str, &OpDef)] = &[
 ];
 
 /// Functions that look at their arguments' text; calls know them (see `call.rs`).
-const FORMS: &[&str] = &["provided", "grad", "value_and_grad", "jvp", "vjp", "hvp", "taps"];
+const FORMS: &[&str] = &[
+    "provided",
+    "grad",
+    "value_and_grad",
+    "jvp",
+    "vjp",
+    "hvp",
+    "jacobian",
+    "hessian",
+    "laplacian",
+    "einsum",
+    "taps",
+];
 
 /// All names that are built in.
 pub fn names() -> impl Iterator<Item = &'static str> {
@@ -108,7 +124,8 @@ pub(super) struct Args {
 impl Args {
     pub(super) fn take(&mut self, name: &str) -> Option<Val> {
         let at = self.named.iter().position(|n| &*n.0 == name)?;
-        Some(self.named.remove(at).1)
+        // `none` passed on is an argument left out.
+        Some(self.named.remove(at).1).filter(|v| !matches!(v, Val::Missing))
     }
 }
 
@@ -132,7 +149,11 @@ impl Session {
         let v = self.builtin(name, &mut a, span)?;
         if let Some((n, _)) = a.named.first() {
             let title = format!("`{name}` has no argument `{n}`");
-            return Err(Box::new(self.err("E0202", title, span)));
+            if matches!(&**n, "keep" | "keepdims" | "keepdim") {
+                let hint = "nothing stretches silently; repeat the result along the axes with `spread(m, like: x, axis: 0)`";
+                return self.fail_hint("E0202", title, span, hint);
+            }
+            return self.fail("E0202", title, span);
         }
         Ok(v)
     }

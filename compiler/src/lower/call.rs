@@ -3,9 +3,7 @@
 use super::eval::mix;
 use super::partial::leaves_a_rest;
 use super::session::{R, Session, rc};
-use super::value::{
-    Closure, Code, Env, EstimatorVal, ModelVal, NetCtor, Partial, Val,
-};
+use super::value::{Closure, Code, Env, EstimatorVal, ModelVal, NetCtor, Partial, Val};
 use mlc_grammar::ast::{self, Arg, CallArg, Expr, ExprKind};
 use mlc_grammar::span::Span;
 use std::rc::Rc;
@@ -26,10 +24,12 @@ impl Session {
             && env.get(name).is_none()
         {
             match name.as_str() {
-                "grad" | "value_and_grad" | "jvp" | "vjp" | "hvp" => {
+                "grad" | "value_and_grad" | "jvp" | "vjp" | "hvp" | "jacobian" | "hessian"
+                | "laplacian" => {
                     return self.eval_derivative(name, args, env, e.span);
                 }
                 "taps" => return self.eval_taps(args, env, e.span),
+                "einsum" => return self.eval_einsum(args, env, e.span),
                 "provided" => {
                     let v = match args {
                         [a] => self.eval(&a.value, env)?,
@@ -179,18 +179,22 @@ impl Session {
                         span,
                     })));
                 }
-                if !f.rules.is_empty() {
-                    return Err(self.unsupported("a function with its own derivative", span));
-                }
-                self.in_frame(&c.name, span, |s| {
-                    s.bind_args(&c.name, &f.args, args, &inner, span)?;
+                let body = |s: &mut Self, env: &Env| {
                     let v = match &f.body {
-                        ast::Body::Expr(e) => s.eval(e, &inner)?,
-                        ast::Body::Block(b) => s.eval_block(b, &inner)?,
+                        ast::Body::Expr(e) => s.eval(e, env)?,
+                        ast::Body::Block(b) => s.eval_block(b, env)?,
                     };
                     match &f.result {
-                        Some(ty) => s.check_type(v, ty, &inner, span),
+                        Some(ty) => s.check_type(v, ty, env, span),
                         None => Ok(v),
+                    }
+                };
+                self.in_frame(&c.name, span, |s| {
+                    s.bind_args(&c.name, &f.args, args, &inner, span)?;
+                    if f.rules.is_empty() {
+                        body(s, &inner)
+                    } else {
+                        s.call_with_rules(c, f, &inner, span, body)
                     }
                 })
             }

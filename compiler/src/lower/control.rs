@@ -76,6 +76,7 @@ impl Session {
         lanes.extend(self.plates.pop().into_iter().flat_map(|p| p.values));
         self.depth -= 1;
         let result = result?;
+        let result = self.unlisted(&result, span)?;
         let result = self.force_leaves(&result, span)?;
 
         // Everything that leaves the region is batched together: the value, trace entries, log weights, sites.

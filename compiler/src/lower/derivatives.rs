@@ -3,7 +3,8 @@
 use super::leaves::{leaves, map_leaves};
 use super::session::{R, Session};
 use super::value::{Env, Val};
-use crate::ir::Value;
+use crate::ir::{Attr, Value};
+use crate::ops;
 use mlc_grammar::ast::{CallArg, Expr, ExprKind};
 use mlc_grammar::span::Span;
 
@@ -75,6 +76,14 @@ impl Session {
             let mut it = next.into_iter();
             return Ok(map_leaves(&value, &mut |t| it.next().unwrap_or(t)));
         }
+        if name == "jacobian" {
+            return self.jacobian(
+                &value,
+                &points,
+                matches!(wrt.kind, ExprKind::Tuple(_)),
+                e.span,
+            );
+        }
         let outs = leaves(&value);
         let seeds: Vec<(Value, Value)> = if name == "vjp" {
             let Some(by) = get("by") else {
@@ -108,6 +117,7 @@ impl Session {
             grads.push(g.unwrap_or_else(|| self.ctx.graph.constant_like(0.0, w)));
         }
         match name {
+            "hessian" | "laplacian" => self.second(name, &grads, &wrts, span),
             "value_and_grad" => Ok(Val::tuple(vec![value, shaped(grads)])),
             "hvp" => {
                 let Some(along) = get("along") else {
@@ -178,5 +188,94 @@ impl Session {
                 Ok(v)
             }
         }
+    }
+
+    /// Row `i` of the identity, in the shape given.
+    fn basis(&mut self, i: &Val, like: Value, span: Span) -> R<Value> {
+        let ty = self.ctx.graph.ty(like).clone();
+        let n = ty.len();
+        let at = self.force(i, span)?;
+        let iota = Attr::Iota {
+            shape: vec![n],
+            axis: 0,
+        };
+        let index = self.op(&ops::IOTA, iota, &[], span)?;
+        let at = self.splat(at, &[n]);
+        let hit = self.op(&ops::EQ, Attr::None, &[index, at], span)?;
+        let row = self.ctx.graph.cast(hit, ty.dtype);
+        Ok(self.ctx.graph.reshape(row, ty.shape))
+    }
+
+    /// `jacobian(e, wrt: x)`: a tensor with the axes of `e`, then those of `x`; of several, or of a record, as many.
+    fn jacobian(&mut self, value: &Val, points: &[Val], tuple: bool, span: Span) -> R<Val> {
+        let y = match leaves(value).as_slice() {
+            [y] if self.ctx.graph.ty(*y).dtype.is_real() => *y,
+            _ => {
+                let title = "`jacobian` takes one tensor of reals";
+                return Err(Box::new(
+                    self.err("E0613", title, span)
+                        .hint("make one of several: `flatten(r)`, `concat(a, b)`"),
+                ));
+            }
+        };
+        let ty = self.ctx.graph.ty(y).clone();
+        let point = Val::tuple(points.to_vec());
+        let wrts = leaves(&point);
+        let lanes = Val::Range(0, ty.len() as i64);
+        let rows = self.over_lanes(&lanes, span, span, &mut |s, lane| {
+            let seed = s.basis(&lane, y, span)?;
+            let found = s.gradients(&[(y, seed)], &wrts, span)?;
+            let mut found = found.into_iter().zip(&wrts).map(|(g, w)| match g {
+                Some(g) => g,
+                None => s.ctx.graph.constant_like(0.0, *w),
+            });
+            let rows: Vec<Value> = found.by_ref().collect();
+            let mut next = rows.into_iter();
+            Ok(map_leaves(&point, &mut |t| next.next().unwrap_or(t)))
+        })?;
+        let shaped = map_leaves(&rows, &mut |t| {
+            let rest = self.ctx.graph.ty(t).shape[1..].to_vec();
+            let shape = ty.shape.iter().copied().chain(rest).collect();
+            self.ctx.graph.reshape(t, shape)
+        });
+        Ok(match shaped {
+            Val::Tuple(items) if !tuple => items[0].clone(),
+            v => v,
+        })
+    }
+
+    /// `hessian(e, wrt: x)`: the axes of `x` twice. `laplacian`: the sum of its diagonal, over all that `wrt` names.
+    fn second(&mut self, name: &str, grads: &[Value], wrts: &[Value], span: Span) -> R<Val> {
+        if name == "hessian" {
+            let ([g], [w]) = (grads, wrts) else {
+                let title = "`hessian` is by one tensor";
+                return Err(Box::new(self.err("E0431", title, span).hint(
+                    "`hvp(e, wrt:, along:)` multiplies by the Hessian of records; or differentiate by `flatten(r)`",
+                )));
+            };
+            let (value, point) = (Val::Tensor(*g), Val::Tensor(*w));
+            return self.jacobian(&value, &[point], false, span);
+        }
+        let mut total: Option<Val> = None;
+        for (&g, &w) in grads.iter().zip(wrts) {
+            let n = self.ctx.graph.ty(w).len() as i64;
+            let terms = self.over_lanes(&Val::Range(0, n), span, span, &mut |s, lane| {
+                let v = s.basis(&lane, w, span)?;
+                let h = match s.gradients(&[(g, v)], &[w], span)?[0] {
+                    Some(h) => h,
+                    None => s.ctx.graph.constant_like(0.0, w),
+                };
+                let p = s.op(&ops::MUL, Attr::None, &[h, v], span)?;
+                s.sum_all(&Val::Tensor(p), span)
+            })?;
+            let sum = self.sum_all(&terms, span)?;
+            total = Some(match total {
+                Some(t) => {
+                    self.binary(mlc_grammar::ast::BinaryOp::Add, t, sum, span, span, span)?
+                }
+                None => sum,
+            });
+        }
+        Ok(total.unwrap_or(Val::Real(0.0)))
     }
 }

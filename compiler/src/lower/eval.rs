@@ -99,7 +99,11 @@ impl Session {
         f: impl FnOnce(&mut Self) -> R<T>,
     ) -> R<T> {
         if self.frames.len() > MAX_DEPTH {
-            let title = format!("`{name}` calls itself without end");
+            let shown: String = name.chars().take(40).collect();
+            let title = match name {
+                "|..|" => "a function literal calls itself without end".to_string(),
+                _ => format!("`{shown}` calls itself without end"),
+            };
             return Err(Box::new(self.err("E0105", title, span).hint(
                 "recursion is not part of the language; write the loop with `scan`",
             )));
@@ -467,16 +471,18 @@ impl Session {
             StmtKind::Log(entries) => self.eval_log(entries, env).map(|()| Val::Unit),
             StmtKind::Factor(e) => self.eval_factor(e, env).map(|()| Val::Unit),
             StmtKind::Tap { name, value } => self.eval_tap(name, value, env).map(|()| Val::Unit),
-            StmtKind::Output { kind, args } => self.eval_output(kind, args, env, stmt.span).map(|()| Val::Unit),
+            StmtKind::Output { kind, args } => self
+                .eval_output(kind, args, env, stmt.span)
+                .map(|()| Val::Unit),
             StmtKind::Assert(_) | StmtKind::Snapshot(_) => Err(Box::new(self.err(
                 "E0603",
                 "an assertion stands only in a `test`",
                 stmt.span,
             ))),
             StmtKind::StopWhen(e) => self.eval_stop_when(e, env).map(|()| Val::Unit),
-            StmtKind::Keep { lowest, value } => {
-                self.eval_keep(*lowest, value, env, stmt.span).map(|()| Val::Unit)
-            }
+            StmtKind::Keep { lowest, value } => self
+                .eval_keep(*lowest, value, env, stmt.span)
+                .map(|()| Val::Unit),
             StmtKind::Hole => Ok(Val::Unit),
         }
     }
@@ -514,9 +520,18 @@ impl Session {
             ExprKind::Str(s) => Ok(Val::Str(rc(s))),
             ExprKind::Name(name) => self.lookup(name, env, e.span),
             ExprKind::Paren(inner) => self.eval(inner, env),
-            ExprKind::Tuple(items) => Ok(Val::tuple(self.eval_all(items, env)?)),
-            ExprKind::List(items) => Ok(Val::list(self.eval_all(items, env)?)),
-            ExprKind::Record(parts) => self.eval_record(parts, env),
+            ExprKind::Tuple(items) => {
+                let v = Val::tuple(self.eval_all(items, env)?);
+                self.bounded(&v, e.span).map(|()| v)
+            }
+            ExprKind::List(items) => {
+                let v = Val::list(self.eval_all(items, env)?);
+                self.bounded(&v, e.span).map(|()| v)
+            }
+            ExprKind::Record(parts) => {
+                let v = self.eval_record(parts, env)?;
+                self.bounded(&v, e.span).map(|()| v)
+            }
             ExprKind::Unary(op, a) => {
                 let v = self.eval(a, env)?;
                 self.unary(*op, v, e.span)
@@ -603,7 +618,12 @@ impl Session {
                 result
             }
             ExprKind::Given(m, r) => self.eval_given(m, r, env),
-            ExprKind::WithKey(..) => Err(self.unsupported("`with_key`", e.span)),
+            ExprKind::WithKey(c, inner) => {
+                // The draws inside are named by the number, not by where they stand.
+                let n = self.eval_int(c, env)?;
+                let key = mix(mix(0, "with_key"), &n.to_string());
+                self.with_frame_key("with_key", Span::default(), key, |s| s.eval(inner, env))
+            }
             ExprKind::Address(_) => Err(self.unsupported("an address (`marginal`)", e.span)),
             ExprKind::Hole => Err(Box::new(self.err(
                 super::session::FOLLOWS,

@@ -2,7 +2,7 @@
 
 use super::session::{R, Session};
 use super::value::{Env, Val};
-use crate::ir::{Attr, DType, Value};
+use crate::ir::{Attr, Value};
 use crate::ops::{self};
 use mlc_grammar::ast::{Expr, IndexArg};
 use mlc_grammar::span::Span;
@@ -30,24 +30,30 @@ impl Session {
     ) -> R<Val> {
         match v {
             Val::List(items) | Val::Tuple(items) => {
-                let [IndexArg::At(i)] = args else {
-                    return Err(Box::new(self.err("E0307", "a list takes one index", span)));
-                };
-                let index = self.eval(i, env)?;
-                if let (Val::List(_), Val::Tensor(_) | Val::Slot(_)) = (v, &index) {
-                    // Of a list of tensors, the run chooses.
-                    let (t, at) = (self.force(v, span)?, self.force(&index, i.span)?);
-                    return Ok(Val::Tensor(self.op(&ops::GATHER, Attr::Axis(0), &[t, at], span)?));
+                let listed = matches!(v, Val::List(_));
+                match args {
+                    [IndexArg::At(i)] => match (self.eval(i, env)?, listed) {
+                        (Val::Int(i), _) => {
+                            let at = if i < 0 { i + items.len() as i64 } else { i };
+                            return match usize::try_from(at).ok().and_then(|at| items.get(at)) {
+                                Some(v) => Ok(v.clone()),
+                                None => {
+                                    let title =
+                                        format!("index {i} is outside a list of {}", items.len());
+                                    self.fail("E0307", title, span)
+                                }
+                            };
+                        }
+                        (_, true) => {}
+                        (other, false) => {
+                            return self
+                                .known_int("an index of a tuple", &other, i.span)
+                                .map(|_| v.clone());
+                        }
+                    },
+                    _ if listed => {}
+                    _ => return self.fail("E0307", "a tuple takes one index", span),
                 }
-                let i = self.known_int(index, i.span)?;
-                let at = if i < 0 { i + items.len() as i64 } else { i };
-                return match usize::try_from(at).ok().and_then(|at| items.get(at)) {
-                    Some(v) => Ok(v.clone()),
-                    None => {
-                        let title = format!("index {i} is outside a list of {}", items.len());
-                        Err(Box::new(self.err("E0307", title, span)))
-                    }
-                };
             }
             Val::NetStack(items) => {
                 let [IndexArg::At(i)] = args else {
@@ -105,45 +111,12 @@ impl Session {
         for arg in args {
             let extent = self.ctx.graph.ty(t).shape[axis];
             match arg {
-                IndexArg::At(e) => match self.eval(e, env)? {
-                    Val::Int(i) => {
-                        let at = if i < 0 { i + extent as i64 } else { i };
-                        if at < 0 || at >= extent as i64 {
-                            let title = format!("index {i} is outside an axis of {extent}");
-                            return Err(Box::new(self.err("E0307", title, e.span)));
-                        }
-                        t = self.slice_axis(t, axis, at as usize, at as usize + 1, 1, span)?;
-                        let mut shape = self.ctx.graph.ty(t).shape.clone();
-                        shape.remove(axis);
-                        t = self.op(&ops::RESHAPE, Attr::Shape(shape), &[t], span)?;
-                    }
-                    Val::Real(_) => {
-                        return Err(Box::new(
-                            self.err("E0307", "an index is an integer", e.span)
-                                .hint("write `int(x)`"),
-                        ));
-                    }
-                    Val::Range(a, b) => {
-                        t = self.slice_checked(t, axis, a, b, 1, e.span)?;
-                        axis += 1;
-                    }
-                    other => {
-                        let i = self.force(&other, e.span)?;
-                        let ty = self.ctx.graph.ty(i).clone();
-                        if ty.dtype != DType::I32 {
-                            return Err(Box::new(
-                                self.err(
-                                    "E0307",
-                                    format!("an index is an integer, not `{ty}`"),
-                                    e.span,
-                                )
-                                .hint("write `int(x)`, or one_hot for a derivative"),
-                            ));
-                        }
-                        t = self.op(&ops::GATHER, Attr::Axis(axis), &[t, i], span)?;
-                        axis += ty.rank();
-                    }
-                },
+                IndexArg::At(e) => {
+                    let v = self.eval(e, env)?;
+                    let axes;
+                    (t, axes) = self.at(t, axis, &v, e.span)?;
+                    axis += axes;
+                }
                 IndexArg::Slice {
                     start,
                     stop,
@@ -170,7 +143,8 @@ impl Session {
         Ok(t)
     }
 
-    fn slice_checked(
+    /// `a..b` by `k` of an axis, ends counted from the end where negative.
+    pub(super) fn slice_checked(
         &mut self,
         t: Value,
         axis: usize,
@@ -180,10 +154,16 @@ impl Session {
         span: Span,
     ) -> R<Value> {
         let n = self.ctx.graph.ty(t).shape[axis] as i64;
-        let (a, b) = (if a < 0 { a + n } else { a }, if b < 0 { b + n } else { b });
-        if a < 0 || b > n || a > b || k < 1 {
+        if k < 1 {
+            let title = format!("a step of {k}");
+            let hint = "steps are positive; to go backwards, write `flip(x, axis: 0)`";
+            return self.fail_hint("E0307", title, span, hint);
+        }
+        let from_end = |i: i64| if i < 0 { i + n } else { i };
+        let (a, b) = (from_end(a), from_end(b));
+        if a < 0 || b > n || a > b {
             let title = format!("the slice {a}..{b} by {k} does not fit an axis of {n}");
-            return Err(Box::new(self.err("E0307", title, span)));
+            return self.fail("E0307", title, span);
         }
         self.slice_axis(t, axis, a as usize, b as usize, k as usize, span)
     }
@@ -205,7 +185,7 @@ impl Session {
         self.op(&ops::SLICE, Attr::Slice { start, stop, step }, &[t], span)
     }
 
-    /// Equal-shaped tensors on a new axis (`axis` 0, or the last when it is their rank).
+    /// Equal-shaped tensors on a new axis.
     pub(super) fn stack_values(&mut self, items: &[Val], axis: usize, span: Span) -> R<Value> {
         let real = items.iter().any(|v| matches!(v, Val::Real(_)));
         let mut parts = Vec::new();

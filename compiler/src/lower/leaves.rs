@@ -41,7 +41,23 @@ pub fn leaves(v: &Val) -> Vec<Value> {
     out
 }
 
+/// A number known at compile time, or a list of them, however deep.
+fn numbers(v: &Val) -> bool {
+    match v {
+        Val::List(items) => items.iter().all(numbers),
+        v => matches!(v, Val::Int(_) | Val::Real(_) | Val::Bool(_)),
+    }
+}
+
 impl Session {
+    /// A list as the tensor that it is where one is wanted.
+    pub(super) fn unlisted(&mut self, v: &Val, span: Span) -> R<Val> {
+        match v {
+            Val::List(_) => Ok(Val::Tensor(self.force(v, span)?)),
+            other => Ok(other.clone()),
+        }
+    }
+
     /// Makes slots, logs and compile-time numbers into nodes, so that every leaf of a data value is a tensor.
     pub(super) fn force_leaves(&mut self, v: &Val, span: Span) -> R<Val> {
         if let Val::Tuple(items) | Val::List(items) = v {
@@ -55,6 +71,10 @@ impl Session {
             Val::Tuple(items) => {
                 let items: R<Vec<Val>> = items.iter().map(|v| self.force_leaves(v, span)).collect();
                 Val::tuple(items?)
+            }
+            // A list of numbers is a tensor.
+            Val::List(items) if !items.is_empty() && numbers(v) => {
+                Val::Tensor(self.force(v, span)?)
             }
             Val::List(items) => {
                 let items: R<Vec<Val>> = items.iter().map(|v| self.force_leaves(v, span)).collect();

@@ -4,6 +4,8 @@ use super::session::{R, Session};
 use super::value::Val;
 use crate::ir::DType;
 use mlc_grammar::span::Span;
+use std::collections::HashMap;
+use std::rc::Rc;
 
 /// Most expressions that are evaluated for one program: functions are applied where they are called, and what is unrolled is
 /// evaluated again for each element.
@@ -11,6 +13,29 @@ const MAX_WORK: u64 = 4_000_000;
 
 /// Most nodes of a program's graph.
 const MAX_NODES: usize = 1_000_000;
+
+/// How many values a tree has, shared parts counted as often as they are met but looked at once.
+fn elements(v: &Val, known: &mut HashMap<*const (), u64>) -> u64 {
+    let at: *const () = match v {
+        Val::Tuple(items) | Val::List(items) => Rc::as_ptr(items).cast(),
+        Val::Record(fields) => Rc::as_ptr(fields).cast(),
+        _ => return 1,
+    };
+    if let Some(&n) = known.get(&at) {
+        return n;
+    }
+    let n = match v {
+        Val::Tuple(items) | Val::List(items) => items
+            .iter()
+            .fold(0u64, |n, v| n.saturating_add(elements(v, known))),
+        Val::Record(fields) => fields
+            .iter()
+            .fold(0u64, |n, f| n.saturating_add(elements(&f.1, known))),
+        _ => 1,
+    };
+    known.insert(at, n.max(1));
+    n.max(1)
+}
 
 impl Session {
     /// Counts `n` more expressions or elements; refuses a program that has become too large.
@@ -25,9 +50,31 @@ impl Session {
             format!("the program has more than {MAX_NODES} operations")
         };
         Err(Box::new(
-            self.err_at("E0315", what, span, "the limit is reached here")
+            self.err_at("E0330", what, span, "the limit is reached here")
                 .hint("functions that call others twice or more double the work at each level: bind results with `let`")
                 .hint("go over many elements with `for` or `scan`, not with lists or `unroll: true`"),
+        ))
+    }
+
+    /// Refuses a list, tuple or record that shares so many parts with itself that going over it would never end.
+    pub(super) fn bounded(&self, v: &Val, span: Span) -> R<()> {
+        let composite = |v: &Val| matches!(v, Val::Tuple(_) | Val::List(_) | Val::Record(_));
+        let nested = match v {
+            Val::Tuple(items) | Val::List(items) => items.iter().any(composite),
+            Val::Record(fields) => fields.iter().any(|f| composite(&f.1)),
+            _ => false,
+        };
+        if !nested || elements(v, &mut HashMap::new()) <= MAX_WORK {
+            return Ok(());
+        }
+        Err(Box::new(
+            self.err_at(
+                "E0330",
+                format!("this holds more than {MAX_WORK} values"),
+                span,
+                "one inside another, again and again",
+            )
+            .hint("keep many numbers in a tensor: `zeros(n)`, `for i in 0..n { .. }`"),
         ))
     }
 

@@ -88,11 +88,22 @@ impl Session {
             // A copy that can be called: the same code on parameters of its own.
             Val::Net(n) if *kind == SlotKind::State => {
                 let with = self.kept_params(path, n, span)?;
-                Val::Net(Rc::new(NetVal { path: rc(path), with: Some(with), ..(**n).clone() }))
+                Val::Net(Rc::new(NetVal {
+                    path: rc(path),
+                    with: Some(with),
+                    ..(**n).clone()
+                }))
             }
             Val::Nets(n, count) if *kind == SlotKind::State => {
                 let with = self.kept_params(path, n, span)?;
-                Val::Nets(Rc::new(NetVal { path: rc(path), with: Some(with), ..(**n).clone() }), *count)
+                Val::Nets(
+                    Rc::new(NetVal {
+                        path: rc(path),
+                        with: Some(with),
+                        ..(**n).clone()
+                    }),
+                    *count,
+                )
             }
             Val::Slot(_) | Val::Unit => v,
             _ if *kind == SlotKind::Param || *kind == SlotKind::State => {
@@ -211,7 +222,9 @@ impl Session {
         let (local, at) = self.indexed(name, index, env)?;
         let path = self.path_of(&local);
         let given = match self.nets.last() {
-            Some(NetFrame { with: Some(with), .. }) => match with.field(&local) {
+            Some(NetFrame {
+                with: Some(with), ..
+            }) => match with.field(&local) {
                 Some(v) => Some(v),
                 None => {
                     let title = format!("the parameters given have no `{local}`");
@@ -234,7 +247,8 @@ impl Session {
                     }
                     None => None,
                 };
-                let v = self.first_value(&path, ty, value, env, &SlotKind::Param, support.as_ref())?;
+                let v =
+                    self.first_value(&path, ty, value, env, &SlotKind::Param, support.as_ref())?;
                 if let (Some(support), Val::Slot(id)) = (support, &v) {
                     self.supports.insert(*id, support);
                 }
@@ -247,7 +261,11 @@ impl Session {
             _ => v,
         };
         let stopped = self.nets.last().is_some_and(|n| n.stopped);
-        let v = if stopped { self.stop_leaves(&v, name.span)? } else { v };
+        let v = if stopped {
+            self.stop_leaves(&v, name.span)?
+        } else {
+            v
+        };
         self.bind_indexed(name, at, v, env);
         Ok(())
     }
@@ -286,7 +304,13 @@ impl Session {
     }
 
     /// `m[i]` of a stack of nets.
-    pub(super) fn net_of_stack(&mut self, n: &Rc<NetVal>, count: usize, at: Val, span: Span) -> R<Val> {
+    pub(super) fn net_of_stack(
+        &mut self,
+        n: &Rc<NetVal>,
+        count: usize,
+        at: Val,
+        span: Span,
+    ) -> R<Val> {
         let at = match at {
             Val::Int(i) => {
                 let k = if i < 0 { i + count as i64 } else { i };
@@ -300,9 +324,11 @@ impl Session {
                 let t = self.force(&other, span)?;
                 let ty = self.ctx.graph.ty(t).clone();
                 if ty != Type::scalar(crate::ir::DType::I32) {
-                    let title = format!("a stack of nets is indexed by one integer, not by a `{ty}`");
+                    let title =
+                        format!("a stack of nets is indexed by one integer, not by a `{ty}`");
                     return Err(Box::new(
-                        self.err("E0307", title, span).hint("go over the nets: `for net in m { .. }`"),
+                        self.err("E0307", title, span)
+                            .hint("go over the nets: `for net in m { .. }`"),
                     ));
                 }
                 Val::Tensor(t)
@@ -310,7 +336,11 @@ impl Session {
         };
         let params = self.net_params(n, span)?;
         let with = self.member_of_stack(&params, at, span)?;
-        Ok(Val::Net(Rc::new(NetVal { with: Some(with), stack: None, ..(**n).clone() })))
+        Ok(Val::Net(Rc::new(NetVal {
+            with: Some(with),
+            stack: None,
+            ..(**n).clone()
+        })))
     }
 
     fn bind_indexed(&mut self, name: &Name, at: Option<i64>, v: Val, env: &Env) {
@@ -400,7 +430,8 @@ impl Session {
         Ok(match &v {
             Val::Slot(_) => Val::Tensor(self.force(&v, span)?),
             Val::Tuple(items) => {
-                let items: R<Vec<Val>> = items.iter().map(|v| self.copied(v.clone(), span)).collect();
+                let items: R<Vec<Val>> =
+                    items.iter().map(|v| self.copied(v.clone(), span)).collect();
                 Val::tuple(items?)
             }
             Val::Record(fields) => {
@@ -467,7 +498,8 @@ impl Session {
                 if !(1..=1 << 20).contains(&n) {
                     let title = format!("a stack of {n} nets");
                     return Err(Box::new(
-                        self.err("E0524", title, e.span).hint("write a number of nets, at least 1"),
+                        self.err("E0524", title, e.span)
+                            .hint("write a number of nets, at least 1"),
                     ));
                 }
                 Some(n as usize)
@@ -482,7 +514,11 @@ impl Session {
         let v = match self.eval(value, env)? {
             Val::NetCtor(ctor) => {
                 let (stopped, with, around) = match self.nets.last() {
-                    Some(n) => (n.stopped, n.with.as_ref().and_then(|w| w.field(&local)), n.stack),
+                    Some(n) => (
+                        n.stopped,
+                        n.with.as_ref().and_then(|w| w.field(&local)),
+                        n.stack,
+                    ),
                     None => (false, None, None),
                 };
                 let net = Rc::new(NetVal {
@@ -582,7 +618,11 @@ impl Session {
     pub(super) fn net_params(&mut self, n: &Rc<NetVal>, span: Span) -> R<Val> {
         if let Some(with) = &n.with {
             let with = with.clone();
-            return if n.stopped { self.stop_leaves(&with, span) } else { Ok(with) };
+            return if n.stopped {
+                self.stop_leaves(&with, span)
+            } else {
+                Ok(with)
+            };
         }
         self.ensure_net(n, span)?;
         let mut root = Vec::new();
@@ -592,7 +632,11 @@ impl Session {
             insert(&mut root, rest, Val::Slot(id));
         }
         let root = Val::record(root);
-        if n.stopped { self.stop_leaves(&root, span) } else { Ok(root) }
+        if n.stopped {
+            self.stop_leaves(&root, span)
+        } else {
+            Ok(root)
+        }
     }
 
     /// The parameters of a target of `over`, with the value that each has now.
@@ -658,12 +702,21 @@ impl Session {
             Val::Net(n) => {
                 let params = self.net_params(&n, span)?;
                 let with = Some(self.stage_view(stage, params, span)?);
-                Val::Net(Rc::new(NetVal { with, ..(*n).clone() }))
+                Val::Net(Rc::new(NetVal {
+                    with,
+                    ..(*n).clone()
+                }))
             }
             Val::Nets(n, count) => {
                 let params = self.net_params(&n, span)?;
                 let with = Some(self.stage_view(stage, params, span)?);
-                Val::Nets(Rc::new(NetVal { with, ..(*n).clone() }), count)
+                Val::Nets(
+                    Rc::new(NetVal {
+                        with,
+                        ..(*n).clone()
+                    }),
+                    count,
+                )
             }
             Val::Record(fields) => {
                 let mut out = Vec::new();
@@ -679,8 +732,17 @@ impl Session {
 
 /// The fields `name[i]` of a record, by index.
 pub(super) fn members(fields: &[(Rc<str>, Val)], name: &str) -> Vec<(i64, Val)> {
-    let index = |f: &str| f.strip_prefix(name)?.strip_prefix('[')?.strip_suffix(']')?.parse().ok();
-    fields.iter().filter_map(|(f, v)| Some((index(f)?, v.clone()))).collect()
+    let index = |f: &str| {
+        f.strip_prefix(name)?
+            .strip_prefix('[')?
+            .strip_suffix(']')?
+            .parse()
+            .ok()
+    };
+    fields
+        .iter()
+        .filter_map(|(f, v)| Some((index(f)?, v.clone())))
+        .collect()
 }
 
 /// Puts a value under a path such as `layer[0].w` into nested records.

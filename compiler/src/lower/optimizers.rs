@@ -40,7 +40,12 @@ enum Home {
 
 impl Session {
     /// The arguments of an optimizer: an optimizer that can run.
-    pub(super) fn apply_optimizer(&mut self, o: &Rc<OptimizerVal>, args: Vec<Given>, span: Span) -> R<Val> {
+    pub(super) fn apply_optimizer(
+        &mut self,
+        o: &Rc<OptimizerVal>,
+        args: Vec<Given>,
+        span: Span,
+    ) -> R<Val> {
         if o.applied {
             return self.call_inner(o, args, span);
         }
@@ -53,7 +58,10 @@ impl Session {
                 Val::Optimizer(inner) => {
                     let inner = self.with_arguments(&inner, span)?;
                     let label = Some(rc(&a.name.text));
-                    Val::Optimizer(Rc::new(OptimizerVal { label, ..(*inner).clone() }))
+                    Val::Optimizer(Rc::new(OptimizerVal {
+                        label,
+                        ..(*inner).clone()
+                    }))
                 }
                 v => v,
             };
@@ -67,7 +75,11 @@ impl Session {
     }
 
     /// The optimizer itself, or with the defaults of its arguments if none were given.
-    pub(super) fn with_arguments(&mut self, o: &Rc<OptimizerVal>, span: Span) -> R<Rc<OptimizerVal>> {
+    pub(super) fn with_arguments(
+        &mut self,
+        o: &Rc<OptimizerVal>,
+        span: Span,
+    ) -> R<Rc<OptimizerVal>> {
         if o.applied {
             return Ok(o.clone());
         }
@@ -80,7 +92,11 @@ impl Session {
     /// `a |> b`: the gradient that `a` gives is what `b` takes.
     pub(super) fn chain_optimizers(&mut self, a: &Val, b: &Val, span: Span) -> R<Val> {
         let (Val::Optimizer(a), Val::Optimizer(b)) = (a, b) else {
-            let (other, kind) = if matches!(a, Val::Optimizer(_)) { (b, a) } else { (a, b) };
+            let (other, kind) = if matches!(a, Val::Optimizer(_)) {
+                (b, a)
+            } else {
+                (a, b)
+            };
             let title = format!("{} and {} make no chain", kind.kind(), other.kind());
             return Err(Box::new(self.err("E0641", title, span).hint(
                 "a chain is made of transformations of the gradient and ends in an optimizer: `clip_norm(1.0) |> sgd(lr: 0.1)`",
@@ -88,15 +104,24 @@ impl Session {
         };
         let (a, b) = (self.with_arguments(a, span)?, self.with_arguments(b, span)?);
         if !a.def.def.transform {
-            let title = format!("`{}` moves the parameters, so nothing can follow it in a chain", a.def.def.name.text);
+            let title = format!(
+                "`{}` moves the parameters, so nothing can follow it in a chain",
+                a.def.def.name.text
+            );
             return Err(Box::new(self.err("E0641", title, span).hint(
                 "put the transformations of the gradient first, the optimizer last",
             )));
         }
         let mut before = a.before.clone();
-        before.push(Rc::new(OptimizerVal { before: vec![], ..(*a).clone() }));
+        before.push(Rc::new(OptimizerVal {
+            before: vec![],
+            ..(*a).clone()
+        }));
         before.extend(b.before.iter().cloned());
-        Ok(Val::Optimizer(Rc::new(OptimizerVal { before, ..(*b).clone() })))
+        Ok(Val::Optimizer(Rc::new(OptimizerVal {
+            before,
+            ..(*b).clone()
+        })))
     }
 
     /// Moves parameters that live in slots: `p` holds their values, `first` the slots, of one form.
@@ -134,18 +159,27 @@ impl Session {
             [(None, p), (None, g)] => (p.clone(), g.clone(), None),
             [(None, p), (None, g), (None, f)] => (p.clone(), g.clone(), Some(f.clone())),
             _ => {
-                let title = format!("`{name}` has its arguments; what is called now takes parameters and a gradient");
-                return Err(Box::new(self.err("E0201", title, span).hint("write `inner(p, g)`")));
+                let title = format!(
+                    "`{name}` has its arguments; what is called now takes parameters and a gradient"
+                );
+                return Err(Box::new(
+                    self.err("E0201", title, span).hint("write `inner(p, g)`"),
+                ));
             }
         };
         if self.optimizer.is_none() {
-            let title = format!("`{name}(p, g)` is called outside an optimizer, where it has no place for its states");
+            let title = format!(
+                "`{name}(p, g)` is called outside an optimizer, where it has no place for its states"
+            );
             return Err(Box::new(
                 self.err("E0642", title, span)
                     .hint("make the states with `let s = o.start(p)`, and write `let (p, s) = o.step(p, g, s)`"),
             ));
         }
-        let fits = self.optimizer.as_ref().is_some_and(|run| same_form(&run.first, &p));
+        let fits = self
+            .optimizer
+            .as_ref()
+            .is_some_and(|run| same_form(&run.first, &p));
         if !fits || !same_form(&p, &g) {
             return Err(self.forms_differ(name, span));
         }
@@ -153,7 +187,14 @@ impl Session {
     }
 
     /// The transformations before, then the optimizer itself.
-    fn run_chain(&mut self, o: &Rc<OptimizerVal>, p: &Val, g: &Val, f: Option<&Val>, span: Span) -> R<Val> {
+    fn run_chain(
+        &mut self,
+        o: &Rc<OptimizerVal>,
+        p: &Val,
+        g: &Val,
+        f: Option<&Val>,
+        span: Span,
+    ) -> R<Val> {
         let o = self.with_arguments(o, span)?;
         let mut g = g.clone();
         let mut names: Vec<String> = Vec::new();
@@ -163,7 +204,11 @@ impl Session {
             let base = link.def.def.name.text.clone();
             let nth = names.iter().filter(|n| **n == base).count();
             names.push(base.clone());
-            let mut name = if nth == 0 { base } else { format!("{base}{}", nth + 1) };
+            let mut name = if nth == 0 {
+                base
+            } else {
+                format!("{base}{}", nth + 1)
+            };
             if let Some(label) = &o.label {
                 name = format!("{label}.{name}");
             }
@@ -194,7 +239,14 @@ impl Session {
         if let (false, Val::Record(fields)) = (o.def.def.all, p) {
             let mut out = Vec::new();
             for (n, v) in fields.iter() {
-                let part = self.one_leaf(n, &|s| (v.clone(), g.field(n), s.field(n)), o, name, f, span)?;
+                let part = self.one_leaf(
+                    n,
+                    &|s| (v.clone(), g.field(n), s.field(n)),
+                    o,
+                    name,
+                    f,
+                    span,
+                )?;
                 out.push((n.clone(), part));
             }
             return Ok(Val::record(out));
@@ -207,14 +259,24 @@ impl Session {
             let mut out = Vec::new();
             for (i, v) in items.iter().enumerate() {
                 let n = rc(&i.to_string());
-                out.push(self.one_leaf(&n, &|s| (v.clone(), item(g, i), item(s, i)), o, name, f, span)?);
+                out.push(self.one_leaf(
+                    &n,
+                    &|s| (v.clone(), item(g, i), item(s, i)),
+                    o,
+                    name,
+                    f,
+                    span,
+                )?);
             }
             return Ok(Val::tuple(out));
         }
         self.run_body(o, name, p, g, f, span)
     }
 
-    #[allow(clippy::type_complexity, reason = "the parts of the parameter, the gradient and the first value")]
+    #[allow(
+        clippy::type_complexity,
+        reason = "the parts of the parameter, the gradient and the first value"
+    )]
     fn one_leaf(
         &mut self,
         field: &Rc<str>,
@@ -246,12 +308,21 @@ impl Session {
 
     fn forms_differ(&self, name: &str, span: Span) -> Box<mlc_grammar::diag::Report> {
         let title = format!("`{name}` is given parameters and a gradient of different forms");
-        Box::new(self.err("E0305", title, span).hint(
-            "both have the form of what the optimizer around it moves",
-        ))
+        Box::new(
+            self.err("E0305", title, span)
+                .hint("both have the form of what the optimizer around it moves"),
+        )
     }
 
-    fn run_body(&mut self, o: &Rc<OptimizerVal>, name: &str, p: &Val, g: &Val, f: Option<&Val>, span: Span) -> R<Val> {
+    fn run_body(
+        &mut self,
+        o: &Rc<OptimizerVal>,
+        name: &str,
+        p: &Val,
+        g: &Val,
+        f: Option<&Val>,
+        span: Span,
+    ) -> R<Val> {
         let def = o.def.def;
         let env = o.def.env.child();
         for (n, v) in &o.args {
@@ -262,7 +333,10 @@ impl Session {
             match v {
                 Some(v) => env.bind(&binder.text, v.clone()),
                 None => {
-                    let title = format!("`{}` asks for the objective, and here is only a gradient", def.name.text);
+                    let title = format!(
+                        "`{}` asks for the objective, and here is only a gradient",
+                        def.name.text
+                    );
                     return Err(Box::new(
                         self.err("E0643", title, span)
                             .label(binder.span, "the objective")
@@ -272,7 +346,8 @@ impl Session {
             }
         }
         if let Some(extra) = def.binders.get(3) {
-            let title = "an optimizer is given a parameter, a gradient and the objective, and no more";
+            let title =
+                "an optimizer is given a parameter, a gradient and the objective, and no more";
             return Err(Box::new(self.err("E0204", title, extra.span)));
         }
         let Some(run) = &mut self.optimizer else {
@@ -280,7 +355,10 @@ impl Session {
         };
         env.bind("step", run.step.clone());
         run.names.push(name.to_string());
-        let own = def.binders.first().map_or(String::new(), |p| p.text.clone());
+        let own = def
+            .binders
+            .first()
+            .map_or(String::new(), |p| p.text.clone());
         let binder = std::mem::replace(&mut run.binder, own);
         let declared = std::mem::take(&mut run.declared);
         let path = run.path();
@@ -298,7 +376,10 @@ impl Session {
         }
         let new = self.force_leaves(&result?, span)?;
         if !same_form(p, &new) {
-            let title = format!("`{}` gives a value of another form than its parameters", def.name.text);
+            let title = format!(
+                "`{}` gives a value of another form than its parameters",
+                def.name.text
+            );
             return Err(Box::new(
                 self.err("E0305", title, span)
                     .hint("an optimizer gives new parameters, a transformation a new gradient: each of the form it is given"),
@@ -308,7 +389,11 @@ impl Session {
             let (old, new) = (s.force(old, span)?, s.force(new, span)?);
             let (want, have) = (s.ctx.graph.ty(old).clone(), s.ctx.graph.ty(new).clone());
             if want != have {
-                let what = if def.transform { "the gradient of a" } else { "the" };
+                let what = if def.transform {
+                    "the gradient of a"
+                } else {
+                    "the"
+                };
                 let title = format!("`{}` gives a `{have}` for {what} `{want}`", def.name.text);
                 return Err(Box::new(s.err("E0612", title, span)));
             }
@@ -340,7 +425,8 @@ impl Session {
                         // A first value sees the parameters as the stage starts, under the name that the optimizer has for them.
                         let inner = env.child();
                         inner.bind(&binder, first);
-                        let v = self.first_value(&path, ty, value, &inner, &SlotKind::State, None)?;
+                        let v =
+                            self.first_value(&path, ty, value, &inner, &SlotKind::State, None)?;
                         self.state_values.insert(path, v.clone());
                         v
                     }
@@ -357,7 +443,11 @@ impl Session {
                             None => v,
                         };
                         let v = self.force_leaves(&v, value.span)?;
-                        if let Some(OptimizerRun { home: Home::Record(record, _), .. }) = &mut self.optimizer {
+                        if let Some(OptimizerRun {
+                            home: Home::Record(record, _),
+                            ..
+                        }) = &mut self.optimizer
+                        {
                             *record = set_path(record, &path, v.clone());
                         }
                         v
@@ -379,13 +469,21 @@ impl Session {
     /// Is the name a state of a running optimizer that is kept in a record?
     pub(super) fn is_value_state(&self, name: &str) -> bool {
         match &self.optimizer {
-            Some(OptimizerRun { home: Home::Record(..), declared, .. }) => declared.iter().any(|d| d.0 == name),
+            Some(OptimizerRun {
+                home: Home::Record(..),
+                declared,
+                ..
+            }) => declared.iter().any(|d| d.0 == name),
             _ => false,
         }
     }
 
     pub(super) fn assign_value_state(&mut self, name: &str, v: Val, env: &Env) {
-        if let Some(OptimizerRun { home: Home::Record(record, _), declared, .. }) = &mut self.optimizer
+        if let Some(OptimizerRun {
+            home: Home::Record(record, _),
+            declared,
+            ..
+        }) = &mut self.optimizer
             && let Some((_, path)) = declared.iter().find(|d| d.0 == name)
         {
             *record = set_path(record, path, v.clone());
@@ -394,13 +492,22 @@ impl Session {
     }
 
     /// `o.start(p)` and `o.step(p, g, s)`.
-    pub(super) fn optimizer_method(&mut self, o: &Rc<OptimizerVal>, method: &str, args: Vec<Given>, span: Span) -> R<Val> {
+    pub(super) fn optimizer_method(
+        &mut self,
+        o: &Rc<OptimizerVal>,
+        method: &str,
+        args: Vec<Given>,
+        span: Span,
+    ) -> R<Val> {
         let o = self.with_arguments(o, span)?;
         let objective = match args.iter().position(|a| a.0.as_deref() == Some("f")) {
             Some(i) => Some(args[i].1.clone()),
             None => None,
         };
-        let given: Vec<&Given> = args.iter().filter(|a| a.0.as_deref() != Some("f")).collect();
+        let given: Vec<&Given> = args
+            .iter()
+            .filter(|a| a.0.as_deref() != Some("f"))
+            .collect();
         let name = o.def.def.name.text.clone();
         let wrong = |s: &Self, usage: &str| {
             let title = format!("`{method}` of an optimizer is called as `{usage}`");
@@ -409,8 +516,12 @@ impl Session {
         let (p, g, home, step) = match (method, given.as_slice()) {
             ("start", [(None, p)]) => {
                 let p = self.optimized(p, span)?;
-                let g = super::leaves::map_leaves(&p, &mut |t| self.ctx.graph.constant_like(0.0, t));
-                let zero = self.ctx.graph.fill(Literal::Int(0), Type::scalar(DType::I32));
+                let g =
+                    super::leaves::map_leaves(&p, &mut |t| self.ctx.graph.constant_like(0.0, t));
+                let zero = self
+                    .ctx
+                    .graph
+                    .fill(Literal::Int(0), Type::scalar(DType::I32));
                 let home = Home::Record(Val::record(vec![(rc("step"), Val::Tensor(zero))]), true);
                 (p, g, home, Val::Tensor(zero))
             }
@@ -419,9 +530,13 @@ impl Session {
                 let (p, g) = (self.optimized(p, span)?, self.optimized(g, span)?);
                 let s = self.force_leaves(s, span)?;
                 let Some(step) = s.field("step") else {
-                    let title = format!("the states of `{name}` are a record with a field `step`, not {}", s.kind());
+                    let title = format!(
+                        "the states of `{name}` are a record with a field `step`, not {}",
+                        s.kind()
+                    );
                     return Err(Box::new(
-                        self.err("E0644", title, span).hint("states are made by `let s = o.start(p)`"),
+                        self.err("E0644", title, span)
+                            .hint("states are made by `let s = o.start(p)`"),
                     ));
                 };
                 (p, g, Home::Record(s, false), step)
@@ -430,7 +545,8 @@ impl Session {
             _ => {
                 let title = format!("an optimizer has no method `{method}`");
                 return Err(Box::new(
-                    self.err("E0206", title, span).hint("it has `start(p)` and `step(p, g, s)`"),
+                    self.err("E0206", title, span)
+                        .hint("it has `start(p)` and `step(p, g, s)`"),
                 ));
             }
         };
@@ -447,14 +563,22 @@ impl Session {
         };
         let f = match objective {
             Some(f) => Some(f),
-            None if starting => Some(Val::Objective(Rc::new(Objective { value: None, at: vec![], form: Val::Unit }))),
+            None if starting => Some(Val::Objective(Rc::new(Objective {
+                value: None,
+                at: vec![],
+                form: Val::Unit,
+            }))),
             None => None,
         };
         let outer = self.optimizer.replace(run);
         let result = self.run_chain(&o, &p, &g, f.as_ref(), span);
         let run = std::mem::replace(&mut self.optimizer, outer);
         let new = result?;
-        let Some(OptimizerRun { home: Home::Record(states, _), .. }) = run else {
+        let Some(OptimizerRun {
+            home: Home::Record(states, _),
+            ..
+        }) = run
+        else {
             return Ok(new);
         };
         if starting {
@@ -463,7 +587,10 @@ impl Session {
         let t = self.force(&step, span)?;
         let one = self.ctx.graph.constant_like(1.0, t);
         let next = self.ctx.graph.add2(t, one);
-        Ok(Val::tuple(vec![new, set_path(&states, "step", Val::Tensor(next))]))
+        Ok(Val::tuple(vec![
+            new,
+            set_path(&states, "step", Val::Tensor(next)),
+        ]))
     }
 
     /// Parameters or a gradient as a record of tensors, or one tensor.
@@ -480,9 +607,18 @@ impl Session {
     }
 
     /// The objective of a step at other parameters.
-    pub(super) fn call_objective(&mut self, f: &Rc<Objective>, args: &[Given], span: Span) -> R<Val> {
+    pub(super) fn call_objective(
+        &mut self,
+        f: &Rc<Objective>,
+        args: &[Given],
+        span: Span,
+    ) -> R<Val> {
         let [(None, q)] = args else {
-            return Err(Box::new(self.err("E0201", "the objective takes the parameters", span)));
+            return Err(Box::new(self.err(
+                "E0201",
+                "the objective takes the parameters",
+                span,
+            )));
         };
         let Some(value) = f.value else {
             return Ok(Val::Tensor(self.literal(&Val::Real(0.0), self.real, &[])));
@@ -496,13 +632,16 @@ impl Session {
             };
             let (want, have) = (s.ctx.graph.ty(old).clone(), s.ctx.graph.ty(*new).clone());
             if want != have {
-                let title = format!("the objective is asked for at a `{have}` where the parameter is a `{want}`");
+                let title = format!(
+                    "the objective is asked for at a `{have}` where the parameter is a `{want}`"
+                );
                 return Err(Box::new(s.err("E0303", title, span)));
             }
             pairs.push((old, *new));
             Ok(Val::Unit)
         })?;
-        let moved = crate::transform::substitute::substitute(&mut self.ctx.graph, &pairs, &[value], None);
+        let moved =
+            crate::transform::substitute::substitute(&mut self.ctx.graph, &pairs, &[value], None);
         Ok(Val::Tensor(moved[0]))
     }
 }
@@ -510,7 +649,12 @@ impl Session {
 impl OptimizerRun {
     /// Where the states of the innermost optimizer are kept, below the stage.
     fn path(&self) -> String {
-        let parts: Vec<&str> = self.leaf.iter().map(|s| &**s).chain(self.names.iter().map(String::as_str)).collect();
+        let parts: Vec<&str> = self
+            .leaf
+            .iter()
+            .map(|s| &**s)
+            .chain(self.names.iter().map(String::as_str))
+            .collect();
         parts.join(".")
     }
 }
@@ -519,7 +663,10 @@ impl OptimizerRun {
 fn same_form(a: &Val, b: &Val) -> bool {
     match (a, b) {
         (Val::Record(x), Val::Record(y)) => {
-            x.len() == y.len() && x.iter().zip(y.iter()).all(|(p, q)| p.0 == q.0 && same_form(&p.1, &q.1))
+            x.len() == y.len()
+                && x.iter()
+                    .zip(y.iter())
+                    .all(|(p, q)| p.0 == q.0 && same_form(&p.1, &q.1))
         }
         (Val::Tuple(x), Val::Tuple(y)) => {
             x.len() == y.len() && x.iter().zip(y.iter()).all(|(p, q)| same_form(p, q))

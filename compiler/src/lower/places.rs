@@ -18,7 +18,11 @@ enum Place {
 #[derive(Clone)]
 enum Selector {
     At(usize),
-    Slice { start: usize, count: usize, step: usize },
+    Slice {
+        start: usize,
+        count: usize,
+        step: usize,
+    },
     /// An int tensor of rank 0 or 1.
     Rows(Value),
     /// The whole axis.
@@ -27,11 +31,16 @@ enum Selector {
 
 impl Session {
     /// `set target = value`
-    pub(super) fn eval_set(&mut self, target: &'static Expr, value: &'static Expr, env: &Env) -> R<()> {
+    pub(super) fn eval_set(
+        &mut self,
+        target: &'static Expr,
+        value: &'static Expr,
+        env: &Env,
+    ) -> R<()> {
         if !self.top || (self.train.is_none() && self.optimizer.is_none()) {
             return Err(self.not_at_top("set", target.span));
         }
-        let place = self.place(target, env)?;
+        let place = self.eval_place(target, env)?;
         let v = self.eval(value, env)?;
         let v = match &v {
             Val::Net(n) | Val::Nets(n, _) => self.net_params(n, value.span)?,
@@ -40,16 +49,16 @@ impl Session {
         self.assign(&place, v, target.span, value.span, env)
     }
 
-    fn place(&mut self, e: &'static Expr, env: &Env) -> R<Place> {
+    fn eval_place(&mut self, e: &'static Expr, env: &Env) -> R<Place> {
         match &e.kind {
-            ExprKind::Paren(e) => self.place(e, env),
+            ExprKind::Paren(e) => self.eval_place(e, env),
             ExprKind::Name(name) => Ok(Place::Name(name.clone(), self.lookup(name, env, e.span)?)),
             ExprKind::Field(x, name) => {
-                let parent = self.place(x, env)?;
+                let parent = self.eval_place(x, env)?;
                 Ok(Place::Field(Box::new(parent), name))
             }
             ExprKind::Index(x, args) => {
-                let parent = self.place(x, env)?;
+                let parent = self.eval_place(x, env)?;
                 let of = self.read_place(&parent, x.span)?;
                 let Some(shape) = self.common_axes(&of, args.len(), x.span)? else {
                     // A list or a tuple is taken apart at compile time.
@@ -112,7 +121,11 @@ impl Session {
             Ok(if a == 0 && count == extent && k == 1 {
                 Selector::All
             } else {
-                Selector::Slice { start: a as usize, count, step: k as usize }
+                Selector::Slice {
+                    start: a as usize,
+                    count,
+                    step: k as usize,
+                }
             })
         };
         match arg {
@@ -130,15 +143,22 @@ impl Session {
                     let i = self.force(&other, e.span)?;
                     let ty = self.ctx.graph.ty(i).clone();
                     if ty.dtype != DType::I32 || ty.rank() > 1 {
-                        let title = format!("an index is an integer or a vector of them, not `{ty}`");
+                        let title =
+                            format!("an index is an integer or a vector of them, not `{ty}`");
                         return Err(Box::new(
-                            self.err("E0307", title, e.span).hint("convert it: `int(x)`"),
+                            self.err("E0307", title, e.span)
+                                .hint("convert it: `int(x)`"),
                         ));
                     }
                     Ok(Selector::Rows(i))
                 }
             },
-            IndexArg::Slice { start, stop, step, span } => {
+            IndexArg::Slice {
+                start,
+                stop,
+                step,
+                span,
+            } => {
                 let end = |s: &mut Self, e: &'static Option<Expr>, or: i64| match e {
                     Some(e) => s.eval_int(e, env),
                     None => Ok(or),
@@ -179,7 +199,9 @@ impl Session {
             out.push(f(self, t)?);
         }
         let mut next = out.into_iter();
-        Ok(super::leaves::map_leaves(&v, &mut |t| next.next().unwrap_or(t)))
+        Ok(super::leaves::map_leaves(&v, &mut |t| {
+            next.next().unwrap_or(t)
+        }))
     }
 
     fn part_of(&mut self, mut t: Value, selectors: &[Selector], span: Span) -> R<Value> {
@@ -235,7 +257,11 @@ impl Session {
                     return Err(self.not_kept(target));
                 };
                 let fields = fields.iter().map(|(n, old)| {
-                    let new = if **n == *name.text { v.clone() } else { old.clone() };
+                    let new = if **n == *name.text {
+                        v.clone()
+                    } else {
+                        old.clone()
+                    };
                     (n.clone(), new)
                 });
                 let new = Val::record(fields.collect());
@@ -244,7 +270,8 @@ impl Session {
             Place::Name(name, old) if self.is_value_state(name) => {
                 let new = self.zip_leaves(old, &v, &mut |s, old, new| {
                     let ty = s.type_of(old, target)?;
-                    s.as_value_of(new, &ty, "this state", value).map(Val::Tensor)
+                    s.as_value_of(new, &ty, "this state", value)
+                        .map(Val::Tensor)
                 })?;
                 self.assign_value_state(name, new, env);
                 Ok(())
@@ -333,7 +360,10 @@ impl Session {
     /// selected from; the axes behind them are moved whole.
     fn with_part(&mut self, t: Value, selectors: &[Selector], part: Value, span: Span) -> R<Value> {
         let ty = self.ctx.graph.ty(t).clone();
-        let picked = selectors.iter().rposition(|s| !matches!(s, Selector::All)).map_or(0, |i| i + 1);
+        let picked = selectors
+            .iter()
+            .rposition(|s| !matches!(s, Selector::All))
+            .map_or(0, |i| i + 1);
         if picked == 0 {
             return Ok(part);
         }
@@ -350,26 +380,38 @@ impl Session {
             .collect();
         let region: Vec<usize> = counts.iter().flatten().copied().collect();
         let ints = |shape: &[usize]| Type::new(DType::I32, shape.to_vec());
-        let number = |s: &mut Self, n: usize, shape: &[usize]| s.ctx.graph.fill(Literal::Int(n as i64), ints(shape));
+        let number = |s: &mut Self, n: usize, shape: &[usize]| {
+            s.ctx.graph.fill(Literal::Int(n as i64), ints(shape))
+        };
         let mut index = number(self, 0, &region);
         let (mut axis, mut stride) = (0, front.iter().product::<usize>());
         for ((s, count), &extent) in selectors[..picked].iter().zip(&counts).zip(front) {
             stride /= extent.max(1);
             let along = |s: &mut Self| {
-                let iota = Attr::Iota { shape: region.clone(), axis };
+                let iota = Attr::Iota {
+                    shape: region.clone(),
+                    axis,
+                };
                 s.op(&ops::IOTA, iota, &[], span)
             };
             let at = match s {
                 Selector::At(i) => number(self, *i, &region),
                 Selector::All => along(self)?,
                 Selector::Slice { start, step, .. } => {
-                    let (i, start, step) = (along(self)?, number(self, *start, &region), number(self, *step, &region));
+                    let (i, start, step) = (
+                        along(self)?,
+                        number(self, *start, &region),
+                        number(self, *step, &region),
+                    );
                     let i = self.op(&ops::MUL, Attr::None, &[i, step], span)?;
                     self.op(&ops::ADD, Attr::None, &[i, start], span)?
                 }
                 Selector::Rows(i) => {
                     let shape = self.ctx.graph.ty(*i).shape.clone();
-                    let (low, high) = (number(self, 0, &shape), number(self, extent.saturating_sub(1), &shape));
+                    let (low, high) = (
+                        number(self, 0, &shape),
+                        number(self, extent.saturating_sub(1), &shape),
+                    );
                     let i = self.op(&ops::MAX, Attr::None, &[*i, low], span)?;
                     let i = self.op(&ops::MIN, Attr::None, &[i, high], span)?;
                     let axes = if shape.is_empty() { vec![] } else { vec![axis] };
@@ -382,7 +424,9 @@ impl Session {
             axis += usize::from(count.is_some());
         }
         let n = region.iter().product();
-        let rows: Vec<usize> = std::iter::once(front.iter().product()).chain(inner.iter().copied()).collect();
+        let rows: Vec<usize> = std::iter::once(front.iter().product())
+            .chain(inner.iter().copied())
+            .collect();
         let parts: Vec<usize> = std::iter::once(n).chain(inner.iter().copied()).collect();
         let table = self.ctx.graph.reshape(t, rows);
         let index = self.ctx.graph.reshape(index, vec![n]);
@@ -404,8 +448,14 @@ impl Session {
             _ => "of a step",
         };
         Box::new(
-            self.err("E0640", format!("`{what}` stands only at the top {tops}"), span)
-            .hint("compute the value in the loop or function, and use it in a statement of the step"),
+            self.err(
+                "E0640",
+                format!("`{what}` stands only at the top {tops}"),
+                span,
+            )
+            .hint(
+                "compute the value in the loop or function, and use it in a statement of the step",
+            ),
         )
     }
 }

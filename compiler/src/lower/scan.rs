@@ -605,7 +605,7 @@ impl Session {
     ) -> R<Swept> {
         let Some(max) = options.max else {
             return Err(Box::new(
-                self.err("E0211", "a `scan .. while` needs a bound", cond.span)
+                self.err("E0214", "a `scan .. while` needs a bound", cond.span)
                     .hint("write `while cond, max: 1000 { .. }`: at most so many iterations"),
             ));
         };

@@ -246,6 +246,15 @@ impl Checker {
     fn expr(&mut self, e: &Expr) {
         match &e.kind {
             ExprKind::Name(n) => self.use_name(n, e.span),
+            // The letters of an `einsum` are not names of anything.
+            ExprKind::Call(f, args) if super::einsum::is_form(f) => {
+                for a in args.iter().skip(1) {
+                    match &a.value.kind {
+                        ExprKind::Index(x, _) => self.expr(x),
+                        _ => self.expr(&a.value),
+                    }
+                }
+            }
             ExprKind::Record(parts) => {
                 for p in parts {
                     match p {

@@ -315,8 +315,8 @@ impl Session {
 
     /// What is told of a failure: these reports and those collected before, without what only follows from them.
     pub(super) fn failure(&mut self, reports: Vec<Report>) -> Failure {
-        let mut all = std::mem::take(&mut self.collected);
-        all.extend(reports);
+        let mut all = reports;
+        all.append(&mut self.collected);
         let mut reports: Vec<Report> = Vec::new();
         for r in all {
             if !reports.iter().any(|known| known.same_mistake(&r)) {

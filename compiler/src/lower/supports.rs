@@ -48,7 +48,8 @@ impl Session {
             return Err(self.no_support(span));
         };
         let guard = self.ctx.graph.guard.take();
-        let result = self.with_frame_key("support", span, 0, |s| s.apply(&f, vec![(None, v)], span));
+        let result =
+            self.with_frame_key("support", span, 0, |s| s.apply(&f, vec![(None, v)], span));
         self.ctx.graph.guard = guard;
         result
     }
@@ -66,8 +67,14 @@ impl Session {
         match self.eval(e, env)? {
             Val::Builtin("real") => Ok(None),
             v => {
-                let whole = ["constrain", "free", "holds"].iter().all(|f| v.field(f).is_some());
-                if whole { Ok(Some(v)) } else { Err(self.no_support(e.span)) }
+                let whole = ["constrain", "free", "holds"]
+                    .iter()
+                    .all(|f| v.field(f).is_some());
+                if whole {
+                    Ok(Some(v))
+                } else {
+                    Err(self.no_support(e.span))
+                }
             }
         }
     }
@@ -100,8 +107,12 @@ impl Session {
     }
 
     fn outside_support(&self, path: &str, span: Span) -> Report {
-        self.err("E0523", format!("the first value of `{path}` lies outside its support"), span)
-            .hint("give a value inside; supports are open sets, so their ends do not count")
+        self.err(
+            "E0523",
+            format!("the first value of `{path}` lies outside its support"),
+            span,
+        )
+        .hint("give a value inside; supports are open sets, so their ends do not count")
     }
 
     /// What to say of a first value that turned out to lie outside its parameter's support.
@@ -133,6 +144,8 @@ impl Session {
             out.push(self.ctx.graph.reshape(part, shape));
         }
         let mut next = out.into_iter();
-        Ok(super::leaves::map_leaves(&like, &mut |t| next.next().unwrap_or(t)))
+        Ok(super::leaves::map_leaves(&like, &mut |t| {
+            next.next().unwrap_or(t)
+        }))
     }
 }

@@ -137,15 +137,22 @@ impl Session {
         }
         let logged = |p: &Program, log: &str| {
             let mut found = p.graph.outputs.iter().zip(&p.sinks);
-            found.any(|(o, s)| o.0 == log && matches!(s, Sink::Value(_)) && p.graph.ty(o.1).rank() == 0)
+            found.any(|(o, s)| {
+                o.0 == log && matches!(s, Sink::Value(_)) && p.graph.ty(o.1).rank() == 0
+            })
         };
         if let Some(k) = &state.keep
             && let Some(log) = &k.keep.log
-            && !blocks.iter().map(|b| &b.program).chain([&step]).any(|p| logged(p, log))
+            && !blocks
+                .iter()
+                .map(|b| &b.program)
+                .chain([&step])
+                .any(|p| logged(p, log))
         {
             let title = format!("`{log}` is neither a value nor a number that the stage logs");
             return Err(Box::new(
-                self.err("E0646", title, k.span).hint("log it in an `every` block: `log loss = ..`"),
+                self.err("E0646", title, k.span)
+                    .hint("log it in an `every` block: `log loss = ..`"),
             ));
         }
         if state.stops {
@@ -168,7 +175,10 @@ impl Session {
 
     /// `step` in a stage: how many steps are done.
     fn bind_step(&mut self, body: &ast::Block, env: &Env) {
-        if super::resolve::names_in_block(body).iter().any(|n| n == "step") {
+        if super::resolve::names_in_block(body)
+            .iter()
+            .any(|n| n == "step")
+        {
             let step = self.ctx.step_counter(true);
             env.bind("step", Val::Tensor(step));
         }

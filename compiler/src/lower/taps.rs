@@ -14,7 +14,12 @@ pub struct TapFrame {
 
 impl Session {
     /// `tap name = e`
-    pub(super) fn eval_tap(&mut self, name: &'static Name, value: &'static Expr, env: &Env) -> R<()> {
+    pub(super) fn eval_tap(
+        &mut self,
+        name: &'static Name,
+        value: &'static Expr,
+        env: &Env,
+    ) -> R<()> {
         let Some(net) = self.nets.last() else {
             return Err(Box::new(
                 self.err("E0520", "`tap` stands only in a net", name.span)
@@ -34,7 +39,11 @@ impl Session {
                 self.ctx.tapped.insert(t);
                 t
             });
-            if self.taps.iter().any(|f| f.entries.iter().any(|e| e.0 == address)) {
+            if self
+                .taps
+                .iter()
+                .any(|f| f.entries.iter().any(|e| e.0 == address))
+            {
                 let title = format!("`{address}` is tapped twice");
                 return Err(Box::new(self.err("E0521", title, name.span).hint(
                     "the net runs twice in one `taps(..)`: take the taps of each call on its own",
@@ -51,7 +60,11 @@ impl Session {
     /// `taps(e)`: the value, and the record of what is tapped in it. Addresses begin below the net if only one is tapped.
     pub(super) fn eval_taps(&mut self, args: &'static [CallArg], env: &Env, span: Span) -> R<Val> {
         let [CallArg { name: None, value }] = args else {
-            return Err(Box::new(self.err("E0201", "`taps` takes one expression", span)));
+            return Err(Box::new(self.err(
+                "E0201",
+                "`taps` takes one expression",
+                span,
+            )));
         };
         self.taps.push(TapFrame::default());
         let v = self.eval(value, env);
@@ -69,7 +82,11 @@ impl Session {
         let one = frame.entries.iter().all(|e| root(&e.0) == first);
         let mut record = Vec::new();
         for (address, v) in frame.entries {
-            let below = if one { &address[first.len() + 1..] } else { &address };
+            let below = if one {
+                &address[first.len() + 1..]
+            } else {
+                &address
+            };
             super::nets::insert(&mut record, below, v);
         }
         Ok(Val::tuple(vec![v, Val::record(record)]))

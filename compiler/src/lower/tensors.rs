@@ -85,22 +85,6 @@ impl Session {
         Ok(Val::Tensor(self.op(def, Attr::None, &[p, q], span)?))
     }
 
-    pub(super) fn axis(&self, v: &Val, rank: usize, span: Span) -> R<usize> {
-        let Val::Int(i) = v else {
-            return Err(Box::new(self.err(
-                "E0201",
-                "`axis` is an integer known at compile time",
-                span,
-            )));
-        };
-        let at = if *i < 0 { i + rank as i64 } else { *i };
-        if at < 0 || at >= rank as i64 {
-            let title = format!("axis {i} of a tensor of rank {rank}");
-            return Err(Box::new(self.err("E0313", title, span)));
-        }
-        Ok(at as usize)
-    }
-
     pub(super) fn reduce(&mut self, name: &str, a: &mut Args, span: Span) -> R<Val> {
         let v = self.one(name, a, span)?;
         let axis = a.take("axis");
@@ -125,11 +109,20 @@ impl Session {
         }
         let x = self.force(&v, span)?;
         let ty = self.ctx.graph.ty(x).clone();
-        let axes: Vec<usize> = match axis {
-            Some(v) => vec![self.axis(&v, ty.rank(), span)?],
-            None => (0..ty.rank()).collect(),
-        };
+        let truth = matches!(name, "any" | "all");
+        if (ty.dtype == DType::Bool) != truth {
+            let hint = if truth {
+                "compare first: `any(x > 0.0)`"
+            } else {
+                "count the true ones with `count(b)`, or convert: `real(b)`, `int(b)`"
+            };
+            return self.fail_hint("E0302", format!("`{name}` of a `{ty}`"), span, hint);
+        }
+        let axes = self.axes(axis, ty.rank(), span)?;
         let count: usize = axes.iter().map(|&i| ty.shape[i]).product();
+        if count == 0 && ty.dtype == DType::I32 && matches!(name, "max" | "min") {
+            return self.fail("E0313", format!("`{name}` of no integers"), span);
+        }
         let def: &'static OpDef = match name {
             "sum" | "mean" => &ops::SUM,
             "prod" => &ops::PROD,
@@ -148,8 +141,18 @@ impl Session {
                     .hint("convert: `mean(real(x))`"),
             ));
         }
-        if count == 0 {
-            return Err(Box::new(self.err("E0313", "`mean` of nothing", span)));
+        // One number less for each that was estimated from the same numbers.
+        let less = match a.take("ddof") {
+            None => 0,
+            Some(v) => self.known_int("`ddof`", &v, span)?,
+        };
+        let count = count as i64 - less;
+        if count <= 0 {
+            let title = match less {
+                0 => "`mean` of nothing".to_string(),
+                _ => format!("`ddof: {less}` leaves nothing to divide by"),
+            };
+            return self.fail("E0313", title, span);
         }
         self.binary(
             mlc_grammar::ast::BinaryOp::Div,
@@ -202,37 +205,5 @@ impl Session {
                 )))
             }
         }
-    }
-
-    /// `split(table, at: n)`: the first `n` rows, and the rest.
-    pub(super) fn split(&mut self, a: &mut Args, span: Span) -> R<Val> {
-        let v = self.one("split", a, span)?;
-        let Some(Val::Int(at)) = a.take("at") else {
-            return Err(Box::new(
-                self.err("E0201", "`split` needs `at:`, a number of rows", span)
-                    .hint("write `split(t, at: 9000)`"),
-            ));
-        };
-        let v = self.force_leaves(&v, span)?;
-        for t in leaves(&v) {
-            let ty = self.ctx.graph.ty(t).clone();
-            if ty.shape.first().is_none_or(|&n| at < 0 || at as usize > n) {
-                let title = format!("a `{ty}` cannot be split at row {at}");
-                return Err(Box::new(self.err("E0313", title, span)));
-            }
-        }
-        let part = |s: &mut Self, first: bool| {
-            map_leaves(&v, &mut |t| {
-                let n = s.ctx.graph.ty(t).shape[0];
-                let (a, b) = if first {
-                    (0, at as usize)
-                } else {
-                    (at as usize, n)
-                };
-                s.slice_axis(t, 0, a, b, 1, span).unwrap_or(t)
-            })
-        };
-        let (x, y) = (part(self, true), part(self, false));
-        Ok(Val::tuple(vec![x, y]))
     }
 }

@@ -4,8 +4,8 @@ use super::ctx::Ctx;
 use super::eval::Frame;
 use super::session::{Failure, R, Session, rc};
 use super::value::{Env, Val};
-use crate::ir::{Type, Value};
 use crate::ir::DType;
+use crate::ir::{Type, Value};
 use crate::program::{Keep, Program, ReportItem, Sink, StageInfo, StageProgram, TrainPlan, Unit};
 use mlc_grammar::ast::{self, CallArg, Expr, ExprKind, StmtKind};
 use mlc_grammar::diag::Report;
@@ -316,7 +316,11 @@ impl Session {
         let ty = self.ctx.graph.ty(t).clone();
         if ty != Type::scalar(DType::Bool) {
             let title = format!("`stop when` takes one truth value, not `{ty}`");
-            let hint = if ty.dtype == DType::Bool { "write `any(..)` or `all(..)`" } else { "compare it: `loss < 1e-3`" };
+            let hint = if ty.dtype == DType::Bool {
+                "write `any(..)` or `all(..)`"
+            } else {
+                "compare it: `loss < 1e-3`"
+            };
             return Err(Box::new(self.err("E0645", title, e.span).hint(hint)));
         }
         self.ctx.sink("stop", t, Sink::Stop);
@@ -332,7 +336,13 @@ impl Session {
     }
 
     /// `keep lowest v`
-    pub(super) fn eval_keep(&mut self, lowest: bool, value: &'static Expr, env: &Env, span: Span) -> R<()> {
+    pub(super) fn eval_keep(
+        &mut self,
+        lowest: bool,
+        value: &'static Expr,
+        env: &Env,
+        span: Span,
+    ) -> R<()> {
         if !self.top || self.train.is_none() || self.optimizer.is_some() {
             return Err(self.not_at_top("keep", span));
         }
@@ -340,19 +350,28 @@ impl Session {
         if let Some(first) = self.train.as_ref().and_then(|t| t.keep.as_ref()) {
             let at = first.span;
             return Err(Box::new(
-                self.err("E0646", "a stage keeps one best snapshot", span).label(at, "already chosen here"),
+                self.err("E0646", "a stage keeps one best snapshot", span)
+                    .label(at, "already chosen here"),
             ));
         }
-        let mut keep = Keep { lowest, before: !in_every && self.moved() == 0, log: None };
+        let mut keep = Keep {
+            lowest,
+            before: !in_every && self.moved() == 0,
+            log: None,
+        };
         let mut measured = None;
         if let ExprKind::Name(n) = &value.kind
             && env.get(n).is_none()
             && !self.modules[self.root].items.contains_key(n)
         {
             // A name that is no value is that of a logged one: of this program, or of an `every` of the step.
-            let here = self.ctx.graph.outputs.iter().zip(&self.ctx.sinks).find(|(o, s)| {
-                o.0 == *n && matches!(s, Sink::Value(_))
-            });
+            let here = self
+                .ctx
+                .graph
+                .outputs
+                .iter()
+                .zip(&self.ctx.sinks)
+                .find(|(o, s)| o.0 == *n && matches!(s, Sink::Value(_)));
             measured = here.map(|(o, _)| o.1);
             if measured.is_none() {
                 keep.log = Some(n.clone());
@@ -368,8 +387,12 @@ impl Session {
             };
             let ty = self.ctx.graph.ty(t).clone();
             if ty.rank() != 0 || !ty.dtype.is_real() {
-                let title = format!("the best snapshot is chosen by one real number, not by a `{ty}`");
-                return Err(Box::new(self.err("E0646", title, value.span).hint("take its mean: `mean(..)`")));
+                let title =
+                    format!("the best snapshot is chosen by one real number, not by a `{ty}`");
+                return Err(Box::new(
+                    self.err("E0646", title, value.span)
+                        .hint("take its mean: `mean(..)`"),
+                ));
             }
             self.ctx.sink("keep", t, Sink::Keep);
         }
@@ -395,10 +418,19 @@ impl Session {
     }
 
     /// `checkpoint`, and `image`, `plot`, `table`, `text` in an `every`.
-    pub(super) fn eval_output(&mut self, kind: &'static ast::Name, args: &'static [CallArg], env: &Env, span: Span) -> R<()> {
+    pub(super) fn eval_output(
+        &mut self,
+        kind: &'static ast::Name,
+        args: &'static [CallArg],
+        env: &Env,
+        span: Span,
+    ) -> R<()> {
         let every = self.top && self.train.as_ref().is_some_and(|t| t.in_every);
         if !every {
-            let title = format!("`{}` stands only in a `report` stage or in `every`", kind.text);
+            let title = format!(
+                "`{}` stands only in a `report` stage or in `every`",
+                kind.text
+            );
             return Err(Box::new(self.err("E0602", title, span)));
         }
         if kind.text == "checkpoint" {
@@ -426,7 +458,11 @@ impl Session {
     }
 
     /// What an output shows: how many pictures stand in a row, and the values by name.
-    fn output_values(&mut self, args: &'static [CallArg], env: &Env) -> R<(usize, Vec<(String, Value)>)> {
+    fn output_values(
+        &mut self,
+        args: &'static [CallArg],
+        env: &Env,
+    ) -> R<(usize, Vec<(String, Value)>)> {
         let mut columns = 8;
         let mut out = Vec::new();
         for a in args {
@@ -520,10 +556,14 @@ fn empty_item(kind: &ast::Name, args: &[CallArg], title: &str) -> ReportItem {
         ExprKind::Str(s) => Some(s.clone()),
         _ => None,
     };
-    let named = args.iter().find(|a| a.name.as_ref().is_some_and(|n| n.text == "title"));
+    let named = args
+        .iter()
+        .find(|a| a.name.as_ref().is_some_and(|n| n.text == "title"));
     ReportItem {
         kind: kind.text.clone(),
-        title: named.and_then(|a| text_of(&a.value)).unwrap_or_else(|| title.to_string()),
+        title: named
+            .and_then(|a| text_of(&a.value))
+            .unwrap_or_else(|| title.to_string()),
         program: Program {
             name: String::new(),
             graph: Default::default(),

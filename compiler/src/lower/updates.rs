@@ -63,7 +63,11 @@ impl Session {
                 ),
             ));
         }
-        let descended = if maximize { self.ctx.graph.neg(loss) } else { loss };
+        let descended = if maximize {
+            self.ctx.graph.neg(loss)
+        } else {
+            loss
+        };
         let mut grads = grads.into_iter().zip(&wrt);
         let mut steps = Vec::new();
         for (ids, opt) in groups {
@@ -159,7 +163,10 @@ impl Session {
             let opt = match self.eval(opt, env)? {
                 Val::Optimizer(v) if !v.def.def.transform => self.with_arguments(&v, opt.span)?,
                 Val::Optimizer(v) => {
-                    let title = format!("`{}` gives a gradient and moves nothing", v.def.def.name.text);
+                    let title = format!(
+                        "`{}` gives a gradient and moves nothing",
+                        v.def.def.name.text
+                    );
                     return Err(Box::new(
                         self.err("E0615", title, opt.span)
                             .hint("end the chain in an optimizer: `.. |> sgd(lr: 0.1)`"),
@@ -229,16 +236,31 @@ impl Session {
     fn statement_suffix(&mut self, ids: &[SlotId], opt: &OptimizerVal) -> (String, String) {
         let names: Vec<String> = ids
             .iter()
-            .map(|id| format!("{}.{}", self.slots[id.0 as usize].name, opt.def.def.name.text))
+            .map(|id| {
+                format!(
+                    "{}.{}",
+                    self.slots[id.0 as usize].name, opt.def.def.name.text
+                )
+            })
             .collect();
         let Some(t) = &mut self.train else {
             return Default::default();
         };
-        let nth = names.iter().filter_map(|n| t.used.get(n)).max().copied().unwrap_or(0) + 1;
+        let nth = names
+            .iter()
+            .filter_map(|n| t.used.get(n))
+            .max()
+            .copied()
+            .unwrap_or(0)
+            + 1;
         for n in names {
             t.used.insert(n, nth);
         }
-        let suffix = if nth == 1 { String::new() } else { nth.to_string() };
+        let suffix = if nth == 1 {
+            String::new()
+        } else {
+            nth.to_string()
+        };
         (t.stage.clone(), suffix)
     }
 

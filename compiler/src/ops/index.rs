@@ -1,4 +1,4 @@
-//! Indexing by values, running sums, the place of a maximum.
+//! Indexing by values.
 
 use super::rules::{bad_attr, f64s};
 use super::{Ad, Arity, Batch, Case, Domain, Kernel, Lane, OpDef, Wrt};
@@ -58,6 +58,8 @@ pub static GATHER: OpDef = OpDef {
             indexed(Attr::Axis(0), &[5], &[3], 5),
             indexed(Attr::Axis(0), &[5, 2], &[], 5),
             indexed(Attr::Axis(1), &[2, 4, 3], &[6], 4),
+            indexed(Attr::Axis(0), &[5], &[4], 9),
+            indexed(Attr::Axis(0), &[0], &[0], 1),
         ]
     },
 };
@@ -158,7 +160,12 @@ pub static SCATTER_SET: OpDef = OpDef {
                 ],
             }
         };
-        vec![set(&[5], 3), set(&[3], 7), set(&[4, 2, 3], 6), set(&[4, 2], 0)]
+        vec![
+            set(&[5], 3),
+            set(&[3], 7),
+            set(&[4, 2, 3], 6),
+            set(&[4, 2], 0),
+        ]
     },
 };
 
@@ -204,7 +211,7 @@ fn batch_set(g: &mut Graph, _: Value, lanes: &[Lane], n: usize) -> Value {
 }
 
 /// Lane numbers times `extent`, added to clamped indices: rows of a table whose lanes lie one after the other.
-fn lane_index(g: &mut Graph, index: Value, n: usize, extent: usize) -> Value {
+pub fn lane_index(g: &mut Graph, index: Value, n: usize, extent: usize) -> Value {
     let ty = g.ty(index).clone();
     let (zero, last) = (
         g.constant_like(0.0, index),
@@ -352,89 +359,32 @@ fn front(g: &mut Graph, v: Value, axis: usize) -> Value {
     )
 }
 
-fn along(attr: &Attr, types: &[&Type]) -> Result<usize, String> {
-    match (attr, types) {
-        (Attr::Axis(a), [t]) if *a < t.rank() && t.dtype != DType::Bool => Ok(*a),
-        (_, types) => Err(format!(
-            "the axis does not fit {}",
-            types.first().map_or(String::new(), |t| format!("`{t}`"))
-        )),
+/// Elements at indices along an axis that differ from line to line: `index` has the operand's shape but for its extent
+/// along the axis. An index outside means the nearest inside; the operand's axis is not empty, or the index is.
+pub fn take_along(g: &mut Graph, x: Value, index: Value, axis: usize) -> Value {
+    let (tx, ti) = (g.ty(x).clone(), g.ty(index).clone());
+    if tx.rank() == 1 {
+        return g.add(&GATHER, Attr::Axis(0), &[x, index]);
     }
+    // The axis last; then all lines one after the other.
+    let last: Vec<usize> = (0..tx.rank())
+        .filter(|&a| a != axis)
+        .chain([axis])
+        .collect();
+    let (extent, count) = (tx.shape[axis], ti.shape[axis]);
+    let outer: usize = (0..tx.rank())
+        .filter(|&a| a != axis)
+        .map(|a| tx.shape[a])
+        .product();
+    let lines = g.transpose(x, last.clone());
+    let lines = g.reshape(lines, vec![outer * extent]);
+    let at = g.transpose(index, last.clone());
+    let moved = g.ty(at).shape.clone();
+    let at = g.reshape(at, vec![outer, count]);
+    let at = lane_index(g, at, outer, extent);
+    let got = g.add(&GATHER, Attr::Axis(0), &[lines, at]);
+    let got = g.reshape(got, moved);
+    let mut back = vec![0; last.len()];
+    last.iter().enumerate().for_each(|(i, &a)| back[a] = i);
+    g.transpose(got, back)
 }
-
-fn shift(attr: &Attr, _: usize) -> Attr {
-    match attr {
-        Attr::Axis(a) => Attr::Axis(a + 1),
-        other => other.clone(),
-    }
-}
-
-/// Running sums.
-pub static CUMSUM: OpDef = OpDef {
-    name: "cumsum",
-    doc: "The running sum along an axis, each element included.",
-    arity: Arity::Exactly(1),
-    shape: |attr, types| along(attr, types).map(|_| types[0].clone()),
-    kernel: Kernel::CumSum,
-    ad: Ad::Linear {
-        wrt: Wrt::All,
-        transpose: |g, v, _, ct| {
-            let attr = g.node(v).attr.clone();
-            let Attr::Axis(axis) = attr else {
-                return vec![None];
-            };
-            let flip = Attr::Axes(vec![axis]);
-            let r = g.add(&super::FLIP, flip.clone(), &[ct]);
-            let s = g.add(&CUMSUM, Attr::Axis(axis), &[r]);
-            vec![Some(g.add(&super::FLIP, flip, &[s]))]
-        },
-    },
-    batch: Batch::Shift(shift),
-    cases: || {
-        vec![
-            Case {
-                attr: Attr::Axis(0),
-                operands: vec![(f64s(&[5]), WIDE)],
-            },
-            Case {
-                attr: Attr::Axis(1),
-                operands: vec![(f64s(&[2, 3]), WIDE)],
-            },
-            Case {
-                attr: Attr::Axis(0),
-                operands: vec![(f64s(&[0]), WIDE)],
-            },
-        ]
-    },
-};
-
-/// Where the maximum is.
-pub static ARGMAX: OpDef = OpDef {
-    name: "argmax",
-    doc: "The index of the first maximum along an axis.",
-    arity: Arity::Exactly(1),
-    shape: |attr, types| {
-        let a = along(attr, types)?;
-        if types[0].shape[a] == 0 {
-            return Err(format!("`{}` has no maximum along axis {a}", types[0]));
-        }
-        let mut shape = types[0].shape.clone();
-        shape.remove(a);
-        Ok(Type::new(DType::I32, shape))
-    },
-    kernel: Kernel::ArgMax,
-    ad: Ad::Zero,
-    batch: Batch::Shift(shift),
-    cases: || {
-        vec![
-            Case {
-                attr: Attr::Axis(0),
-                operands: vec![(f64s(&[5]), Domain::Distinct)],
-            },
-            Case {
-                attr: Attr::Axis(1),
-                operands: vec![(f64s(&[2, 3]), Domain::Distinct)],
-            },
-        ]
-    },
-};

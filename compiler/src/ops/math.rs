@@ -214,7 +214,10 @@ unary!(
     real_alike,
     Trigamma,
     POSITIVE,
-    Ad::Refused("the second derivative of `digamma` is not available")
+    Ad::Pointwise(|g, x, _| {
+        let two = g.constant_like(2.0, x[0]);
+        vec![Some(g.binary(&super::POLYGAMMA, two, x[0]))]
+    })
 );
 unary!(
     FLOOR,

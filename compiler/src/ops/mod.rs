@@ -144,10 +144,12 @@ pub enum Kernel {
     ScatterAdd,
     /// Operand 0, with the rows at the indices in operand 1 (an int vector) replaced by those of operand 2, in order. Indices clamp.
     ScatterSet,
-    /// Running sum along `Attr::Axis`, inclusive.
-    CumSum,
-    /// Index of the first maximum along `Attr::Axis`.
+    /// What the elements along `Attr::Axis` give together so far, each included.
+    Cumulate(Monoid),
+    /// Index of the first maximum along `Attr::Axis`; NaN counts as the largest.
     ArgMax,
+    /// Indices that sort along `Attr::Axis`: ascending, stable, NaN last.
+    ArgSort,
     /// Linear algebra on the last two axes.
     Linalg(Linalg),
 }
@@ -238,6 +240,12 @@ pub enum Scalar {
     And,
     Or,
     Not,
+    /// Of ints, bit by bit; shifts by the amount modulo 32, to the right with the sign.
+    BitAnd,
+    BitOr,
+    BitXor,
+    ShiftLeft,
+    ShiftRight,
     /// (condition, then, else)
     Select,
     /// To the result's element type; a real to an int truncates and saturates, NaN gives 0; to bool: nonzero.
@@ -245,6 +253,43 @@ pub enum Scalar {
     /// 32 random bits (an int) to a real in the open unit interval:
     /// f32: ((bits >>> 9) + 0.5) * 2^-23; f64: (bits as unsigned + 0.5) * 2^-32.
     BitsToUnit,
+    /// Computed by a native kernel of one to three operands.
+    Special(Special),
+}
+
+/// Special functions: see the rows of `special`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Special {
+    Tan,
+    Asin,
+    Acos,
+    Atan,
+    Atan2,
+    Sinh,
+    Cosh,
+    Asinh,
+    Acosh,
+    Atanh,
+    Exp2,
+    Log2,
+    Erfc,
+    Erfcx,
+    Ndtr,
+    LogNdtr,
+    Ndtri,
+    I0e,
+    I1e,
+    Polygamma,
+    Logaddexp,
+    Lbeta,
+    Gammainc,
+    Gammaincc,
+    GammaincByX,
+    GammaincByA,
+    Betainc,
+    BetaincByX,
+    BetaincByA,
+    BetaincByB,
 }
 
 /// Does the operation take nothing from other nodes, so that no guard applies?
@@ -256,6 +301,7 @@ pub fn is_leaf(def: &OpDef) -> bool {
 }
 
 mod arith;
+mod bits;
 mod build;
 mod contract;
 mod control;
@@ -267,17 +313,21 @@ mod leaf;
 mod linalg;
 mod logic;
 mod math;
+mod order;
 mod reduce;
 mod rules;
+mod running;
+mod special;
 mod view;
 
 pub use arith::{ADD, DIV, INT_DIV, MAX, MIN, MOD, MUL, POW, SUB};
+pub use bits::{BIT_AND, BIT_OR, BIT_XOR, SHIFT_LEFT, SHIFT_RIGHT};
 pub use contract::CONTRACT;
 pub use control::{CALL, LOOP, PART};
 pub use convert::{BITS_TO_UNIT, CAST};
 pub use draw::RANDOM_BITS;
 pub use flow::{BIND, OPAQUE, STOP, TANGENT};
-pub use index::{ARGMAX, CUMSUM, GATHER, SCATTER_ADD, SCATTER_SET};
+pub use index::{GATHER, SCATTER_ADD, SCATTER_SET, take_along};
 pub use leaf::{FILL, INPUT, IOTA, LANE, SITE, TABLE};
 pub use linalg::{CHOLESKY, EIGH, QR, SLOGDET, SOLVE, SVD, TRIANGULAR_SOLVE};
 pub use logic::{AND, EQ, IS_FINITE, LE, LT, NE, NOT, OR, SELECT};
@@ -285,7 +335,14 @@ pub use math::{
     ABS, CEIL, COS, DIGAMMA, ERF, ERFINV, EXP, EXPM1, FLOOR, LGAMMA, LOG, LOG1P, NEG, ROUND,
     SIGMOID, SIGN, SIN, SOFTPLUS, SQRT, TANH, TRIGAMMA,
 };
+pub use order::{ARGMAX, ARGSORT};
 pub use reduce::{ALL, ANY, MAX_OVER, MIN_OVER, PROD, SUM};
+pub use running::{CUMMAX, CUMMIN, CUMPROD, CUMSUM};
+pub use special::{
+    ACOS, ACOSH, ASIN, ASINH, ATAN, ATAN2, ATANH, BETAINC, BETAINC_BY_A, BETAINC_BY_B,
+    BETAINC_BY_X, COSH, ERFC, ERFCX, EXP2, GAMMAINC, GAMMAINC_BY_A, GAMMAINC_BY_X, GAMMAINCC, I0E,
+    I1E, LBETA, LOG_NDTR, LOG2, LOGADDEXP, NDTR, NDTRI, POLYGAMMA, SINH, TAN,
+};
 pub use view::{BROADCAST, CONCAT, FLIP, PAD, RESHAPE, SLICE, TRANSPOSE};
 
 /// Every operation.
@@ -314,6 +371,36 @@ pub static OPS: &[&OpDef] = &[
     &LGAMMA,
     &DIGAMMA,
     &TRIGAMMA,
+    &TAN,
+    &ASIN,
+    &ACOS,
+    &ATAN,
+    &ATAN2,
+    &SINH,
+    &COSH,
+    &ASINH,
+    &ACOSH,
+    &ATANH,
+    &EXP2,
+    &LOG2,
+    &ERFC,
+    &ERFCX,
+    &NDTR,
+    &LOG_NDTR,
+    &NDTRI,
+    &I0E,
+    &I1E,
+    &POLYGAMMA,
+    &LOGADDEXP,
+    &LBETA,
+    &GAMMAINC,
+    &GAMMAINCC,
+    &GAMMAINC_BY_X,
+    &GAMMAINC_BY_A,
+    &BETAINC,
+    &BETAINC_BY_X,
+    &BETAINC_BY_A,
+    &BETAINC_BY_B,
     &FLOOR,
     &CEIL,
     &ROUND,
@@ -334,6 +421,11 @@ pub static OPS: &[&OpDef] = &[
     &OR,
     &NOT,
     &IS_FINITE,
+    &BIT_AND,
+    &BIT_OR,
+    &BIT_XOR,
+    &SHIFT_LEFT,
+    &SHIFT_RIGHT,
     &SELECT,
     &CAST,
     &BITS_TO_UNIT,
@@ -363,7 +455,11 @@ pub static OPS: &[&OpDef] = &[
     &SCATTER_ADD,
     &SCATTER_SET,
     &CUMSUM,
+    &CUMPROD,
+    &CUMMAX,
+    &CUMMIN,
     &ARGMAX,
+    &ARGSORT,
     &CHOLESKY,
     &TRIANGULAR_SOLVE,
     &SOLVE,

@@ -137,12 +137,62 @@ pub static PROD: OpDef = OpDef {
     arity: Arity::Exactly(1),
     shape: numbers,
     kernel: Kernel::Reduce(Monoid::Prod),
-    ad: Ad::Refused(
-        "`prod` has no derivative here: write `exp(sum(log(x)))` for positive elements",
-    ),
+    // The derivative by an element is the product of the others, which is never found by dividing.
+    ad: Ad::Custom {
+        jvp: |g, v, x, ts| {
+            let others = others(g, v, x[0]);
+            let p = g.mul(others, ts[0]?);
+            let axes = axes_of(g, v);
+            Some(g.sum(p, axes))
+        },
+        vjp: |g, v, x, ct| {
+            let others = others(g, v, x[0]);
+            let c = spread(g, v, x[0], ct);
+            vec![Some(g.mul(others, c))]
+        },
+    },
     batch: Batch::Shift(shift),
-    cases: || cases(DType::F64, Domain::Between(0.5, 1.5)),
+    cases: || {
+        let mut c = cases(DType::F64, Domain::Between(-1.5, 1.5));
+        c.push(Case {
+            attr: Attr::Axes(vec![0, 2]),
+            operands: vec![(f64s(&[2, 3, 0]), Domain::Between(0.0, 1.0))],
+        });
+        c
+    },
 };
+
+fn axes_of(g: &Graph, v: Value) -> Vec<usize> {
+    match &g.node(v).attr {
+        Attr::Axes(axes) => axes.clone(),
+        _ => vec![],
+    }
+}
+
+/// For each element of `x`, the product of the others that node `v` multiplies it with.
+fn others(g: &mut Graph, v: Value, x: Value) -> Value {
+    let axes = axes_of(g, v);
+    let shape = g.ty(x).shape.clone();
+    // The axes that go away last, and made one.
+    let order: Vec<usize> = (0..shape.len())
+        .filter(|a| !axes.contains(a))
+        .chain(axes.iter().copied())
+        .collect();
+    let kept: Vec<usize> = (0..shape.len())
+        .filter(|a| !axes.contains(a))
+        .map(|a| shape[a])
+        .collect();
+    let together = axes.iter().map(|&a| shape[a]).product();
+    let moved = g.transpose(x, order.clone());
+    let full = g.ty(moved).shape.clone();
+    let line = kept.iter().copied().chain([together]).collect();
+    let line = g.reshape(moved, line);
+    let others = super::running::all_but_each(g, line, kept.len());
+    let others = g.reshape(others, full);
+    let mut back = vec![0; order.len()];
+    order.iter().enumerate().for_each(|(i, &a)| back[a] = i);
+    g.transpose(others, back)
+}
 
 extreme!(
     MAX_OVER,

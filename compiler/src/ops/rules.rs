@@ -61,6 +61,23 @@ pub fn bool_alike(_: &Attr, types: &[&Type]) -> Rule {
     alike(types, |d| d == DType::Bool, "truth values")
 }
 
+/// The axis of an operation along one axis of one tensor of numbers.
+pub fn along(attr: &Attr, types: &[&Type]) -> Result<usize, String> {
+    match (attr, types) {
+        (Attr::Axis(a), [t]) if *a < t.rank() && t.dtype != DType::Bool => Ok(*a),
+        (_, [t]) => Err(format!("this goes along an axis of numbers, not of `{t}`")),
+        _ => Err("this takes one operand".into()),
+    }
+}
+
+/// The same axis under a new leading one.
+pub fn shift_axis(attr: &Attr, _: usize) -> Attr {
+    match attr {
+        Attr::Axis(a) => Attr::Axis(a + 1),
+        other => other.clone(),
+    }
+}
+
 /// Numbers in, truth values out.
 pub fn compare(_: &Attr, types: &[&Type]) -> Rule {
     let t = alike(types, |d| d != DType::Bool, "numbers")?;

@@ -83,7 +83,9 @@ fn captures(
         let mut seen: HashSet<Value> = HashSet::new();
         let mut next: Vec<Value> = operands[c.args..c.args + c.results].to_vec();
         while let Some(x) = next.pop() {
-            if args.contains(&x) || !inside.contains(&x) || !seen.insert(x) {
+            // Nothing passes an operation without derivatives; what is differentiated by may be a leaf.
+            let blocked = matches!(g.node(x).def.ad, Ad::Zero) && !targets.contains(&x);
+            if args.contains(&x) || !inside.contains(&x) || !seen.insert(x) || blocked {
                 continue;
             }
             if targets.contains(&x) {

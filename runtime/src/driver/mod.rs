@@ -6,6 +6,7 @@
 //! - `stage` runs the steps of a stage; `run` whole pipelines; `tests` their tests.
 
 mod engine;
+mod golden;
 mod host;
 mod run;
 mod stage;
@@ -13,10 +14,11 @@ mod store;
 mod tests;
 
 pub use engine::{Compilation, Engine, EngineOptions};
+pub use golden::{Golden, golden_path};
 pub use host::{Data, FileHost, read_text_file};
 pub use run::{Pipeline, RunOptions};
 pub use store::Store;
-pub use tests::{TestOutcome, TestResult};
+pub use tests::{TestOutcome, TestResult, Tests};
 
 use crate::tensor::HostTensor;
 use mlc_compiler::lower::Failure;

@@ -23,6 +23,8 @@ pub struct RunOptions {
     pub engine: EngineOptions,
     /// May `use` name files outside the pipeline's folder (by links)?
     pub allow_outside: bool,
+    /// Keep the snapshots of tests as they are now?
+    pub accept: bool,
     pub stop: Option<&'static StopFlag>,
 }
 
@@ -33,6 +35,7 @@ pub struct Pipeline {
     pub(super) data: Data,
     pub(super) seed: Rc<HostTensor>,
     pub(super) options: RunOptions,
+    pub(super) path: PathBuf,
     dir: Option<RunDir>,
     metrics: Option<MetricsWriter>,
     report: Option<Report>,
@@ -64,6 +67,7 @@ impl Pipeline {
             data,
             seed: Rc::new(HostTensor::from_i32(&[2], &halves)),
             options,
+            path: path.to_path_buf(),
             dir: None,
             metrics: None,
             report: None,
@@ -138,7 +142,8 @@ impl Pipeline {
                 }
                 self.train(stage, *plan, &mut version, observer)?;
                 let logs = self.store.logs(stage).iter();
-                let entries: Vec<(String, usize)> = logs.map(|(n, v)| (n.clone(), v.len())).collect();
+                let entries: Vec<(String, usize)> =
+                    logs.map(|(n, v)| (n.clone(), v.len())).collect();
                 self.session.set_log_entries(stage, &entries);
                 self.plot_logs(stage, &info.name);
             }
@@ -186,7 +191,8 @@ impl Pipeline {
         for program in self.session.take_inits() {
             let mut version = Version::default();
             let mut engine = self.engine(program, "init", observer)?;
-            let done = self.advance(&mut engine, &mut version, Position::default())
+            let done = self
+                .advance(&mut engine, &mut version, Position::default())
                 .map_err(|halt| match halt {
                     Halt::Error(e) => e,
                     Halt::NotANumber(name) => RunError::Environment(format!(
@@ -201,7 +207,10 @@ impl Pipeline {
                 .map(|(name, _)| self.session.wrong_first_value(name))
                 .collect();
             if !wrong.is_empty() {
-                return Err(RunError::Pipeline(Failure { reports: wrong, environment: false }));
+                return Err(RunError::Pipeline(Failure {
+                    reports: wrong,
+                    environment: false,
+                }));
             }
             for (id, t) in version.slots {
                 self.store.set_first(id, t);

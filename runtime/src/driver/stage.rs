@@ -189,7 +189,11 @@ impl Pipeline {
                 step,
                 rows: batch.as_ref(),
             };
-            let before = plan.keep.as_ref().filter(|k| k.before).map(|_| version.clone());
+            let before = plan
+                .keep
+                .as_ref()
+                .filter(|k| k.before)
+                .map(|_| version.clone());
             let outcome = match self.advance(engine, version, at) {
                 Ok(outcome) => outcome,
                 Err(Halt::NotANumber(value)) => {
@@ -203,7 +207,12 @@ impl Pipeline {
                 epoch,
                 values: &outcome.values,
             });
-            choose(&mut best, &plan, &outcome, before.as_ref().unwrap_or(version));
+            choose(
+                &mut best,
+                &plan,
+                &outcome,
+                before.as_ref().unwrap_or(version),
+            );
             let mut stop = outcome.stop;
             self.record(stage, &name, step + 1, epoch, outcome.values)?;
             let done = step + 1;
@@ -308,7 +317,13 @@ fn choose(best: &mut Option<Best>, plan: &TrainPlan, outcome: &Outcome, version:
         }
     };
     let Some(value) = value else { return };
-    let better = |old: f64| if keep.lowest { value < old } else { value > old };
+    let better = |old: f64| {
+        if keep.lowest {
+            value < old
+        } else {
+            value > old
+        }
+    };
     if best.as_ref().is_none_or(|b| better(b.value)) {
         *best = Some(Best {
             value,

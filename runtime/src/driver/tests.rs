@@ -1,6 +1,7 @@
 //! The tests of a pipeline.
 
 use super::engine::Engine;
+use super::golden::Golden;
 use super::run::Pipeline;
 use super::stage::Position;
 use super::store::Version;
@@ -23,27 +24,50 @@ pub struct TestResult {
     pub outcome: TestOutcome,
 }
 
+/// All tests that ran.
+pub struct Tests {
+    pub results: Vec<TestResult>,
+    /// Golden values that no snapshot has any more, in words.
+    pub stale: Vec<String>,
+}
+
 impl Pipeline {
-    /// Runs the tests whose name contains `filter`, and the stages that they need.
-    pub fn test(&mut self, filter: Option<&str>, observer: &mut dyn Observer) -> Vec<TestResult> {
+    /// Runs the tests whose name contains `filter`, and the stages that they need. Snapshots are compared with the golden values
+    /// beside the pipeline, or kept there if the options say so.
+    ///
+    /// # Errors
+    /// If the golden values cannot be read or written.
+    pub fn test(
+        &mut self,
+        filter: Option<&str>,
+        observer: &mut dyn Observer,
+    ) -> Result<Tests, String> {
         let names = self.session.tests();
+        let mut golden = Golden::load(&self.path)?;
         let mut results = Vec::new();
-        for (i, name) in names.into_iter().enumerate() {
+        for (i, name) in names.iter().cloned().enumerate() {
             if filter.is_some_and(|f| !name.contains(f)) {
                 continue;
             }
-            let outcome = match self.run_test(i, observer) {
+            let outcome = match self.run_test(i, &mut golden, observer) {
                 Ok(outcome) => outcome,
                 Err(e) => TestOutcome::Broken(e),
             };
             results.push(TestResult { name, outcome });
         }
-        results
+        let mut stale = Vec::new();
+        if self.options.accept {
+            golden.save(&names)?;
+        } else {
+            stale = golden.stale(&names);
+        }
+        Ok(Tests { results, stale })
     }
 
     fn run_test(
         &mut self,
         test: usize,
+        golden: &mut Golden,
         observer: &mut dyn Observer,
     ) -> Result<TestOutcome, RunError> {
         let t = self.session.lower_test(test)?;
@@ -60,7 +84,7 @@ impl Pipeline {
             t
         };
         let mut engine = self.engine(t.program.clone(), &t.program.name.clone(), observer)?;
-        let failed = self.check_assertions(&t, &mut engine)?;
+        let failed = self.check_assertions(&t, &mut engine, golden)?;
         Ok(if failed.is_empty() {
             TestOutcome::Passed
         } else {
@@ -72,6 +96,7 @@ impl Pipeline {
         &self,
         t: &TestProgram,
         engine: &mut Engine,
+        golden: &mut Golden,
     ) -> Result<Vec<Report>, RunError> {
         let version = Version::default();
         let inputs = self.inputs(&engine.program.sources, &version, Position::default())?;
@@ -104,6 +129,11 @@ impl Pipeline {
                 r = r.note(format!("`{text}` is {shown}"));
             }
             failed.push(r);
+        }
+        if self.options.accept {
+            golden.accept(t, &outputs);
+        } else {
+            failed.extend(golden.compare(t, &outputs));
         }
         Ok(failed)
     }

@@ -246,7 +246,7 @@ unsafe extern "C" fn gather(meta: *const i64, x: *const u8, index: *const i32, o
 
 /// `meta`: outer extent, extent of the indexed axis, inner extent, number of indices. Indices clamp.
 macro_rules! scatter {
-    ($name:ident, $ty:ty) => {
+    ($name:ident, $ty:ty, $add:expr) => {
         unsafe extern "C" fn $name(
             meta: *const i64,
             x: *const $ty,
@@ -263,8 +263,8 @@ macro_rules! scatter {
                     for i in 0..count {
                         let at = (*index.add(i)).clamp(0, extent as i32 - 1) as usize;
                         for j in 0..inner {
-                            *out.add((o * extent + at) * inner + j) +=
-                                *x.add((o * count + i) * inner + j);
+                            let to = out.add((o * extent + at) * inner + j);
+                            *to = $add(*to, *x.add((o * count + i) * inner + j));
                         }
                     }
                 }
@@ -273,9 +273,9 @@ macro_rules! scatter {
     };
 }
 
-scatter!(scatter_add_f32, f32);
-scatter!(scatter_add_f64, f64);
-scatter!(scatter_add_i32, i32);
+scatter!(scatter_add_f32, f32, |a: f32, b: f32| a + b);
+scatter!(scatter_add_f64, f64, |a: f64, b: f64| a + b);
+scatter!(scatter_add_i32, i32, i32::wrapping_add);
 
 /// `meta`: number of rows, bytes of a row, number of indices. Indices clamp; of rows for one index the last stays.
 unsafe extern "C" fn scatter_set(
@@ -297,65 +297,6 @@ unsafe extern "C" fn scatter_set(
     }
 }
 
-macro_rules! running {
-    ($sum:ident $argmax:ident, $ty:ty) => {
-        /// Running sums along the middle axis.
-        unsafe extern "C" fn $sum(
-            outer: usize,
-            n: usize,
-            inner: usize,
-            x: *const $ty,
-            out: *mut $ty,
-        ) {
-            for o in 0..outer {
-                for r in 0..n {
-                    for i in 0..inner {
-                        let at = (o * n + r) * inner + i;
-                        // SAFETY: both buffers hold `outer * n * inner` elements.
-                        unsafe {
-                            let before = if r == 0 {
-                                <$ty>::default()
-                            } else {
-                                *out.add(at - inner)
-                            };
-                            *out.add(at) = before + *x.add(at);
-                        }
-                    }
-                }
-            }
-        }
-
-        /// The index of the first maximum along the middle axis.
-        unsafe extern "C" fn $argmax(
-            outer: usize,
-            n: usize,
-            inner: usize,
-            x: *const $ty,
-            out: *mut i32,
-        ) {
-            for o in 0..outer {
-                for i in 0..inner {
-                    // SAFETY: `x` holds `outer * n * inner` elements, `out` `outer * inner`.
-                    unsafe {
-                        let at = |r: usize| *x.add((o * n + r) * inner + i);
-                        let mut best = 0;
-                        for r in 1..n {
-                            if at(r) > at(best) {
-                                best = r;
-                            }
-                        }
-                        *out.add(o * inner + i) = best as i32;
-                    }
-                }
-            }
-        }
-    };
-}
-
-running!(cumsum_f32 argmax_f32, f32);
-running!(cumsum_f64 argmax_f64, f64);
-running!(cumsum_i32 argmax_i32, i32);
-
 macro_rules! entries {
     ($($name:ident)*) => {
         vec![$((concat!("mlc_", stringify!($name)), $name as *const u8)),*]
@@ -365,8 +306,8 @@ macro_rules! entries {
 pub fn table() -> Vec<Entry> {
     let mut all = reductions();
     all.extend(entries!(
-        copy_bytes zero copy gather scatter_add_f32 scatter_add_f64 scatter_add_i32 scatter_set cumsum_f32 cumsum_f64 cumsum_i32
-        argmax_f32 argmax_f64 argmax_i32 ordered_sum_f32 ordered_prod_f32 ordered_sum_f64 ordered_prod_f64
+        copy_bytes zero copy gather scatter_add_f32 scatter_add_f64 scatter_add_i32 scatter_set ordered_sum_f32 ordered_prod_f32
+        ordered_sum_f64 ordered_prod_f64
     ));
     all
 }

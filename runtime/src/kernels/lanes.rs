@@ -1,6 +1,6 @@
 //! Transcendental functions of arrays: `(n, x, out)`, where `x` and `out` may be the same.
 
-use super::{Entry, math, vectorised};
+use super::{Entry, math, special, vectorised};
 
 macro_rules! unary {
     ($name:ident, $ty:ty, $f:expr) => {
@@ -74,6 +74,57 @@ vectorised!(pow_f64(n: usize, x: *const f64, y: *const f64, out: *mut f64) {
     }
 });
 
+/// A function of f64 of one, two or three numbers, for both element types.
+macro_rules! by_f64 {
+    ($($f32:ident $f64:ident ($($x:ident),+) $f:path;)*) => {$(
+        vectorised!($f32(n: usize, $($x: *const f32,)+ out: *mut f32) {
+            for i in 0..n {
+                // SAFETY: the arrays hold `n` elements; an element is read before it is written.
+                unsafe { *out.add(i) = $f($(f64::from(*$x.add(i))),+) as f32 };
+            }
+        });
+        vectorised!($f64(n: usize, $($x: *const f64,)+ out: *mut f64) {
+            for i in 0..n {
+                // SAFETY: as above.
+                unsafe { *out.add(i) = $f($(*$x.add(i)),+) };
+            }
+        });
+    )*};
+}
+
+by_f64! {
+    erfc_f32 erfc_f64 (x) libm::erfc;
+    erfcx_f32 erfcx_f64 (x) special::erfcx;
+    ndtr_f32 ndtr_f64 (x) special::ndtr;
+    log_ndtr_f32 log_ndtr_f64 (x) special::log_ndtr;
+    ndtri_f32 ndtri_f64 (x) special::ndtri;
+    i0e_f32 i0e_f64 (x) special::i0e;
+    i1e_f32 i1e_f64 (x) special::i1e;
+    tan_f32 tan_f64 (x) libm::tan;
+    asin_f32 asin_f64 (x) libm::asin;
+    acos_f32 acos_f64 (x) libm::acos;
+    atan_f32 atan_f64 (x) libm::atan;
+    sinh_f32 sinh_f64 (x) libm::sinh;
+    cosh_f32 cosh_f64 (x) libm::cosh;
+    asinh_f32 asinh_f64 (x) libm::asinh;
+    acosh_f32 acosh_f64 (x) libm::acosh;
+    atanh_f32 atanh_f64 (x) libm::atanh;
+    exp2_f32 exp2_f64 (x) libm::exp2;
+    log2_f32 log2_f64 (x) libm::log2;
+    atan2_f32 atan2_f64 (x, y) libm::atan2;
+    polygamma_f32 polygamma_f64 (x, y) special::polygamma;
+    logaddexp_f32 logaddexp_f64 (x, y) special::logaddexp;
+    lbeta_f32 lbeta_f64 (x, y) special::lbeta;
+    gammainc_f32 gammainc_f64 (x, y) special::gammainc;
+    gammaincc_f32 gammaincc_f64 (x, y) special::gammaincc;
+    gammainc_by_x_f32 gammainc_by_x_f64 (x, y) special::gammainc_by_x;
+    gammainc_by_a_f32 gammainc_by_a_f64 (x, y) special::gammainc_by_a;
+    betainc_f32 betainc_f64 (x, y, z) special::betainc;
+    betainc_by_x_f32 betainc_by_x_f64 (x, y, z) special::betainc_by_x;
+    betainc_by_a_f32 betainc_by_a_f64 (x, y, z) special::betainc_by_a;
+    betainc_by_b_f32 betainc_by_b_f64 (x, y, z) special::betainc_by_b;
+}
+
 macro_rules! entries {
     ($($name:ident)*) => {
         vec![$((concat!("mlc_", stringify!($name)), $name as *const u8)),*]
@@ -85,5 +136,13 @@ pub fn table() -> Vec<Entry> {
         exp_f32 log_f32 log1p_f32 expm1_f32 tanh_f32 sigmoid_f32 softplus_f32 erf_f32 erfinv_f32 sin_f32 cos_f32
         lgamma_f32 digamma_f32 trigamma_f32 exp_f64 log_f64 log1p_f64 expm1_f64 tanh_f64 sigmoid_f64 softplus_f64
         erf_f64 erfinv_f64 sin_f64 cos_f64 lgamma_f64 digamma_f64 trigamma_f64 pow_f32 pow_f64
+        erfc_f32 erfc_f64 erfcx_f32 erfcx_f64 ndtr_f32 ndtr_f64 log_ndtr_f32 log_ndtr_f64 ndtri_f32
+        ndtri_f64 i0e_f32 i0e_f64 i1e_f32 i1e_f64 tan_f32 tan_f64 asin_f32 asin_f64 acos_f32
+        acos_f64 atan_f32 atan_f64 sinh_f32 sinh_f64 cosh_f32 cosh_f64 asinh_f32 asinh_f64 acosh_f32
+        acosh_f64 atanh_f32 atanh_f64 exp2_f32 exp2_f64 log2_f32 log2_f64 atan2_f32 atan2_f64
+        polygamma_f32 polygamma_f64 logaddexp_f32 logaddexp_f64 lbeta_f32 lbeta_f64 gammainc_f32
+        gammainc_f64 gammaincc_f32 gammaincc_f64 gammainc_by_x_f32 gammainc_by_x_f64
+        gammainc_by_a_f32 gammainc_by_a_f64 betainc_f32 betainc_f64 betainc_by_x_f32
+        betainc_by_x_f64 betainc_by_a_f32 betainc_by_a_f64 betainc_by_b_f32 betainc_by_b_f64
     )
 }

@@ -1,8 +1,8 @@
 //! Native kernels: what compiled programs call by address.
 //!
-//! - `lanes`: transcendental functions of whole arrays. `math`: the functions themselves, on one number.
+//! - `lanes`: transcendental functions of whole arrays. `math`: the functions themselves, on one number, and `special`.
 //! - `random`: counter-based random words.
-//! - `arrays`: reductions, copies, indexing. `products`: matrix products.
+//! - `arrays`: reductions, copies, indexing. `lines`: along one axis. `products`: matrix products.
 //! - `linalg`: factorisations and solves, by the `faer` crate.
 //! - `loops`: sequential loops, whose bodies are compiled functions.
 //! - `pool`: threads for the parts of large loop nests and products.
@@ -13,11 +13,13 @@
 mod arrays;
 mod lanes;
 mod linalg;
+mod lines;
 mod loops;
 mod math;
 mod pool;
 mod products;
 mod random;
+mod special;
 
 use mlc_compiler::codegen::Natives;
 use mlc_compiler::ops::Linalg;
@@ -134,6 +136,7 @@ impl Natives for Kernels {
             lanes::table(),
             random::table(),
             arrays::table(),
+            lines::table(),
             loops::table(),
             products::table(),
             linalg::table(),
@@ -153,6 +156,7 @@ pub fn names() -> Vec<&'static str> {
         lanes::table(),
         random::table(),
         arrays::table(),
+        lines::table(),
         loops::table(),
         products::table(),
         linalg::table(),

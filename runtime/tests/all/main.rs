@@ -1,6 +1,8 @@
 //! The tests of the runtime that need a whole compiler, in one binary.
 
 mod kernels;
+mod linalg;
 mod nests;
 mod operations;
+mod shapes;
 mod strict;

@@ -14,7 +14,7 @@ use mlc_runtime::kernels::Kernels;
 pub(super) struct Words(pub u64);
 
 impl Words {
-    fn next(&mut self) -> u64 {
+    pub(super) fn next(&mut self) -> u64 {
         self.0 = self
             .0
             .wrapping_mul(6364136223846793005)
@@ -80,7 +80,7 @@ fn matrices(ty: &Type, domain: Domain, words: &mut Words) -> Vec<f64> {
         .collect()
 }
 
-fn tensors(case: &Case, seed: u64) -> Vec<Tensor> {
+pub(super) fn tensors(case: &Case, seed: u64) -> Vec<Tensor> {
     let mut words = Words(seed);
     let mut out = Vec::new();
     for (k, (ty, domain)) in case.operands.iter().enumerate() {
@@ -96,7 +96,7 @@ fn tensors(case: &Case, seed: u64) -> Vec<Tensor> {
 }
 
 /// The operation on inputs, as the only output.
-fn graph(def: &'static OpDef, case: &Case) -> (Graph, Vec<Value>, Value) {
+pub(super) fn graph(def: &'static OpDef, case: &Case) -> (Graph, Vec<Value>, Value) {
     let mut g = Graph::new();
     let inputs: Vec<Value> = case
         .operands
@@ -109,7 +109,7 @@ fn graph(def: &'static OpDef, case: &Case) -> (Graph, Vec<Value>, Value) {
     (g, inputs, y)
 }
 
-fn cases() -> Vec<(&'static OpDef, usize, Case)> {
+pub(super) fn cases() -> Vec<(&'static OpDef, usize, Case)> {
     let of = |def: &'static OpDef| {
         (def.cases)()
             .into_iter()
@@ -395,11 +395,12 @@ fn second_derivatives_agree_with_differences_of_the_first() {
         let back = match vjp(&mut second, &cts, &vars) {
             Ok(b) => b,
             Err(refusal) => {
-                // The one derivative that the table does not have, and says so.
-                assert_eq!(
-                    refusal.op, "trigamma",
+                // The derivatives that the table does not have, and says so.
+                assert!(
+                    refusal.op.contains("inc_by_"),
                     "{} case {i}: {}",
-                    def.name, refusal.sentence
+                    def.name,
+                    refusal.sentence
                 );
                 continue;
             }

@@ -230,14 +230,14 @@ impl Emit<'_, '_> {
                 args.push(Arg::Value(out));
                 self.call("mlc_scatter_set", &args)
             }
-            (Kernel::CumSum | Kernel::ArgMax, Attr::Axis(axis)) => {
+            (Kernel::Cumulate(_) | Kernel::ArgMax | Kernel::ArgSort, Attr::Axis(axis)) => {
                 let from = g.ty(operands[0]);
                 let outer: usize = from.shape[..*axis].iter().product();
                 let inner: usize = from.shape[axis + 1..].iter().product();
-                let kind = if node.def.kernel == Kernel::CumSum {
-                    "cumsum"
-                } else {
-                    "argmax"
+                let kind = match node.def.kernel {
+                    Kernel::Cumulate(m) => format!("cum{}", monoid_name(m)),
+                    Kernel::ArgMax => "argmax".to_string(),
+                    _ => "argsort".to_string(),
                 };
                 let x = self.address(operands[0]);
                 let sizes = [outer, from.shape[*axis], inner].map(|n| Arg::Int(n as i64));

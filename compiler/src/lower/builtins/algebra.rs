@@ -117,7 +117,12 @@ impl Session {
         let (m, n) = sizes(&ty);
         if m != n {
             let title = format!("`{name}` takes a square matrix, not `{ty}`");
-            let hint = "give it as many rows as columns; `lstsq` of `std.linalg` solves systems that are not square";
+            let hint = match name {
+                "solve" => {
+                    "a system that is not square is solved by least squares, see `std.linalg`"
+                }
+                _ => "give it as many rows as columns: `real[n, n]`",
+            };
             return Err(Box::new(self.err("E0315", title, span).hint(hint)));
         }
         Ok(t)

@@ -7,6 +7,7 @@ use super::Args;
 use super::Entry;
 use crate::ir::{Attr, DType};
 use crate::ops;
+use mlc_grammar::ast::BinaryOp;
 use mlc_grammar::span::Span;
 
 pub const TABLE: &[Entry] = &[
@@ -53,6 +54,12 @@ fn full(s: &mut Session, a: &mut Args, span: Span) -> R<Val> {
         v
     };
     let t = s.force(&v, span)?;
+    let ty = s.ctx.graph.ty(t).clone();
+    if ty.rank() != 0 {
+        let hint = "to repeat a tensor, write `broadcast_to(x, sizes)`";
+        return s.fail_hint("E0313", format!("`full` of a `{ty}`"), span, hint);
+    }
+    s.sized(ty.dtype, &shape, span)?;
     Ok(Val::Tensor(s.splat(t, &shape)))
 }
 
@@ -64,16 +71,33 @@ fn like(s: &mut Session, name: &str, a: &mut Args, span: Span) -> R<Val> {
     Ok(map_leaves(&v, &mut |t| s.ctx.graph.constant_like(x, t)))
 }
 
-/// 0, 1, .. n - 1.
+/// `iota(n)`: 0, 1, .. n - 1; `iota(a..b)`: a, .. b - 1; `iota(n, m, axis: 1)`: the index along an axis of a tensor.
 fn iota(s: &mut Session, a: &mut Args, span: Span) -> R<Val> {
-    let v = s.one("iota", a, span)?;
-    let shape = s.dims(&[v], span)?;
-    Ok(Val::Tensor(s.op(
-        &ops::IOTA,
-        Attr::Iota { shape, axis: 0 },
-        &[],
-        span,
-    )?))
+    if let [Val::Range(from, to)] = a.positional.as_slice() {
+        let (from, n) = (*from, to.saturating_sub(*from).max(0));
+        let fits = i32::try_from(from).is_ok() && i32::try_from(*to).is_ok();
+        if !fits {
+            return s.fail("E0304", format!("a range of {n} is too long"), span);
+        }
+        let attr = Attr::Iota {
+            shape: vec![n as usize],
+            axis: 0,
+        };
+        let i = s.op(&ops::IOTA, attr, &[], span)?;
+        return s.binary(
+            BinaryOp::Add,
+            Val::Tensor(i),
+            Val::Int(from),
+            span,
+            span,
+            span,
+        );
+    }
+    let shape = s.dims(&a.positional.clone(), span)?;
+    s.sized(DType::I32, &shape, span)?;
+    let axis = s.axis_or("iota", a, shape.len(), None, span)?;
+    let i = s.op(&ops::IOTA, Attr::Iota { shape, axis }, &[], span)?;
+    Ok(Val::Tensor(i))
 }
 
 /// 1 at each index, 0 elsewhere, on a new last axis.
@@ -88,6 +112,7 @@ fn one_hot(s: &mut Session, a: &mut Args, span: Span) -> R<Val> {
     }
     let mut shape = ty.shape.clone();
     shape.push(n);
+    s.sized(s.real, &shape, span)?;
     let iota = Attr::Iota {
         shape: shape.clone(),
         axis: ty.rank(),

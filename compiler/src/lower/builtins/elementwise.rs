@@ -5,7 +5,7 @@ use super::super::value::Val;
 use super::Args;
 use super::Entry;
 use crate::ir::DType;
-use crate::ops;
+use crate::ops::{self, OpDef};
 use mlc_grammar::ast::BinaryOp;
 use mlc_grammar::span::Span;
 
@@ -22,7 +22,46 @@ pub const TABLE: &[Entry] = &[
     ("f64", |s, a, at| convert(s, "f64", a, at)),
     ("is_finite", is_finite),
     ("select", select),
+    ("bit_and", |s, a, at| {
+        bits(s, "bit_and", &ops::BIT_AND, a, at)
+    }),
+    ("bit_or", |s, a, at| bits(s, "bit_or", &ops::BIT_OR, a, at)),
+    ("bit_xor", |s, a, at| {
+        bits(s, "bit_xor", &ops::BIT_XOR, a, at)
+    }),
+    ("shift_left", |s, a, at| {
+        bits(s, "shift_left", &ops::SHIFT_LEFT, a, at)
+    }),
+    ("shift_right", |s, a, at| {
+        bits(s, "shift_right", &ops::SHIFT_RIGHT, a, at)
+    }),
 ];
+
+/// Bit by bit, of integers of 32 bits.
+fn bits(s: &mut Session, name: &str, def: &'static OpDef, a: &mut Args, span: Span) -> R<Val> {
+    let (x, y) = s.two(name, a, span)?;
+    if let (Val::Int(p), Val::Int(q)) = (&x, &y)
+        && let (Ok(p), Ok(q)) = (i32::try_from(*p), i32::try_from(*q))
+    {
+        return Ok(Val::Int(i64::from(match name {
+            "bit_and" => p & q,
+            "bit_or" => p | q,
+            "bit_xor" => p ^ q,
+            "shift_left" => p.wrapping_shl(q as u32),
+            _ => p.wrapping_shr(q as u32),
+        })));
+    }
+    for v in [&x, &y] {
+        let t = s.force(v, span)?;
+        let ty = s.ctx.graph.ty(t).clone();
+        if ty.dtype != DType::I32 {
+            let hint =
+                "truth values are combined by `and`, `or`, `not`; reals are converted by `int(x)`";
+            return s.fail_hint("E0302", format!("`{name}` of a `{ty}`"), span, hint);
+        }
+    }
+    s.map_binary(def, x, y, span)
+}
 
 /// The larger or smaller of two, or the extreme element of one.
 fn extreme(s: &mut Session, name: &str, a: &mut Args, span: Span) -> R<Val> {
@@ -94,6 +133,7 @@ fn select(s: &mut Session, a: &mut Args, span: Span) -> R<Val> {
         return Err(Box::new(s.err("E0201", title, span)));
     };
     let (c, x, y) = (c.clone(), x.clone(), y.clone());
+    let (x, y) = (s.unlisted(&x, span)?, s.unlisted(&y, span)?);
     let c = s.force(&c, span)?;
     let ty = s.ctx.graph.ty(c).clone();
     if ty.dtype != DType::Bool {

@@ -11,9 +11,10 @@ pub const TABLE: &[Entry] = &[
     ("rank", |s, a, at| size(s, "rank", a, at)),
     ("size", |s, a, at| size(s, "size", a, at)),
     ("len", |s, a, at| size(s, "len", a, at)),
+    ("windows", windows),
 ];
 
-/// Sizes of a tensor, or of a list, tuple or record.
+/// Sizes of a tensor, or of a list, tuple or record; `size(x, axis: 0)` is the number of elements along axes.
 fn size(s: &mut Session, name: &str, a: &mut Args, span: Span) -> R<Val> {
     let v = s.one(name, a, span)?;
     if let (Val::Nets(_, n), "len") = (&v, name) {
@@ -34,10 +35,35 @@ fn size(s: &mut Session, name: &str, a: &mut Args, span: Span) -> R<Val> {
     Ok(match name {
         "shape" => Val::list(ty.shape.iter().map(|&n| Val::Int(n as i64)).collect()),
         "rank" => Val::Int(ty.rank() as i64),
-        "size" => Val::Int(ty.len() as i64),
+        "size" => {
+            let axes = a.take("axis");
+            let axes = s.axes(axes, ty.rank(), span)?;
+            Val::Int(axes.iter().map(|&i| ty.shape[i]).product::<usize>() as i64)
+        }
         _ => match ty.shape.first() {
             Some(&n) => Val::Int(n as i64),
             None => return Err(Box::new(s.err("E0313", "`len` of a scalar", span))),
         },
     })
+}
+
+/// `windows(n, size: k, stride: s, dilation: d)`: how many windows of `k` elements, `d` apart, fit in `n`, each `s` further.
+fn windows(s: &mut Session, a: &mut Args, span: Span) -> R<Val> {
+    let n = s.one("windows", a, span)?;
+    let n = s.known_int("an extent", &n, span)?;
+    let mut part = |name: &str| -> R<i64> {
+        let v = a.take(name).unwrap_or(Val::Int(1));
+        match s.known_int(&format!("`{name}`"), &v, span)? {
+            i if i >= 1 => Ok(i),
+            i => s.fail("E0313", format!("a {name} of {i} is not positive"), span),
+        }
+    };
+    let (size, stride, dilation) = (part("size")?, part("stride")?, part("dilation")?);
+    let reach = (size - 1).saturating_mul(dilation).saturating_add(1);
+    if reach > n {
+        let title = format!("a window of {reach} does not fit an axis of {n}");
+        let hint = "use a smaller window, or a larger `padding`";
+        return s.fail_hint("E0313", title, span, hint);
+    }
+    Ok(Val::Int((n - reach) / stride + 1))
 }

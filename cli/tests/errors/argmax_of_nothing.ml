@@ -1,0 +1,1 @@
+let y = argmax(zeros(0))

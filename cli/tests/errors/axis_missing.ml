@@ -1,0 +1,1 @@
+let y = cumsum(ones(2, 3))

@@ -1,0 +1,1 @@
+let y = softmax(ones(2, 3), axis: 2)

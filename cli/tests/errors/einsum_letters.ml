@@ -1,0 +1,1 @@
+let y = einsum([i], ones(2, 3)[i])

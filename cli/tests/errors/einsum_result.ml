@@ -1,0 +1,1 @@
+let y = einsum([i, k], ones(2, 3)[i, j])

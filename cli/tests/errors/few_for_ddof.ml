@@ -1,0 +1,1 @@
+let y = var(ones(1), ddof: 1)

@@ -1,0 +1,1 @@
+let y = mean(ones(3) > 0.0)

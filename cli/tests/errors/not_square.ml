@@ -1,0 +1,1 @@
+let l = cholesky(zeros(2, 3))

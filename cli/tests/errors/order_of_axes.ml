@@ -1,0 +1,1 @@
+let y = transpose(ones(2, 3), [0, 0])

@@ -1,0 +1,1 @@
+let y = reshape(ones(6), -1, -1)

@@ -1,0 +1,1 @@
+let y = reshape(ones(6), 4, -1)

@@ -1,0 +1,1 @@
+let y = for k in 0..3 { roll(ones(4), k) }

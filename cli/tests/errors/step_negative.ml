@@ -1,0 +1,2 @@
+let x = iota(5)
+let y = x[.. : -1]

@@ -1,0 +1,1 @@
+let (q, r) = qr(zeros(2, 3))
