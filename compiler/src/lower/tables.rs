@@ -287,6 +287,9 @@ impl Session {
                     }
                 }
             }
+            ("batch", [(Some(n), _), ..]) if &**n == "size" => {
+                return Err(self.unsupported("a batch size that changes", span));
+            }
             ("batch", _) => {
                 return Err(Box::new(self.err(
                     "E0201",

@@ -131,7 +131,8 @@ impl Pipeline {
         match program {
             StageProgram::Train(mut plan) => {
                 if let Some(start) = plan.start.take() {
-                    let mut engine = self.engine(start, &info.name, observer)?;
+                    let label = format!("{}.start", info.name);
+                    let mut engine = self.engine(start, &label, observer)?;
                     self.advance(&mut engine, &mut version, Position::default())
                         .map_err(|halt| match halt {
                             Halt::Error(e) => e,
