@@ -3,6 +3,7 @@
 const FILES: &[(&str, &str)] = &[
     ("prelude", include_str!("../../stdlib/prelude.ml")),
     ("estimators", include_str!("../../stdlib/estimators.ml")),
+    ("supports", include_str!("../../stdlib/supports.ml")),
     ("dist", include_str!("../../stdlib/dist.ml")),
     ("nn", include_str!("../../stdlib/nn.ml")),
     ("conv", include_str!("../../stdlib/conv.ml")),
@@ -13,6 +14,7 @@ const FILES: &[(&str, &str)] = &[
     ("linalg", include_str!("../../stdlib/linalg.ml")),
     ("implicit", include_str!("../../stdlib/implicit.ml")),
     ("optim", include_str!("../../stdlib/optim.ml")),
+    ("schedules", include_str!("../../stdlib/schedules.ml")),
     ("testing", include_str!("../../stdlib/testing.ml")),
 ];
 

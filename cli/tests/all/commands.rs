@@ -43,6 +43,58 @@ fn the_pipelines_of_the_tests_hold() {
     }
 }
 
+/// A checkpoint holds parameters, states of any type, and what optimizers keep, by address.
+#[test]
+fn checkpoints_hold_states_and_what_optimizers_keep() {
+    let dir = tempfile::tempdir().unwrap();
+    let (out, file) = (dir.path().join("run"), dir.path().join("p.ml"));
+    std::fs::write(
+        &file,
+        "use std.nn.dense\nuse std.optim.{adam, sgd, lookahead, clip_norm}\n\
+         net n = dense(2, 1)\nstate copy = n\nstate memory = {z: zeros_int(3), seen: false}\nparam s in positive = 0.5\n\
+         stage fit = train for 4 steps {\n  state c = 0\n  set c = c + 1\n\
+           minimize s * n([1.0, 2.0])[0]^2 over n using clip_norm(1.0) |> lookahead(adam(lr: 0.1)), s using sgd(lr: 0.1)\n\
+           set copy = n\n  set memory = {z: memory.z + 1, seen: true}\n\
+           every 2 steps {\n    checkpoint\n    table n.params, title: \"parameters\"\n  }\n}\n",
+    )
+    .unwrap();
+    stdout(&[
+        "run",
+        file.to_str().unwrap(),
+        "--out",
+        out.to_str().unwrap(),
+    ]);
+    let read = |name: &str| {
+        let bytes = std::fs::read(out.join(name)).unwrap();
+        let n = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+        let header: Value = serde_json::from_slice(&bytes[8..8 + n]).unwrap();
+        let mut names: Vec<String> = header.as_object().unwrap().keys().cloned().collect();
+        names.retain(|n| n != "__metadata__");
+        names.sort();
+        names
+    };
+    let expected = [
+        "copy.b",
+        "copy.w",
+        "fit.c",
+        "fit.n.b.lookahead.inner.adam.m",
+        "fit.n.b.lookahead.inner.adam.v",
+        "fit.n.b.lookahead.slow",
+        "fit.n.w.lookahead.inner.adam.m",
+        "fit.n.w.lookahead.inner.adam.v",
+        "fit.n.w.lookahead.slow",
+        "memory.seen",
+        "memory.z",
+        "n.b",
+        "n.w",
+        "s",
+    ];
+    assert_eq!(read("final.safetensors"), expected);
+    assert_eq!(read("fit-2.safetensors"), expected);
+    let report = std::fs::read_to_string(out.join("report.html")).unwrap();
+    assert!(report.contains("parameters, step 2") && report.contains("parameters, step 4"));
+}
+
 #[test]
 fn a_run_leaves_its_folder() {
     let dir = tempfile::tempdir().unwrap();

@@ -21,6 +21,9 @@ fn wrong_pipelines_are_explained() {
         let command = match name {
             "failing_test.ml" | "snapshot_new.ml" => vec!["test", name],
             "not_a_number.ml" => vec!["run", name, "--out", "../../../target/tmp/not_a_number"],
+            "outside_support_late.ml" => {
+                vec!["run", name, "--out", "../../../target/tmp/outside_support"]
+            }
             _ => vec!["check", name],
         };
         insta::assert_snapshot!(said(&command));
