@@ -22,6 +22,65 @@ fn the_tests_of_the_examples_pass() {
     }
 }
 
+/// The pipelines of `examples/tour`, in small where they train long.
+#[test]
+fn the_tour_holds() {
+    let dir = super::root().join("examples/tour");
+    let mut count = 0;
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|e| e != "ml") {
+            continue;
+        }
+        count += 1;
+        let name = path.to_str().unwrap();
+        let mut args = vec!["test", name];
+        if std::fs::read_to_string(name).unwrap().contains("let small") {
+            args.extend(["--set", "small=true"]);
+        }
+        stdout(&args);
+        stdout(&["fmt", "--check", name]);
+    }
+    assert!(count >= 10);
+}
+
+/// Four decimals of a small number would be four zeros; without batches there are no epochs.
+#[test]
+fn what_a_run_logs_can_be_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("run");
+    let out = out.to_str().unwrap();
+    let text = stdout(&["run", "examples/tour/summation.ml", "--out", out]);
+    assert!(text.contains("steep [-1023.0000, 1.0000"), "{text}");
+    assert!(text.contains("harmonic [-1.502e-4, 9.985e-6"), "{text}");
+    let text = stdout(&[
+        "run",
+        "examples/tour/transformer.ml",
+        "--set",
+        "small=true",
+        "--out",
+        out,
+    ]);
+    assert!(text.contains("fit  step 20  accuracy"), "{text}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_reader_that_goes_away_ends_the_command_quietly() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let out = std::process::Command::new(assert_cmd::cargo::cargo_bin("mlc"))
+        .arg("doc")
+        .stdout(writer)
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap()
+        .wait_with_output()
+        .unwrap();
+    assert_eq!(String::from_utf8(out.stderr).unwrap(), "");
+    assert_eq!(out.status.code(), None);
+}
+
 /// Every pipeline of `tests/pipelines`, compiled and by the interpreter.
 #[test]
 fn the_pipelines_of_the_tests_hold() {
