@@ -21,7 +21,6 @@ pub struct NetFrame {
 }
 
 impl Session {
-
     fn indexed(
         &mut self,
         name: &Name,

@@ -398,7 +398,6 @@ impl Session {
         })?;
         Ok(new)
     }
-
 }
 
 impl OptimizerRun {

@@ -294,7 +294,6 @@ impl Session {
         self.touched_stages.insert(stage);
         Ok(Val::Log(stage, rc(&name.text)))
     }
-
 }
 
 pub(super) fn lower_unit(unit: ast::Unit) -> Unit {
