@@ -21,6 +21,10 @@ fn forward(x, s) = s * x^2 with jvp(dx, ds) { 2.0 * s * x * dx + x^2 * ds }
 
 fn backward(x, s) = s * x^2 with vjp(d) { (2.0 * s * x * d, x^2 * d) }
 
+fn hidden(x) = stop(exp(x)) with vjp(dy, y) { dy * y }
+
+fn hidden_forward(x) = stop(exp(x)) with jvp(dx, y) { dx * y }
+
 fn by_name(scale: real, x: real[n]) = scale * x with vjp(dy) { {x: scale * dy, scale: dot(dy, x)} }
 
 test "jacobian, hessian, laplacian" {
@@ -73,6 +77,18 @@ test "arguments that are known at compile time have no derivative to state" {
   assert close(jvp(forward(3.0, a), wrt: a, along: 1.0), 9.0, 1e-14)
   assert close(grad(backward(x, 3.0), wrt: x), 12.0, 1e-14)
   assert close(grad(backward(3.0, a), wrt: a), 9.0, 1e-14)
+}
+
+test "derivatives of a stated derivative are those of the rule, not of the body" {
+  let x = 0.5
+  assert close(grad(grad(hidden(x), wrt: x), wrt: x), exp(x), 1e-14)
+  assert close(grad(grad(grad(hidden_forward(x), wrt: x), wrt: x), wrt: x), exp(x), 1e-14)
+  assert close(hessian(hidden_forward(x), wrt: x), exp(x), 1e-14)
+  let lanes = for v in [0.5, 1.0] { grad(grad(hidden(v), wrt: v), wrt: v) }
+  assert close(lanes, exp([0.5, 1.0]), 1e-14)
+  let y = scan (c = x) for i in 0..2 { next c = hidden(c) }
+  let z = scan (c = x) for i in 0..2 { next c = exp(c) }
+  assert close(grad(grad(y, wrt: x), wrt: x), grad(grad(z, wrt: x), wrt: x), 1e-12)
 }
 
 test "under for, and in a loop" {
