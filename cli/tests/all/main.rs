@@ -2,6 +2,7 @@
 
 mod commands;
 mod errors;
+mod programs;
 
 use assert_cmd::Command;
 use std::path::PathBuf;
