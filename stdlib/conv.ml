@@ -77,10 +77,10 @@ fn grid_sample(image: real[c, h, w], grid: real[p, q, 2], align_corners = false)
   let (left, top) = (floor(x), floor(y))
   let flat = reshape(image, c, h * w)
   fn corner(u, v, weight) {
-    let inside = u >= 0.0 and u < real(w) and v >= 0.0 and v < real(h)
+    let outside = u < 0.0 or u >= real(w) or v < 0.0 or v >= real(h)
     // Of a point far outside, the place is that of a pixel too: its weight is zero.
     let i = int(clip(u, 0.0, real(w - 1))) + w * int(clip(v, 0.0, real(h - 1)))
-    take(flat, i, axis: 1) * broadcast_to(select(inside, weight, 0.0), c, p, q)
+    take(flat, i, axis: 1) * broadcast_to(select(outside, 0.0, weight), c, p, q)
   }
   let (a, b) = (x - left, y - top)
   let upper = corner(left, top, (1.0 - a) * (1.0 - b)) + corner(left + 1.0, top, a * (1.0 - b))

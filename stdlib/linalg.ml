@@ -13,17 +13,8 @@ fn diagonal(a: real[m, n]) = for i in 0..min(m, n) { a[i, i] }
 /// The sum of the diagonal.
 fn trace(a: real[n, n]) = sum(diagonal(a))
 
-/// The lower triangle: zeros above diagonal `k` (0 is the main one, 1 the one above it).
-fn tril(a: real[m, n], k = 0) = for (row, i) in (a, iota(m)) { select(iota(n) <= i + k, row, 0.0) }
-
-/// The upper triangle: zeros below diagonal `k`.
-fn triu(a: real[m, n], k = 0) = for (row, i) in (a, iota(m)) { select(iota(n) >= i + k, row, 0.0) }
-
 /// (a + aᵀ) / 2
 fn symmetrise(a: real[n, n]) = 0.5 * (a + transpose(a))
-
-/// All products of an element of `x` and one of `y`: `[m, n]`.
-fn outer(x: real[m], y: real[n]) = for p in x { p * y }
 
 /// The Kronecker product `[m * p, n * q]`: blocks of `b`, times the elements of `a`.
 fn kron(a: real[m, n], b: real[p, q]) = reshape(
@@ -103,6 +94,9 @@ fn expm(a: real[n, n], squarings = 16) {
   select(needed <= real(squarings), last, nan)
 }
 
+// a / b, and 0 where b is 0.
+fn _ratio(a, b) = select(b == 0.0, 0.0, a / select(b == 0.0, 1.0, b))
+
 /// An approximate x with A x = b for a positive definite A that is only known by `matvec(v)` = A v: `steps` steps of conjugate
 /// gradients (Hestenes and Stiefel 1952) from 0. `precondition(r)` is an approximate solution of A z = r. Steps after the residual
 /// is exactly 0 change nothing.
@@ -110,20 +104,17 @@ fn cg(matvec, b: real[n], steps = 20, precondition = |r| r) {
   let z0 = precondition(b)
   let (x, _, _, _) = scan (x = zeros_like(b), r = b, p = z0, rz = dot(b, z0)) for i in 0..steps {
     let ap = matvec(p)
-    let step = ratio(rz, dot(p, ap))
+    let step = _ratio(rz, dot(p, ap))
     next x = x + step * p
     let left = r - step * ap
     let z = precondition(left)
     let new = dot(left, z)
     next r = left
-    next p = z + ratio(new, rz) * p
+    next p = z + _ratio(new, rz) * p
     next rz = new
   }
   x
 }
-
-/// a / b, and 0 where b is 0.
-fn ratio(a, b) = select(b == 0.0, 0.0, a / select(b == 0.0, 1.0, b))
 
 /// The eigenvalue of largest magnitude of a symmetric map `matvec` and its eigenvector, after `steps` steps from `start`, as
 /// `(value, vector)`.

@@ -63,7 +63,7 @@ fn sqnorm(x) = dot(x, x)
 fn norm(x, axis = none) = if provided(axis) { sqrt(sum(square(x), axis: axis)) } else { sqrt(sqnorm(x)) }
 
 /// How many are true, over all or along `axis`.
-fn count(b, axis = none) = sum(int(b), axis: axis)
+fn count(b, axis = none) = sum(select(b, 1, 0), axis: axis)
 
 /// a + t * (b - a), leaf by leaf.
 fn lerp(a, b, t) = a + t * (b - a)
@@ -96,7 +96,8 @@ fn sort(x, axis = -1, descending = false) =
 
 /// The `k` largest elements along an axis, by default the last, in descending order, and their indices.
 fn top_k(x, k, axis = -1) {
-  let i = take(argsort(x, axis: axis, descending: true), 0..k, axis: axis)
+  let n = within(k, 0, size(x, axis: axis))
+  let i = take(argsort(x, axis: axis, descending: true), 0..n, axis: axis)
   (take_along(x, i, axis: axis), i)
 }
 
@@ -104,11 +105,12 @@ fn top_k(x, k, axis = -1) {
 fn ranks(x, axis = -1) = argsort(argsort(x, axis: axis), axis: axis)
 
 /// The value below which a share `q` of the elements lies, of all or along one `axis`: between two of them, linearly
-/// (type 7 of Hyndman and Fan 1996). NaN if one is NaN.
+/// (type 7 of Hyndman and Fan 1996). NaN if one is NaN. A computed share outside [0, 1] means the
+/// nearer end.
 fn quantile(x, q, axis = none) =
   if provided(axis) {
     let s = real(sort(x, axis: axis))
-    let h = q * real(size(x, axis: axis) - 1)
+    let h = clip(within(q, 0.0, 1.0), 0.0, 1.0) * real(size(x, axis: axis) - 1)
     let i = int(floor(h))
     let low = take(s, i, axis: axis)
     let high = take(s, min(i + 1, size(x, axis: axis) - 1), axis: axis)

@@ -7,6 +7,8 @@ const FILES: &[(&str, &str)] = &[
     ("nn", include_str!("../../stdlib/nn.ml")),
     ("conv", include_str!("../../stdlib/conv.ml")),
     ("init", include_str!("../../stdlib/init.ml")),
+    ("special", include_str!("../../stdlib/special.ml")),
+    ("random", include_str!("../../stdlib/random.ml")),
     ("vi", include_str!("../../stdlib/vi.ml")),
     ("linalg", include_str!("../../stdlib/linalg.ml")),
     ("implicit", include_str!("../../stdlib/implicit.ml")),

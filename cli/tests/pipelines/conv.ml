@@ -88,6 +88,7 @@ test "sampling" {
   assert close(grid_sample(p, [[[-1.0, -1.0], [3.0, 0.0]]])[0, 0], [0.0, 0.0], 1e-12)
   assert close(grid_sample(p, [[[1.0, 0.0]]])[0, 0], [24.5], 1e-12)
   // The slope across at a point of the second row: (25 - 16) a pixel, two pixels for each unit.
+  assert not is_finite(sum(grid_sample(p, [[[nan, 0.0]]])))
   let g = [[[-0.6, 0.0]]]
   assert close(grad(sum(grid_sample(p, g)), wrt: g)[0, 0, 0], 18.0, 1e-9)
   let q = p

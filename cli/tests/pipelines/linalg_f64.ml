@@ -2,7 +2,7 @@
 
 precision f64
 
-use std.linalg.{eye, diag, diagonal, trace, tril, triu, symmetrise, outer, kron, frobenius, spectral_norm, nuclear_norm}
+use std.linalg.{eye, diag, diagonal, trace, symmetrise, kron, frobenius, spectral_norm, nuclear_norm}
 use std.linalg.{inverse, det, logdet, cho_solve, lstsq, pinv, expm, cg, power_iteration}
 
 fn spd() = 1.0 * [[4.0, 1.0, 0.5], [1.0, 3.0, -0.5], [0.5, -0.5, 2.0]]

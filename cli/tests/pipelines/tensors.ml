@@ -238,7 +238,7 @@ test "order" {
 }
 
 test "counts and edges" {
-  assert all(bincount([0, 2, 2, 5, -1], 3) == [1, 0, 2])
+  assert count([true, false, true]) == 2 and all(bincount([0, 2, 2, 5, -1], 3) == [1, 0, 2])
   let edges = [0.0, 1.0, 2.0]
   assert all(searchsorted(edges, [-1.0, 0.0, 0.5, 2.0, 3.0]) == [0, 0, 1, 2, 3])
   assert all(searchsorted(edges, [0.0, 2.0], right: true) == [1, 3]) and searchsorted(edges, 1.5) == 2
@@ -255,4 +255,12 @@ test "of each lane its own" {
   assert close(for r in x { grad(sum(cummax(r)), wrt: r) }, [[3.0, 0.0, 0.0], [1.0, 2.0, 0.0]], 0.0)
   assert close(for r in x { pad(r, 1)[0..3] }, [[0.0, 3.0, 0.0], [0.0, 1.0, 5.0]], 0.0)
   assert close(for r in x { grad(grad(prod(r), wrt: r)[1], wrt: r) }, [[2.0, 0.0, 3.0], [4.0, 0.0, 1.0]], 0.0)
+}
+
+test "sides of a choice that are lists" {
+  let x = [1.0, 2.0]
+  let c = sum(x) > 1.0
+  assert close(if c { x + 1.0 } else { [7.0, 8.0] }, [2.0, 3.0], 0.0)
+  assert close(if not c { x + 1.0 } else { [7.0, 8.0] }, [7.0, 8.0], 0.0)
+  assert close(select(x > 1.5, x, [7.0, 8.0]), [7.0, 2.0], 0.0)
 }

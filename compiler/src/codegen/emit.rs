@@ -20,6 +20,9 @@ use cranelift_jit::JITModule;
 use cranelift_module::{FuncId, Linkage, Module};
 use std::collections::HashMap;
 
+/// Units in one function.
+const STRETCH: usize = 64;
+
 /// A function being written.
 struct Emit<'a, 'b> {
     g: &'a Graph,
@@ -156,36 +159,54 @@ impl Functions<'_> {
                 parts.insert(i, id);
             }
         }
+        // The code of a unit; what it reads and writes has its places.
+        let one = |e: &mut Emit, module: &mut JITModule, i: usize| {
+            let (unit, nest) = (&plan.units[i], &nests[i]);
+            if let (Some(l), Some((body, layout))) = (loops::loop_of(g, unit), bodies.get(&i)) {
+                let callee = module.declare_func_in_func(body.id, e.b.func);
+                e.run_loop(unit, l, i, callee, layout)
+            } else if !unit.fused {
+                e.single(unit.nodes[0], i)
+            } else if nest.rows * nest.columns == 0 {
+                e.empty(unit)
+            } else if let Some(&id) = parts.get(&i) {
+                let callee = module.declare_func_in_func(id, e.b.func);
+                let callee = e.b.ins().func_addr(types::I64, callee);
+                let [inputs, outputs, arena] = e.arguments.map(Arg::Value);
+                let count = Arg::Int(nest.parts as i64);
+                e.call(
+                    "mlc_parallel",
+                    &[Arg::Value(callee), inputs, outputs, arena, count],
+                )?;
+                e.join(nest, i)
+            } else {
+                e.fused(unit, nest, i, &plan.kept)
+            }
+        };
+        // Of a long program each stretch is a function: what one function costs the code generator grows faster than its
+        // length.
+        let mut stretches = Vec::new();
+        if plan.units.len() > STRETCH {
+            for first in (0..plan.units.len()).step_by(STRETCH) {
+                let name = format!("graph_{number}_from_{first}");
+                let last = (first + STRETCH).min(plan.units.len());
+                let id = write(module, &name, 3, g, natives, &mut m, |e, module| {
+                    e.bases_of_arguments();
+                    (first..last).try_for_each(|i| one(e, module, i))
+                })?;
+                stretches.push(id);
+            }
+        }
         let name = format!("graph_{number}");
         let id = write(module, &name, 3, g, natives, &mut m, |e, module| {
-            // Addresses are read once, where everything sees them.
-            for i in 0..g.inputs.len() {
-                e.base(Place::Input(i));
+            e.bases_of_arguments();
+            for &id in &stretches {
+                let callee = module.declare_func_in_func(id, e.b.func);
+                let arguments = e.arguments;
+                e.b.ins().call(callee, &arguments);
             }
-            for i in 0..g.outputs.len() {
-                e.base(Place::Output(i));
-            }
-            for (i, (unit, nest)) in plan.units.iter().zip(&nests).enumerate() {
-                if let (Some(l), Some((body, layout))) = (loops::loop_of(g, unit), bodies.get(&i)) {
-                    let callee = module.declare_func_in_func(body.id, e.b.func);
-                    e.run_loop(unit, l, i, callee, layout)?;
-                } else if !unit.fused {
-                    e.single(unit.nodes[0], i)?;
-                } else if nest.rows * nest.columns == 0 {
-                    e.empty(unit)?;
-                } else if let Some(&id) = parts.get(&i) {
-                    let callee = module.declare_func_in_func(id, e.b.func);
-                    let callee = e.b.ins().func_addr(types::I64, callee);
-                    let [inputs, outputs, arena] = e.arguments.map(Arg::Value);
-                    let count = Arg::Int(nest.parts as i64);
-                    e.call(
-                        "mlc_parallel",
-                        &[Arg::Value(callee), inputs, outputs, arena, count],
-                    )?;
-                    e.join(nest, i)?;
-                } else {
-                    e.fused(unit, nest, i, &plan.kept)?;
-                }
+            if stretches.is_empty() {
+                (0..plan.units.len()).try_for_each(|i| one(e, module, i))?;
             }
             for (output, v) in e.m.copies.clone() {
                 let source = e.address(v);
@@ -258,6 +279,16 @@ enum Arg {
 }
 
 impl Emit<'_, '_> {
+    /// Reads the addresses of inputs and outputs once, where everything sees them.
+    fn bases_of_arguments(&mut self) {
+        for i in 0..self.g.inputs.len() {
+            self.base(Place::Input(i));
+        }
+        for i in 0..self.g.outputs.len() {
+            self.base(Place::Output(i));
+        }
+    }
+
     /// The address of a place.
     fn base(&mut self, place: Place) -> cl::Value {
         if let Some(&v) = self.bases.get(&place) {

@@ -3,7 +3,7 @@
 use super::plan::{Plan, is_alias, is_given};
 use crate::ir::{Attr, DType, Graph, Literal, Type, Value};
 use crate::ops::Kernel;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// A buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -82,8 +82,10 @@ pub fn constant_bytes(g: &Graph, v: Value) -> Option<Vec<u8>> {
 /// Frees and finds room in the arena: first fit.
 #[derive(Default)]
 struct Arena {
-    /// Taken: (offset, size), by offset.
-    taken: Vec<(usize, usize)>,
+    /// Sizes of what is taken, by offset.
+    taken: HashMap<usize, usize>,
+    /// Sizes of the gaps between, by offset; neighbours are merged.
+    gaps: BTreeMap<usize, usize>,
     high: usize,
 }
 
@@ -91,22 +93,48 @@ impl Arena {
     fn take(&mut self, bytes: usize) -> usize {
         // One more line: vector loops may write behind the end.
         let size = bytes.div_ceil(64) * 64 + 64;
-        let mut at = 0;
-        let mut index = self.taken.len();
-        for (i, &(offset, taken)) in self.taken.iter().enumerate() {
-            if offset >= at + size {
-                index = i;
-                break;
+        let found = self
+            .gaps
+            .iter()
+            .find(|g| *g.1 >= size)
+            .map(|g| (*g.0, *g.1));
+        let at = match found {
+            Some((at, gap)) => {
+                self.gaps.remove(&at);
+                if gap > size {
+                    self.gaps.insert(at + size, gap - size);
+                }
+                at
             }
-            at = offset + taken;
-        }
-        self.taken.insert(index, (at, size));
-        self.high = self.high.max(at + size);
+            None => {
+                // A gap at the end grows.
+                let at = match self.gaps.last_key_value() {
+                    Some((&at, &gap)) if at + gap == self.high => at,
+                    _ => self.high,
+                };
+                self.gaps.remove(&at);
+                self.high = at + size;
+                at
+            }
+        };
+        self.taken.insert(at, size);
         at
     }
 
     fn free(&mut self, offset: usize) {
-        self.taken.retain(|t| t.0 != offset);
+        let Some(size) = self.taken.remove(&offset) else {
+            return;
+        };
+        let (mut at, mut end) = (offset, offset + size);
+        if let Some((&before, &gap)) = self.gaps.range(..offset).next_back()
+            && before + gap == offset
+        {
+            at = before;
+        }
+        if let Some(gap) = self.gaps.remove(&end) {
+            end += gap;
+        }
+        self.gaps.insert(at, end - at);
     }
 }
 
@@ -157,6 +185,10 @@ pub fn assign(g: &Graph, plan: &Plan, scratch: &[Vec<usize>]) -> Memory {
             }
         }
     }
+    let mut dead: Vec<Vec<Value>> = vec![vec![]; plan.units.len()];
+    for (v, i) in last {
+        dead[i].push(v);
+    }
     let mut arena = Arena::default();
     for (i, u) in plan.units.iter().enumerate() {
         let mut own = Vec::new();
@@ -173,9 +205,8 @@ pub fn assign(g: &Graph, plan: &Plan, scratch: &[Vec<usize>]) -> Memory {
             arena.free(*offset);
         }
         m.scratch.push(own.into_iter().map(Place::Arena).collect());
-        let dead: Vec<Value> = last.iter().filter(|l| *l.1 == i).map(|l| *l.0).collect();
-        for v in dead {
-            if let Some(Place::Arena(offset)) = m.places.get(&v) {
+        for v in &dead[i] {
+            if let Some(Place::Arena(offset)) = m.places.get(v) {
                 arena.free(*offset);
             }
         }

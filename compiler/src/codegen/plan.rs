@@ -124,22 +124,71 @@ fn split_of(shape: &[usize], axes: &[usize]) -> Result<Option<usize>, ()> {
     Err(())
 }
 
-/// The groups being formed, and which depend on which.
+/// How many groups are looked at to find a place in the order for one join. Joins that need more are not made.
+const SEARCH: usize = 512;
+
+/// The groups being formed, in an order in which they can run.
+///
+/// A group runs after all those it needs: its level is above theirs. A join that asks for another need raises the level of
+/// the group, and of those above it as far as that is called for (Pearce and Kelly 2006); if one of these is the need
+/// itself, the groups would form a circle.
 #[derive(Default)]
 struct Groups {
     members: Vec<Vec<Value>>,
     /// By group: how many leading axes its rows are, once an operand or a reduction has decided it.
     split: Vec<Option<usize>>,
-    /// By group: all groups it needs, directly or not.
-    needs: Vec<BTreeSet<usize>>,
+    level: Vec<usize>,
+    /// By group: the groups that need it directly.
+    users: Vec<Vec<usize>>,
 }
 
 impl Groups {
-    fn add(&mut self, v: Value, needs: BTreeSet<usize>) -> usize {
+    fn add(&mut self, v: Value, needs: &[usize]) -> usize {
+        let group = self.members.len();
         self.members.push(vec![v]);
         self.split.push(None);
-        self.needs.push(needs);
-        self.members.len() - 1
+        let level = needs.iter().map(|&n| self.level[n] + 1).max();
+        self.level.push(level.unwrap_or(0));
+        self.users.push(vec![]);
+        self.need(group, needs);
+        group
+    }
+
+    fn need(&mut self, group: usize, needs: &[usize]) {
+        for &n in needs.iter().filter(|&&n| n != group) {
+            if self.users[n].last() != Some(&group) {
+                self.users[n].push(group);
+            }
+        }
+    }
+
+    /// Makes room for the group to need others: raises levels. False, and nothing changed, if that would be a circle or take
+    /// too long.
+    fn make_room(&mut self, group: usize, needs: &[usize]) -> bool {
+        let mut changed: Vec<(usize, usize)> = Vec::new();
+        let wanted = needs.iter().map(|&n| self.level[n] + 1).max().unwrap_or(0);
+        let mut next = vec![(group, wanted)];
+        let mut fits = true;
+        let mut looked = 0;
+        while let Some((at, level)) = next.pop() {
+            looked += 1;
+            if (needs.contains(&at) && at != group) || looked > SEARCH {
+                fits = false;
+                break;
+            }
+            if self.level[at] >= level {
+                continue;
+            }
+            changed.push((at, self.level[at]));
+            self.level[at] = level;
+            next.extend(self.users[at].iter().map(|&u| (u, level + 1)));
+        }
+        if !fits {
+            for (at, level) in changed.into_iter().rev() {
+                self.level[at] = level;
+            }
+        }
+        fits
     }
 
     /// Lets the operands of a new member, or what a new reduction leaves, decide what rows are.
@@ -155,37 +204,34 @@ impl Groups {
         self.split[group] = self.split[group].or(wish);
     }
 
-    fn join(&mut self, group: usize, v: Value, needs: &BTreeSet<usize>) {
+    fn join(&mut self, group: usize, v: Value, needs: &[usize]) {
         self.members[group].push(v);
-        let more: Vec<usize> = needs.iter().copied().filter(|&n| n != group).collect();
-        for (i, set) in self.needs.iter_mut().enumerate() {
-            if i == group || set.contains(&group) {
-                set.extend(&more);
-            }
-        }
+        self.need(group, needs);
     }
+}
+
+/// The group that makes what an operand is: through aliases and repeated broadcasts.
+fn maker(g: &Graph, mut v: Value, group_of: &HashMap<Value, usize>) -> Option<usize> {
+    while is_alias(g, v) || is_broadcast(g, v) {
+        v = g.operands(v)[0];
+    }
+    group_of.get(&v).copied()
 }
 
 /// Plans the work of the nodes given, which are all that outputs need.
 pub fn plan(g: &Graph, live: &[Value]) -> Plan {
     let mut groups = Groups::default();
     let mut group_of: HashMap<Value, usize> = HashMap::new();
-    // The groups a value needs, itself included: through aliases and repeated broadcasts.
-    let mut needs_of: HashMap<Value, BTreeSet<usize>> = HashMap::new();
     for &v in live {
-        if is_given(g, v) {
+        if is_given(g, v) || is_alias(g, v) || is_broadcast(g, v) {
             continue;
         }
-        let mut needs = BTreeSet::new();
+        let mut needs: Vec<usize> = Vec::new();
         for o in g.operands(v) {
-            needs.extend(needs_of.get(&o).into_iter().flatten());
-        }
-        if is_alias(g, v) || is_broadcast(g, v) {
-            needs_of.insert(v, needs);
-            continue;
+            needs.extend(maker(g, o, &group_of).filter(|m| !needs.contains(m)));
         }
         let joined = if is_map(g, v) {
-            candidate(g, v, &groups, &group_of, &needs_of)
+            candidate(g, v, &needs, &mut groups, &group_of)
         } else if g.node(v).def.kernel == Kernel::Part {
             // A loop writes its parts.
             group_of.get(&g.operands(v)[0]).copied()
@@ -197,21 +243,12 @@ pub fn plan(g: &Graph, live: &[Value]) -> Plan {
                 groups.join(group, v, &needs);
                 group
             }
-            None => groups.add(v, needs.clone()),
+            None => groups.add(v, &needs),
         };
         if is_map(g, groups.members[group][0]) {
             groups.decide(g, group, v, &group_of);
         }
         group_of.insert(v, group);
-        let mut all = groups.needs[group].clone();
-        all.insert(group);
-        needs_of.insert(v, all);
-        // Members' needs have grown with the group's.
-        for m in groups.members[group].clone() {
-            let mut all = groups.needs[group].clone();
-            all.insert(group);
-            needs_of.insert(m, all);
-        }
     }
     order(g, live, &groups, &group_of)
 }
@@ -220,22 +257,20 @@ pub fn plan(g: &Graph, live: &[Value]) -> Plan {
 fn candidate(
     g: &Graph,
     v: Value,
-    groups: &Groups,
+    needs: &[usize],
+    groups: &mut Groups,
     group_of: &HashMap<Value, usize>,
-    needs_of: &HashMap<Value, BTreeSet<usize>>,
 ) -> Option<usize> {
     let shape = &g.ty(v).shape;
     let operands = g.operands(v);
     operands.iter().rev().find_map(|o| {
         let &group = group_of.get(o)?;
         let fits = is_map(g, *o) && g.ty(*o).shape == *shape;
-        let circle = operands.iter().any(|other| {
-            group_of.get(other) != Some(&group)
-                && needs_of.get(other).is_some_and(|n| {
-                    n.contains(&group) || n.iter().any(|&k| groups.needs[k].contains(&group))
-                })
-        });
-        (fits && !circle).then_some(group)
+        // What a reduction of the group leaves, repeated, is known only when the group has run.
+        let own =
+            |x: &Value| group_of.get(x) != Some(&group) && maker(g, *x, group_of) == Some(group);
+        let others: Vec<usize> = needs.iter().copied().filter(|&n| n != group).collect();
+        (fits && !operands.iter().any(own) && groups.make_room(group, &others)).then_some(group)
     })
 }
 
@@ -262,7 +297,7 @@ fn order(g: &Graph, live: &[Value], groups: &Groups, group_of: &HashMap<Value, u
         while is_alias(g, v) {
             v = g.operands(v)[0];
         }
-        if is_broadcast(g, v) && !copies.contains(&v) {
+        if is_broadcast(g, v) && !kept[v.0 as usize] {
             copies.push(v);
         }
         kept[v.0 as usize] = true;
@@ -352,24 +387,29 @@ fn sort(g: &Graph, live: &[Value], units: Vec<Unit>) -> Vec<Unit> {
         from.insert(v, set);
     }
     let key = |u: &Unit| u.nodes.iter().max().copied();
+    let mut users: Vec<Vec<usize>> = vec![vec![]; units.len()];
+    let mut missing: Vec<usize> = needs.iter().map(BTreeSet::len).collect();
+    for (u, needed) in needs.iter().enumerate() {
+        needed.iter().for_each(|&n| users[n].push(u));
+    }
+    let keys: Vec<Option<Value>> = units.iter().map(key).collect();
     let mut slots: Vec<Option<Unit>> = units.into_iter().map(Some).collect();
-    let mut waiting: BTreeSet<(Option<Value>, usize)> = slots
-        .iter()
-        .enumerate()
-        .map(|(i, u)| (u.as_ref().and_then(key), i))
+    let mut ready: BTreeSet<(Option<Value>, usize)> = (0..slots.len())
+        .filter(|&u| missing[u] == 0)
+        .map(|u| (keys[u], u))
         .collect();
-    let mut done = vec![false; slots.len()];
-    let mut out = Vec::new();
-    while let Some(&at) = waiting
-        .iter()
-        .find(|(_, i)| needs[*i].iter().all(|&n| done[n]))
-    {
-        waiting.remove(&at);
-        done[at.1] = true;
-        out.extend(slots[at.1].take());
+    let mut out = Vec::with_capacity(slots.len());
+    while let Some((_, at)) = ready.pop_first() {
+        out.extend(slots[at].take());
+        for &u in &users[at] {
+            missing[u] -= 1;
+            if missing[u] == 0 {
+                ready.insert((keys[u], u));
+            }
+        }
     }
     assert!(
-        waiting.is_empty(),
+        out.len() == slots.len(),
         "internal error: the units of a program form a circle"
     );
     out

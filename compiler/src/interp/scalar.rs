@@ -128,7 +128,7 @@ fn erfinv(y: f64) -> f64 {
     x.copysign(y)
 }
 
-/// d lgamma / dx: recurrence up to 10, then the asymptotic series (Abramowitz and Stegun 6.3.18).
+/// d lgamma / dx: recurrence up to 20, then the asymptotic series (Abramowitz and Stegun 6.3.18).
 pub fn digamma(mut x: f64) -> f64 {
     if x <= 0.0 {
         if x == x.floor() {
@@ -139,7 +139,7 @@ pub fn digamma(mut x: f64) -> f64 {
         return digamma(1.0 - x) - p / (p * x).tan();
     }
     let mut shift = 0.0;
-    while x < 10.0 {
+    while x < 20.0 {
         shift -= 1.0 / x;
         x += 1.0;
     }
@@ -159,7 +159,7 @@ fn trigamma(mut x: f64) -> f64 {
         return s * s - trigamma(1.0 - x);
     }
     let mut sum = 0.0;
-    while x < 10.0 {
+    while x < 20.0 {
         sum += 1.0 / (x * x);
         x += 1.0;
     }

@@ -181,6 +181,17 @@ impl Graph {
         if let Some(&v) = self.unique.get(&key) {
             return Ok(v);
         }
+        let (fits, wanted) = match def.arity {
+            ops::Arity::Exactly(n) => (operands.len() == n, n),
+            ops::Arity::AtLeast(n) => (operands.len() >= n, n),
+        };
+        if !fits {
+            let have = operands.len();
+            return Err(format!(
+                "`{}` takes {wanted} operands, not {have}",
+                def.name
+            ));
+        }
         let types: Vec<&Type> = operands.iter().map(|&o| self.ty(o)).collect();
         let ty = (def.shape)(&key.attr, &types)?;
         let node = Node {

@@ -420,10 +420,10 @@ impl Session {
         };
         let (tp, tq) = (ty(self, &p)?, ty(self, &q)?);
         let (x, y) = match (tp, tq) {
-            (Some(t), None) if !matches!(q, Val::Unit) => {
+            (Some(t), None) if becomes(&q, t.dtype) => {
                 (self.force(&p, span)?, self.literal(&q, t.dtype, &t.shape))
             }
-            (None, Some(t)) if !matches!(p, Val::Unit) => {
+            (None, Some(t)) if becomes(&p, t.dtype) => {
                 (self.literal(&p, t.dtype, &t.shape), self.force(&q, span)?)
             }
             _ => (self.force(&p, span)?, self.force(&q, span)?),
@@ -464,5 +464,15 @@ impl Session {
             &[c, x, y],
             span,
         )?))
+    }
+}
+
+/// Does a number known at compile time take an element type without a loss?
+fn becomes(v: &Val, d: DType) -> bool {
+    match v {
+        Val::Int(i) => d.is_real() || d == DType::I32 && i32::try_from(*i).is_ok(),
+        Val::Real(_) => d.is_real(),
+        Val::Bool(_) => d == DType::Bool,
+        _ => false,
     }
 }

@@ -5,7 +5,7 @@ use super::leaves::{leaves, map_leaves};
 use super::models::{ExpectFrame, Site};
 use super::session::{R, Session};
 use super::value::{Continuation, DistVal, Env, EstimatorVal, Val};
-use crate::ir::{Attr, Value};
+use crate::ir::{Attr, Loop, Value};
 use crate::ops::{self, Ad, Batch, Kernel, Scalar};
 use crate::transform::substitute::substitute;
 use mlc_grammar::ast::{self, ExprKind};
@@ -350,6 +350,15 @@ impl Session {
             let node = g.node(*v);
             let through_real = from.iter().any(|o| g.ty(*o).dtype.is_real());
             let stop = node.def.kernel == Kernel::Map(Scalar::Identity);
+            if let (Attr::Loop(l), true) = (&node.attr, used[v.0 as usize]) {
+                let operands = g.operands(*v);
+                let reached = operands.iter().map(|o| from.contains(o)).collect();
+                rough = rough_in_loop(l, reached);
+                if rough.is_some() {
+                    break;
+                }
+                continue;
+            }
             if used[v.0 as usize]
                 && through_real
                 && !stop
@@ -386,4 +395,46 @@ impl Session {
         let mut next = new.into_iter();
         Ok(map_leaves(&k.result, &mut |old| next.next().unwrap_or(old)))
     }
+}
+
+/// A use of a loop's operands in its body through which nothing can be differentiated. `reached`: by operand, whether it
+/// matters.
+fn rough_in_loop(l: &Loop, mut reached: Vec<bool>) -> Option<(&'static str, Span)> {
+    reached.drain(..l.first());
+    // What reaches one carry may reach all in later iterations.
+    if reached.iter().any(|r| *r) {
+        reached[..l.carries].iter_mut().for_each(|r| *r = true);
+    }
+    let g = &l.body;
+    let mut marked: std::collections::HashSet<Value> = g.inputs[1..]
+        .iter()
+        .zip(&reached)
+        .filter(|(_, r)| **r)
+        .map(|(i, _)| i.value)
+        .collect();
+    for v in crate::ir::print::live(g) {
+        let node = g.node(v);
+        let from: Vec<Value> = g
+            .operands(v)
+            .into_iter()
+            .filter(|o| marked.contains(o))
+            .collect();
+        if from.is_empty() {
+            continue;
+        }
+        marked.insert(v);
+        if let Attr::Loop(inner) = &node.attr {
+            let reached = g.operands(v).iter().map(|o| from.contains(o)).collect();
+            if let Some(found) = rough_in_loop(inner, reached) {
+                return Some(found);
+            }
+            continue;
+        }
+        let through_real = from.iter().any(|o| g.ty(*o).dtype.is_real());
+        let identity = node.def.kernel == Kernel::Map(Scalar::Identity);
+        if through_real && !identity && matches!(node.def.ad, Ad::Zero | Ad::Refused(_)) {
+            return Some((node.def.name, node.span));
+        }
+    }
+    None
 }

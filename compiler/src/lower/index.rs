@@ -145,9 +145,10 @@ impl Session {
             return self.fail_hint("E0307", title, span, hint);
         }
         let from_end = |i: i64| if i < 0 { i + n } else { i };
+        let said = format!("the slice {a}..{b} by {k} does not fit an axis of {n}");
         let (a, b) = (from_end(a), from_end(b));
         if a < 0 || b > n || a > b {
-            let title = format!("the slice {a}..{b} by {k} does not fit an axis of {n}");
+            let title = said;
             return self.fail("E0307", title, span);
         }
         self.slice_axis(t, axis, a as usize, b as usize, k as usize, span)

@@ -44,6 +44,24 @@ fn matrix(name: &str, ty: &Type) -> Result<(Vec<usize>, usize, usize), String> {
     ))
 }
 
+/// The same of an operation's only operand.
+fn only_matrix(name: &str, types: &[&Type]) -> Result<(DType, Vec<usize>, usize, usize), String> {
+    let [ty] = types else {
+        return Err(format!("`{name}` takes one matrix"));
+    };
+    let (batch, m, n) = matrix(name, ty)?;
+    Ok((ty.dtype, batch, m, n))
+}
+
+/// An operation's only operand, which is square.
+fn only_square(name: &str, types: &[&Type]) -> Result<(DType, Vec<usize>, usize), String> {
+    let [ty] = types else {
+        return Err(format!("`{name}` takes one matrix"));
+    };
+    let (batch, n) = square(name, ty)?;
+    Ok((ty.dtype, batch, n))
+}
+
 /// The batch axes and the size of a square matrix of reals.
 fn square(name: &str, ty: &Type) -> Result<(Vec<usize>, usize), String> {
     let (batch, m, n) = matrix(name, ty)?;

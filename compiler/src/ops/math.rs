@@ -65,7 +65,7 @@ unary!(
 unary!(
     EXP,
     "exp",
-    "e to the power of each element.",
+    "e to the power of each element. Error at most 0.8 ulp in f32 and 0.7 in f64.",
     real_alike,
     Exp,
     WIDE,
@@ -74,7 +74,7 @@ unary!(
 unary!(
     LOG,
     "log",
-    "The natural logarithm.",
+    "The natural logarithm. Error at most 0.6 ulp in f32 and 0.8 in f64.",
     real_alike,
     Log,
     POSITIVE,
@@ -83,7 +83,7 @@ unary!(
 unary!(
     LOG1P,
     "log1p",
-    "`log(1 + x)`, accurate near 0.",
+    "`log(1 + x)`, accurate near 0. Error at most 1.1 ulp in f32 and 0.7 in f64.",
     real_alike,
     Log1p,
     Domain::Between(-0.5, 2.0),
@@ -96,7 +96,7 @@ unary!(
 unary!(
     EXPM1,
     "expm1",
-    "`exp(x) - 1`, accurate near 0.",
+    "`exp(x) - 1`, accurate near 0. Error at most 1.4 ulp in f32 and 0.8 in f64.",
     real_alike,
     Expm1,
     WIDE,
@@ -105,7 +105,7 @@ unary!(
 unary!(
     SIN,
     "sin",
-    "Sine of each element, in radians.",
+    "Sine of each element, in radians. Error at most 0.6 ulp in f32 and 0.6 in f64.",
     real_alike,
     Sin,
     WIDE,
@@ -114,7 +114,7 @@ unary!(
 unary!(
     COS,
     "cos",
-    "Cosine of each element, in radians.",
+    "Cosine of each element, in radians. Error at most 0.6 ulp in f32 and 0.7 in f64.",
     real_alike,
     Cos,
     WIDE,
@@ -126,7 +126,7 @@ unary!(
 unary!(
     TANH,
     "tanh",
-    "The hyperbolic tangent.",
+    "The hyperbolic tangent. Error at most 0.7 ulp in f32 and 1.4 in f64.",
     real_alike,
     Tanh,
     WIDE,
@@ -139,7 +139,7 @@ unary!(
 unary!(
     SIGMOID,
     "sigmoid",
-    "`1 / (1 + exp(-x))`",
+    "`1 / (1 + exp(-x))`. Error at most 1.6 ulp in f32 and 1.5 in f64.",
     real_alike,
     Sigmoid,
     WIDE,
@@ -152,7 +152,7 @@ unary!(
 unary!(
     SOFTPLUS,
     "softplus",
-    "`log(1 + exp(x))`",
+    "`log(1 + exp(x))`. Error at most 1.5 ulp in f32 and 1.2 in f64.",
     real_alike,
     Softplus,
     WIDE,
@@ -161,7 +161,7 @@ unary!(
 unary!(
     ERF,
     "erf",
-    "The error function.",
+    "The error function. Error at most 0.6 ulp in f32 and 0.8 in f64.",
     real_alike,
     Erf,
     WIDE,
@@ -177,7 +177,7 @@ unary!(
 unary!(
     ERFINV,
     "erfinv",
-    "The inverse of the error function.",
+    "The inverse of the error function. Error at most 2.5 ulp in f32 and 1.4 in f64.",
     real_alike,
     Erfinv,
     Domain::Between(-0.8, 0.8),
@@ -192,7 +192,7 @@ unary!(
 unary!(
     LGAMMA,
     "lgamma",
-    "The logarithm of the absolute gamma function.",
+    "The logarithm of the absolute gamma function. Error at most 0.6 ulp of max(|y|, 1) in f32 and 2 in f64.",
     real_alike,
     Lgamma,
     POSITIVE,
@@ -201,7 +201,7 @@ unary!(
 unary!(
     DIGAMMA,
     "digamma",
-    "The derivative of `lgamma`.",
+    "The derivative of `lgamma`. Error at most 0.6 ulp of max(|y|, 1) in f32 and 4.6 in f64.",
     real_alike,
     Digamma,
     POSITIVE,
@@ -210,7 +210,7 @@ unary!(
 unary!(
     TRIGAMMA,
     "trigamma",
-    "The derivative of `digamma`.",
+    "The derivative of `digamma`. Error at most 0.6 ulp in f32 and 4.1 in f64.",
     real_alike,
     Trigamma,
     POSITIVE,

@@ -65,7 +65,7 @@ fn one_and_square(g: &mut Graph, x: Value) -> Value {
 special!(
     TAN,
     "tan",
-    "The tangent of an angle in radians.",
+    "The tangent of an angle in radians. Error at most 0.6 ulp in f32 and 0.7 in f64.",
     Tan,
     [Domain::Between(-1.2, 1.2)],
     Ad::Pointwise(|g, _, y| vec![Some(one_and_square(g, y))])
@@ -73,7 +73,7 @@ special!(
 special!(
     ASIN,
     "asin",
-    "The angle in [-pi/2, pi/2] with a sine; NaN outside [-1, 1].",
+    "The angle in [-pi/2, pi/2] with a sine; NaN outside [-1, 1]. Error at most 0.6 ulp in f32 and 0.6 in f64.",
     Asin,
     [INSIDE],
     Ad::Pointwise(|g, x, _| {
@@ -84,7 +84,7 @@ special!(
 special!(
     ACOS,
     "acos",
-    "The angle in [0, pi] with a cosine; NaN outside [-1, 1].",
+    "The angle in [0, pi] with a cosine; NaN outside [-1, 1]. Error at most 0.6 ulp in f32 and 0.6 in f64.",
     Acos,
     [INSIDE],
     Ad::Pointwise(|g, x, _| {
@@ -96,7 +96,7 @@ special!(
 special!(
     ATAN,
     "atan",
-    "The angle in (-pi/2, pi/2) with a tangent.",
+    "The angle in (-pi/2, pi/2) with a tangent. Error at most 0.6 ulp in f32 and 0.7 in f64.",
     Atan,
     [WIDE],
     Ad::Pointwise(|g, x, _| {
@@ -107,7 +107,7 @@ special!(
 special!(
     ATAN2,
     "atan2",
-    "The angle of the point (x, y), in [-pi, pi]: `atan2(y, x)`.",
+    "The angle of the point (x, y), in [-pi, pi]: `atan2(y, x)`. Error at most 0.6 ulp in f32 and 0.8 in f64.",
     Atan2,
     [WIDE, POSITIVE],
     Ad::Pointwise(|g, x, _| {
@@ -127,7 +127,7 @@ special!(
 special!(
     SINH,
     "sinh",
-    "The hyperbolic sine.",
+    "The hyperbolic sine. Error at most 0.6 ulp in f32 and 1.7 in f64.",
     Sinh,
     [WIDE],
     Ad::Pointwise(|g, x, _| vec![Some(g.unary(&COSH, x[0]))])
@@ -135,7 +135,7 @@ special!(
 special!(
     COSH,
     "cosh",
-    "The hyperbolic cosine.",
+    "The hyperbolic cosine. Error at most 0.6 ulp in f32 and 1.1 in f64.",
     Cosh,
     [WIDE],
     Ad::Pointwise(|g, x, _| vec![Some(g.unary(&SINH, x[0]))])
@@ -143,7 +143,7 @@ special!(
 special!(
     ASINH,
     "asinh",
-    "The inverse of `sinh`.",
+    "The inverse of `sinh`. Error at most 0.6 ulp in f32 and 1.2 in f64.",
     Asinh,
     [WIDE],
     Ad::Pointwise(|g, x, _| {
@@ -154,7 +154,7 @@ special!(
 special!(
     ACOSH,
     "acosh",
-    "The inverse of `cosh` that is not negative; NaN below 1.",
+    "The inverse of `cosh` that is not negative; NaN below 1. Error at most 0.6 ulp in f32 and 1 in f64.",
     Acosh,
     [Domain::Between(1.3, 3.0)],
     Ad::Pointwise(|g, x, _| {
@@ -166,7 +166,7 @@ special!(
 special!(
     ATANH,
     "atanh",
-    "The inverse of `tanh`; NaN outside [-1, 1].",
+    "The inverse of `tanh`; NaN outside [-1, 1]. Error at most 0.6 ulp in f32 and 1 in f64.",
     Atanh,
     [INSIDE],
     Ad::Pointwise(|g, x, _| {
@@ -177,7 +177,7 @@ special!(
 special!(
     EXP2,
     "exp2",
-    "2 to the power of each element; exact at integers.",
+    "2 to the power of each element; exact at integers. Error at most 0.6 ulp in f32 and 0.6 in f64.",
     Exp2,
     [WIDE],
     Ad::Pointwise(|g, _, y| vec![Some(scaled(g, std::f64::consts::LN_2, y))])
@@ -185,7 +185,7 @@ special!(
 special!(
     LOG2,
     "log2",
-    "The logarithm to base 2; exact at powers of 2.",
+    "The logarithm to base 2; exact at powers of 2. Error at most 0.6 ulp in f32 and 0.6 in f64.",
     Log2,
     [POSITIVE],
     Ad::Pointwise(|g, x, _| {
@@ -196,7 +196,7 @@ special!(
 special!(
     ERFC,
     "erfc",
-    "`1 - erf(x)`, accurate where it is small.",
+    "`1 - erf(x)`, accurate where it is small. Error at most 0.6 ulp in f32 and 1.5 in f64.",
     Erfc,
     [WIDE],
     Ad::Pointwise(|g, x, _| {
@@ -209,7 +209,7 @@ special!(
 special!(
     ERFCX,
     "erfcx",
-    "`exp(x^2) * erfc(x)`. Its derivative loses digits as x^2 for large x.",
+    "`exp(x^2) * erfc(x)`. Its derivative loses digits as x^2 for large x. Error at most 0.6 ulp in f32 and 2.1 in f64.",
     Erfcx,
     [WIDE],
     Ad::Pointwise(|g, x, y| {
@@ -223,7 +223,7 @@ special!(
 special!(
     NDTR,
     "ndtr",
-    "The normal distribution function, accurate far to the left.",
+    "The normal distribution function, accurate far to the left. Error at most 0.6 ulp in f32 and 3.5 in f64.",
     Ndtr,
     [WIDE],
     Ad::Pointwise(|g, x, _| {
@@ -236,7 +236,7 @@ special!(
 special!(
     LOG_NDTR,
     "log_ndtr",
-    "The logarithm of the normal distribution function, stable far to the left.",
+    "The logarithm of the normal distribution function, stable far to the left. Error at most 0.6 ulp in f32 and 2.7 in f64.",
     LogNdtr,
     [WIDE],
     Ad::Pointwise(|g, x, _| {
@@ -250,7 +250,7 @@ special!(
 special!(
     NDTRI,
     "ndtri",
-    "The inverse of the normal distribution function; NaN outside [0, 1].",
+    "The inverse of the normal distribution function; NaN outside [0, 1]. Error at most 0.6 ulp in f32 and 2.7 in f64.",
     Ndtri,
     [UNIT],
     Ad::Pointwise(|g, _, y| {
@@ -263,7 +263,7 @@ special!(
 special!(
     I0E,
     "i0e",
-    "The modified Bessel function I0 times exp(-|x|).",
+    "The modified Bessel function I0 times exp(-|x|). Error at most 0.6 ulp in f32 and 1.8 in f64.",
     I0e,
     [POSITIVE],
     Ad::Pointwise(|g, x, y| {
@@ -276,7 +276,7 @@ special!(
 special!(
     I1E,
     "i1e",
-    "The modified Bessel function I1 times exp(-|x|).",
+    "The modified Bessel function I1 times exp(-|x|). Error at most 0.6 ulp in f32 and 1.6 in f64.",
     I1e,
     [POSITIVE],
     Ad::Pointwise(|g, x, y| {
@@ -297,7 +297,7 @@ special!(
 special!(
     POLYGAMMA,
     "polygamma",
-    "The n-th derivative of `digamma`, n in 0..=100: `polygamma(n, x)`; NaN for another n.",
+    "The n-th derivative of `digamma`, n in 0..=100: `polygamma(n, x)`; NaN for another n. Error at most 0.6 ulp in f32 and 24 in f64.",
     Polygamma,
     [Domain::Below(5), POSITIVE],
     Ad::Pointwise(|g, x, _| {
@@ -310,7 +310,7 @@ special!(
 special!(
     LOGADDEXP,
     "logaddexp",
-    "`log(exp(x) + exp(y))`",
+    "`log(exp(x) + exp(y))`. Error at most 0.6 ulp in f32 and 0.7 in f64.",
     Logaddexp,
     [WIDE, WIDE],
     Ad::Pointwise(|g, x, _| {
@@ -327,7 +327,7 @@ special!(
 special!(
     LBETA,
     "lbeta",
-    "The logarithm of the beta function of two positive numbers.",
+    "The logarithm of the beta function of two positive numbers. Error at most 0.6 ulp in f32 and 29 in f64.",
     Lbeta,
     [POSITIVE, POSITIVE],
     Ad::Pointwise(|g, x, _| {
@@ -343,7 +343,7 @@ special!(
 special!(
     GAMMAINC,
     "gammainc",
-    "The regularised lower incomplete gamma function P(a, x), for a > 0 and x >= 0.",
+    "The regularised lower incomplete gamma function P(a, x), for a > 0 and x >= 0. Error at most 0.6 ulp in f32 and 2900 in f64.",
     Gammainc,
     [POSITIVE, POSITIVE],
     Ad::Pointwise(|g, x, _| {
@@ -356,7 +356,7 @@ special!(
 special!(
     GAMMAINCC,
     "gammaincc",
-    "The regularised upper incomplete gamma function Q(a, x) = 1 - P(a, x).",
+    "The regularised upper incomplete gamma function Q(a, x) = 1 - P(a, x). Error at most 0.6 ulp in f32 and 430 in f64.",
     Gammaincc,
     [POSITIVE, POSITIVE],
     Ad::Pointwise(|g, x, _| {
@@ -370,7 +370,7 @@ special!(
 special!(
     GAMMAINC_BY_X,
     "gammainc_by_x",
-    "The derivative of P(a, x) by x: `x^(a - 1) * exp(-x) / gamma(a)`.",
+    "The derivative of P(a, x) by x: `x^(a - 1) * exp(-x) / gamma(a)`. Error at most 0.6 ulp in f32 and 4500 in f64.",
     GammaincByX,
     [POSITIVE, POSITIVE],
     Ad::Pointwise(|g, x, y| {
@@ -388,7 +388,7 @@ special!(
 special!(
     GAMMAINC_BY_A,
     "gammainc_by_a",
-    "The derivative of P(a, x) by a.",
+    "The derivative of P(a, x) by a. Error at most 0.6 ulp in f32 and 190 in f64.",
     GammaincByA,
     [POSITIVE, POSITIVE],
     Ad::Refused(
@@ -398,7 +398,7 @@ special!(
 special!(
     BETAINC,
     "betainc",
-    "The regularised incomplete beta function I_x(a, b): `betainc(a, b, x)`, for positive a and b.",
+    "The regularised incomplete beta function I_x(a, b): `betainc(a, b, x)`, for positive a and b. Error at most 0.6 ulp in f32 and 550 in f64.",
     Betainc,
     [POSITIVE, POSITIVE, UNIT],
     Ad::Pointwise(|g, x, _| {
@@ -410,7 +410,7 @@ special!(
 special!(
     BETAINC_BY_X,
     "betainc_by_x",
-    "The derivative of I_x(a, b) by x: `x^(a - 1) * (1 - x)^(b - 1) / B(a, b)`.",
+    "The derivative of I_x(a, b) by x: `x^(a - 1) * (1 - x)^(b - 1) / B(a, b)`. Error at most 0.6 ulp in f32 and 820 in f64.",
     BetaincByX,
     [POSITIVE, POSITIVE, UNIT],
     Ad::Pointwise(|g, x, y| {
@@ -437,7 +437,7 @@ special!(
 special!(
     BETAINC_BY_A,
     "betainc_by_a",
-    "The derivative of I_x(a, b) by a.",
+    "The derivative of I_x(a, b) by a. Error at most 0.6 ulp in f32 and 11000 in f64.",
     BetaincByA,
     [POSITIVE, POSITIVE, UNIT],
     Ad::Refused(BETA_AGAIN)
@@ -445,7 +445,7 @@ special!(
 special!(
     BETAINC_BY_B,
     "betainc_by_b",
-    "The derivative of I_x(a, b) by b.",
+    "The derivative of I_x(a, b) by b. Error at most 0.6 ulp in f32 and 19000 in f64.",
     BetaincByB,
     [POSITIVE, POSITIVE, UNIT],
     Ad::Refused(BETA_AGAIN)

@@ -21,6 +21,34 @@ macro_rules! unary_by_f64 {
     };
 }
 
+/// A function of an angle, in stretches: vectors first, then the angles that are too large for them, one by one.
+macro_rules! angle {
+    ($name:ident, $near:expr, $far:expr) => {
+        vectorised!($name(n: usize, x: *const f32, out: *mut f32) {
+            const STRETCH: usize = 64;
+            let mut at = 0;
+            while at < n {
+                let len = STRETCH.min(n - at);
+                // SAFETY: `x` holds `n` elements; they are copied, because `out` may be the same array.
+                let angles = unsafe {
+                    let mut angles = [0.0f32; STRETCH];
+                    std::ptr::copy_nonoverlapping(x.add(at), angles.as_mut_ptr(), len);
+                    angles
+                };
+                let mut values = angles.map($near);
+                for (y, x) in values.iter_mut().zip(&angles) {
+                    if x.is_nan() || x.abs() > math::ANGLE {
+                        *y = $far(f64::from(*x)) as f32;
+                    }
+                }
+                // SAFETY: `out` holds `n` elements.
+                unsafe { std::ptr::copy_nonoverlapping(values.as_ptr(), out.add(at), len) };
+                at += len;
+            }
+        });
+    };
+}
+
 unary!(exp_f32, f32, math::exp);
 unary!(log_f32, f32, math::log);
 unary!(log1p_f32, f32, math::log1p);
@@ -29,8 +57,8 @@ unary!(tanh_f32, f32, math::tanh);
 unary!(sigmoid_f32, f32, math::sigmoid);
 unary!(softplus_f32, f32, math::softplus);
 unary!(erfinv_f32, f32, math::erfinv);
-unary_by_f64!(sin_f32, libm::sin);
-unary_by_f64!(cos_f32, libm::cos);
+angle!(sin_f32, math::sin, libm::sin);
+angle!(cos_f32, math::cos, libm::cos);
 unary_by_f64!(erf_f32, libm::erf);
 unary_by_f64!(lgamma_f32, math::lgamma);
 unary_by_f64!(digamma_f32, math::digamma);

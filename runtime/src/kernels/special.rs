@@ -156,23 +156,37 @@ fn chebyshev(c: &[f64], t: f64) -> f64 {
     t * b1 - b2 + c[0]
 }
 
-/// exp(-|x|) I0(x): Chebyshev sums in x up to 8, then in 8 / x, times 1 / sqrt(x).
+/// The sum of (x / 2)^2k / (k! (k + n)!) for |x| up to 2 (Abramowitz and Stegun 9.6.10).
+fn bessel_series(n: f64, x: f64) -> f64 {
+    let z = 0.25 * x * x;
+    (1..=14).rev().fold(1.0, |s, k| {
+        let k = f64::from(k);
+        1.0 + s * z / (k * (k + n))
+    })
+}
+
+/// exp(-|x|) I0(x): its series near 0, Chebyshev sums in x up to 8, then in 8 / x, times 1 / sqrt(x).
 pub fn i0e(x: f64) -> f64 {
     let x = x.abs();
-    if x <= 8.0 {
+    if x <= 2.0 {
+        bessel_series(0.0, x) * libm::exp(-x)
+    } else if x <= 8.0 {
         chebyshev(&I0_NEAR, x / 4.0 - 1.0)
     } else {
         chebyshev(&I0_FAR, 16.0 / x - 1.0) / x.sqrt()
     }
 }
 
-/// exp(-|x|) I1(x), as `i0e`; near 0 the sum is that of I1(x) / x.
+/// exp(-|x|) I1(x), as `i0e`; the first sum in x is that of I1(x) / x.
 pub fn i1e(x: f64) -> f64 {
     let a = x.abs();
-    if a <= 8.0 {
-        return x * chebyshev(&I1_NEAR, a / 4.0 - 1.0);
+    if a <= 2.0 {
+        0.5 * x * bessel_series(1.0, a) * libm::exp(-a)
+    } else if a <= 8.0 {
+        x * chebyshev(&I1_NEAR, a / 4.0 - 1.0)
+    } else {
+        (chebyshev(&I1_FAR, 16.0 / a - 1.0) / a.sqrt()).copysign(x)
     }
-    (chebyshev(&I1_FAR, 16.0 / a - 1.0) / a.sqrt()).copysign(x)
 }
 
 /// log(exp(x) + exp(y))
@@ -276,6 +290,9 @@ pub fn polygamma(n: f64, x: f64) -> f64 {
         return digamma(x);
     }
     let odd = n % 2.0 == 1.0;
+    if x == f64::INFINITY {
+        return if odd { 0.0 } else { -0.0 };
+    }
     if x <= 0.0 {
         if x == x.floor() {
             return if odd { f64::INFINITY } else { f64::NAN };
@@ -431,7 +448,10 @@ fn incomplete_gamma(a: f64, x: f64) -> (Dual, Dual) {
         let z = 1.0 / (a * a);
         let rest = 0.5 / a
             - z * (1.0 / 12.0
-                - z * (1.0 / 120.0 - z * (1.0 / 252.0 - z * (1.0 / 240.0 - z / 132.0))));
+                - z * (1.0 / 120.0
+                    - z * (1.0 / 252.0
+                        - z * (1.0 / 240.0
+                            - z * (1.0 / 132.0 - z * (691.0 / 32760.0 - z / 12.0))))));
         libm::log1p((x - a) / a) - rest
     };
     let weight = Dual::with(w, [w * slope, 0.0]);

@@ -4,5 +4,6 @@ mod kernels;
 mod linalg;
 mod nests;
 mod operations;
+mod reference;
 mod shapes;
 mod strict;

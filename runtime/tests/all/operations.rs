@@ -62,6 +62,7 @@ pub(super) fn values(ty: &Type, domain: Domain, words: &mut Words) -> Vec<f64> {
 fn matrices(ty: &Type, domain: Domain, words: &mut Words) -> Vec<f64> {
     let (m, n) = (ty.shape[ty.rank() - 2], ty.shape[ty.rank() - 1]);
     let most = m.max(n) as f64;
+    let prime = if m.max(n) > 17 { 131 } else { 17 };
     (0..ty.len())
         .map(|at| {
             let (i, j) = (at / n % m, at % n);
@@ -71,7 +72,7 @@ fn matrices(ty: &Type, domain: Domain, words: &mut Words) -> Vec<f64> {
                 Domain::Dominant if i == j => off + if positive { 2.0 } else { -2.0 },
                 Domain::PositiveDefinite if i == j => off + 2.0,
                 // Elements that the diagonal does not order, so that a sort has work to do.
-                Domain::Spread if i == j => 0.5 * off + 1.5 * ((3 * i + 1) % 17 + 1) as f64,
+                Domain::Spread if i == j => 0.5 * off + 1.5 * ((3 * i + 1) % prime + 1) as f64,
                 Domain::Spread => 0.5 * off,
                 _ => off,
             };

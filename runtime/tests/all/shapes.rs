@@ -5,11 +5,11 @@
 use super::operations::{Words, assert_close, cases, graph, run_compiled, tensors};
 use mlc_compiler::interp::eval;
 use mlc_compiler::ir::{Attr, DType, Graph, Type, Value};
-use mlc_compiler::ops::{Case, Domain, Kernel, Monoid, OPS, OpDef, View};
+use mlc_compiler::ops::{Case, Domain, Kernel, Linalg, Monoid, OPS, OpDef, View};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 const EXTENTS: &[usize] = &[0, 1, 2, 3, 17, 33, 65, 130];
-const MOST: usize = 12_000;
+const MOST: usize = 5_000;
 
 fn extent(words: &mut Words) -> usize {
     EXTENTS[words.next() as usize % EXTENTS.len()]
@@ -122,6 +122,24 @@ fn resized(def: &OpDef, case: &Case, words: &mut Words) -> Case {
             s[*axis] = s[*axis].max(1);
             set(0, &s);
         }
+        (Kernel::Linalg(what), _) => {
+            let batch = old[0].len() - 2;
+            let mut side = || extent(words).min(40);
+            let (mut m, mut n) = (side(), side());
+            match what {
+                Linalg::Svd => {}
+                Linalg::Qr => (m, n) = (m.max(n), m.min(n)),
+                _ => n = m,
+            }
+            let columns = side();
+            let mut s = old[0][..batch].to_vec();
+            s.extend([m, n]);
+            set(0, &s);
+            if old.len() == 2 {
+                s[batch + 1] = columns;
+                set(1, &s);
+            }
+        }
         (
             Kernel::Reduce(_)
             | Kernel::Cumulate(_)
@@ -164,7 +182,11 @@ fn tolerance(def: &OpDef, dtype: DType) -> f64 {
             | Kernel::Cumulate(Monoid::Sum | Monoid::Prod)
     );
     if let Kernel::Linalg(_) = def.kernel {
-        return if dtype == DType::F32 { 2e-3 } else { 1e-8 };
+        return if dtype == DType::F32 { 4e-6 } else { 1e-10 };
+    }
+    // Special functions are computed in two ways, of which the interpreter's is the cruder one.
+    if let Kernel::Map(_) = def.kernel {
+        return if dtype == DType::F32 { 2e-5 } else { 1e-8 };
     }
     match (dtype, many) {
         (DType::F32, true) => 2e-4,
@@ -176,10 +198,16 @@ fn tolerance(def: &OpDef, dtype: DType) -> f64 {
 #[test]
 fn machine_code_agrees_with_the_interpreter_at_random_shapes() {
     let mut words = Words(2024);
+    // A stream of its own, so that the other rows' shapes do not hang on how many matrices there are.
+    let mut matrices = Words(2025);
     let mut n = 0;
     for (def, i, case) in cases() {
-        for round in 0..6 {
-            let at = resized(def, &case, &mut words);
+        for round in 0..4 {
+            let stream = match def.kernel {
+                Kernel::Linalg(_) => &mut matrices,
+                _ => &mut words,
+            };
+            let at = resized(def, &case, stream);
             for real in [DType::F32, DType::F64] {
                 let c = with_reals(&at, real);
                 let types: Vec<&Type> = c.operands.iter().map(|o| &o.0).collect();
@@ -196,7 +224,7 @@ fn machine_code_agrees_with_the_interpreter_at_random_shapes() {
             }
         }
     }
-    assert!(n > 1500, "only {n} cases");
+    assert!(n > 1000, "only {n} cases");
 }
 
 /// Operand lists that differ from a case's in one operand.

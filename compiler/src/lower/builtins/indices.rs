@@ -78,7 +78,8 @@ fn scatter_add(s: &mut Session, a: &mut Args, span: Span) -> R<Val> {
     let ti = s.ctx.graph.ty(i).clone();
     let want = shape_of_values(&tx.shape, axis, &ti.shape);
     let mut v = match &values {
-        Val::Int(_) | Val::Real(_) => s.literal(&values, tx.dtype, &want),
+        Val::Int(_) => s.literal(&values, tx.dtype, &want),
+        Val::Real(_) if tx.dtype.is_real() => s.literal(&values, tx.dtype, &want),
         v => s.force(v, span)?,
     };
     if s.ctx.graph.ty(v).rank() == 0 && s.ctx.graph.ty(v).dtype == tx.dtype {

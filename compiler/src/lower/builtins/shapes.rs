@@ -203,6 +203,9 @@ fn flatten(s: &mut Session, a: &mut Args, span: Span) -> R<Val> {
         let n = s.ctx.graph.ty(t).len();
         parts.push(s.op(&ops::RESHAPE, Attr::Shape(vec![n]), &[t], span)?);
     }
+    if parts.is_empty() {
+        return Ok(Val::Tensor(s.literal(&Val::Real(0.0), s.real, &[0])));
+    }
     let r = s.op(&ops::CONCAT, Attr::Axis(0), &parts, span)?;
     Ok(Val::Tensor(r))
 }

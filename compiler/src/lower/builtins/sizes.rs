@@ -12,6 +12,7 @@ pub const TABLE: &[Entry] = &[
     ("size", |s, a, at| size(s, "size", a, at)),
     ("len", |s, a, at| size(s, "len", a, at)),
     ("windows", windows),
+    ("within", within),
 ];
 
 /// Sizes of a tensor, or of a list, tuple or record; `size(x, axis: 0)` is the number of elements along axes.
@@ -63,4 +64,23 @@ fn windows(s: &mut Session, a: &mut Args, span: Span) -> R<Val> {
         return s.fail_hint("E0313", title, span, hint);
     }
     Ok(Val::Int((n - reach) / stride + 1))
+}
+
+/// `within(x, low, high)`: the number itself; one known at compile time that lies outside is a mistake.
+fn within(s: &mut Session, a: &mut Args, span: Span) -> R<Val> {
+    let [x, low, high] = a.positional.as_slice() else {
+        return s.fail("E0201", "`within` takes a number and two bounds", span);
+    };
+    let number = |v: &Val| match v {
+        Val::Int(i) => Some(*i as f64),
+        Val::Real(x) => Some(*x),
+        _ => None,
+    };
+    if let (Some(v), Some(l), Some(h)) = (number(x), number(low), number(high))
+        && !(l <= v && v <= h)
+    {
+        let title = format!("{v} does not lie between {l} and {h}");
+        return s.fail_hint("E0304", title, span, "give an argument within these bounds");
+    }
+    Ok(x.clone())
 }

@@ -1,7 +1,7 @@
 //! Cholesky and QR factors.
 
 use super::matrices::Part;
-use super::{BATCH, SQUARE, cases, matrix, packed, square};
+use super::{BATCH, SQUARE, cases, only_matrix, only_square, packed};
 use crate::ops::{Ad, Arity, Domain, Kernel, Linalg, OpDef};
 
 /// L, lower triangular with a positive diagonal, with L Lᵀ = (A + Aᵀ) / 2.
@@ -11,7 +11,10 @@ pub static CHOLESKY: OpDef = OpDef {
     name: "cholesky",
     doc: "The lower Cholesky factor of (A + Aᵀ) / 2. If that is not positive definite, the lower triangle is NaN.",
     arity: Arity::Exactly(1),
-    shape: |_, types| square("cholesky", types[0]).map(|_| types[0].clone()),
+    shape: |_, types| {
+        let (dtype, batch, n) = only_square("cholesky", types)?;
+        packed(dtype, batch, &[n, n])
+    },
     kernel: Kernel::Linalg(Linalg::Cholesky),
     ad: Ad::Custom {
         // dL = L Φ(L⁻¹ dA L⁻ᵀ)
@@ -48,14 +51,14 @@ pub static QR: OpDef = OpDef {
     doc: "The thin QR factors, Q above R, of a matrix with at least as many rows as columns; R's diagonal is not negative.",
     arity: Arity::Exactly(1),
     shape: |_, types| {
-        let (batch, m, n) = matrix("qr", types[0])?;
+        let (dtype, batch, m, n) = only_matrix("qr", types)?;
         if m < n {
             return Err(format!(
                 "`qr` takes a matrix with at least as many rows as columns, not `{}`",
                 types[0]
             ));
         }
-        packed(types[0].dtype, batch, &[m + n, n])
+        packed(dtype, batch, &[m + n, n])
     },
     kernel: Kernel::Linalg(Linalg::Qr),
     ad: Ad::Custom {

@@ -1,7 +1,7 @@
 //! Systems of equations and determinants.
 
 use super::matrices::Part;
-use super::{BATCH, SQUARE, cases, packed, square, system};
+use super::{BATCH, SQUARE, cases, only_square, packed, system};
 use crate::ir::{Attr, Graph, Type, Value};
 use crate::ops::rules::{bad_attr, f64s};
 use crate::ops::{Ad, Arity, Batch, CONCAT, Case, Domain, Kernel, Lane, Linalg, OpDef};
@@ -197,8 +197,8 @@ pub static SLOGDET: OpDef = OpDef {
     doc: "The sign of the determinant and the logarithm of its magnitude; 0 and -inf for a singular matrix.",
     arity: Arity::Exactly(1),
     shape: |_, types| {
-        let (batch, _) = square("slogdet", types[0])?;
-        packed(types[0].dtype, batch, &[2])
+        let (dtype, batch, _) = only_square("slogdet", types)?;
+        packed(dtype, batch, &[2])
     },
     kernel: Kernel::Linalg(Linalg::SlogDet),
     ad: Ad::Custom {

@@ -1,0 +1,1 @@
+let y = top_k(ones(3), 4)
