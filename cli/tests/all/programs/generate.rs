@@ -78,6 +78,8 @@ struct Gen {
     loops: usize,
     double: bool,
     linalg: bool,
+    /// Extents of axes: few, so that shapes meet.
+    sizes: Vec<usize>,
 }
 
 /// A number of a few digits, none of them round.
@@ -95,7 +97,7 @@ fn real_text(x: f64) -> String {
 
 impl Gen {
     fn size(&mut self) -> usize {
-        *self.rng.pick(&[0, 1, 1, 2, 2, 3, 3, 3, 4, 5, 5, 7, 17])
+        *self.rng.pick(&self.sizes)
     }
 
     fn positive_size(&mut self) -> usize {
@@ -189,7 +191,12 @@ pub fn program(seed: u64) -> Program {
         loops: 0,
         double: seed % 3 != 2,
         linalg: seed % 5 == 0,
+        sizes: vec![1, 3],
     };
+    for _ in 0..3 {
+        let n = *g.rng.pick(&[0, 1, 2, 2, 3, 4, 5, 5, 7, 17]);
+        g.sizes.push(n);
+    }
     g.whole();
     Program { lines: g.lines }
 }

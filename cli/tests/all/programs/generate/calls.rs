@@ -52,7 +52,7 @@ impl Gen {
                     b
                 });
                 let text = format!(
-                    "(scan ({c} = stop($), {m} = 0) while real({m}) + sum(sin({c})) / 50.0 < {limit}, max: 4 {{ next {c} = tanh({c} + stop($)); next {m} = {m} + 1 }}).{c}"
+                    "stop((scan ({c} = $, {m} = 0) while real({m}) + sum(sin({c})) / 50.0 < {limit}, max: 4 {{ next {c} = tanh({c} + $); next {m} = {m} + 1 }}).{c})"
                 );
                 self.out(
                     k,

@@ -1,7 +1,7 @@
 //! Reals.
 
 use super::super::tree::{Kind, dims};
-use super::{Gen, Out, Ty, odd, real_text};
+use super::{Gen, Out, Ty, Var, odd, real_text};
 
 /// Smooth functions with a safe domain, and a bound on what they give.
 const SMOOTH: &[(&str, f64)] = &[
@@ -68,6 +68,11 @@ impl Gen {
         {
             return v;
         }
+        if !self.rng.chance(3)
+            && let Some(o) = self.from_another(s)
+        {
+            return o;
+        }
         let n: usize = s.iter().product();
         if s.is_empty() {
             let text = real_text(odd(&mut self.rng));
@@ -97,6 +102,63 @@ impl Gen {
                 1.0,
             ),
         }
+    }
+
+    /// Made of a variable of another shape.
+    fn from_another(&mut self, s: &[usize]) -> Option<Out> {
+        let k = Kind::Real;
+        let all: Vec<Var> = self
+            .vars
+            .iter()
+            .filter(|v| v.ty.kind == k && v.bound.is_finite())
+            .cloned()
+            .collect();
+        if all.is_empty() {
+            return None;
+        }
+        let focus = self.focus.as_ref();
+        let v = match all.iter().find(|v| Some(&v.name) == focus) {
+            Some(v) if !self.rng.chance(3) => v.clone(),
+            _ => self.rng.pick(&all).clone(),
+        };
+        let (t, name) = (v.ty.shape.clone(), &v.name);
+        let n = t.iter().product::<usize>().max(1);
+        if let Some((first, rest)) = t.split_first()
+            && rest == s
+            && *first > 0
+            && !self.rng.chance(3)
+        {
+            let i = self.rng.below(*first);
+            return Some(self.out(k, s, &format!("{name}[{i}]"), vec![], v.bound));
+        }
+        if let [a, b] = t[..]
+            && s == [a]
+        {
+            return Some(self.out(
+                k,
+                s,
+                &format!("({name} @ full(0.4, {b}))"),
+                vec![],
+                v.bound * b as f64,
+            ));
+        }
+        let number = match (t.is_empty(), self.rng.below(3)) {
+            (true, _) => format!("sin({name})"),
+            (_, 0) => format!("(sum(sin({name})) / {n}.0)"),
+            (_, 1) => format!("(dot({name}, {name}) / {n}.0)"),
+            _ => format!("tanh(sum({name}))"),
+        };
+        let bound = 1.0 + v.bound * v.bound;
+        if s.is_empty() {
+            return Some(self.out(k, s, &number, vec![], bound));
+        }
+        let c = real_text(odd(&mut self.rng));
+        let cells: usize = s.iter().product();
+        let text = format!(
+            "({number} * cos({c} * reshape(real(iota({cells})), {})))",
+            dims(s)
+        );
+        Some(self.out(k, s, &text, vec![], bound))
     }
 
     fn real_case(&mut self, s: &[usize], d: u32) -> Option<Out> {

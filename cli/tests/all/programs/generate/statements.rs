@@ -14,6 +14,77 @@ const PIECES: &[&str] = &[
     "erf(@)",
 ];
 
+/// Functions of a vector that holds anything.
+const EXTREME: &[&str] = &[
+    "max(@)",
+    "min(@)",
+    "sum(@)",
+    "prod(@)",
+    "sort(@)",
+    "sort(@, descending: true)",
+    "argsort(@)",
+    "argmax(@)",
+    "argmin(@)",
+    "cummax(@)",
+    "cummin(@)",
+    "cumsum(@)",
+    "cumprod(@)",
+    "logsumexp(@)",
+    "softmax(@)",
+    "logcumsumexp(@)",
+    "max(@, 0.3)",
+    "min(0.3, @)",
+    "max(@, flip(@))",
+    "clip(@, -1.5, 2.5)",
+    "relu(@)",
+    "abs(@)",
+    "sign(@)",
+    "floor(@)",
+    "round(@)",
+    "ceil(@)",
+    "int(@)",
+    "bool(@)",
+    "is_finite(@)",
+    "(@ < 1.0)",
+    "(@ == @)",
+    "(@ != flip(@))",
+    "(@ >= flip(@))",
+    "exp(@)",
+    "log(@)",
+    "sqrt(@)",
+    "tanh(@)",
+    "sigmoid(@)",
+    "softplus(@)",
+    "erf(@)",
+    "lgamma(@)",
+    "digamma(@)",
+    "@ ^ 2",
+    "@ ^ 0.5",
+    "@ ^ 3",
+    "(1.0 / @)",
+    "(@ * 0.0)",
+    "(@ - @)",
+    "(@ * 1.0 + 0.0)",
+    "select(@ < 1.0, @, 0.0)",
+    "(for q in @ { if q < 1.0 { q } else { 0.5 * q } })",
+    "grad(sum(select(@ < 1.0, @, 2.0 * @)), wrt: @)",
+    "grad(sum(for q in @ { if q > 0.5 { sqrt(q) } else { q } }), wrt: @)",
+    "ranks(@)",
+    "dot(@, @)",
+    "median(@)",
+    "atan(@)",
+    "log1p(@)",
+    "expm1(@)",
+    "norm(@)",
+    "mean(@)",
+    "var(@)",
+    "log_sigmoid(@)",
+    "logaddexp(@, flip(@))",
+    "all(@ > -3.0)",
+    "real(f64(@))",
+    "strict { sum(@) }",
+];
+
 impl Gen {
     pub(super) fn whole(&mut self) {
         if self.double {
@@ -165,7 +236,7 @@ impl Gen {
 
     fn statements(&mut self, place: Place) {
         let mark = self.vars.len();
-        let count = 2 + self.rng.below(4);
+        let count = 3 + self.rng.below(4);
         for _ in 0..count {
             self.statement(place);
         }
@@ -179,8 +250,8 @@ impl Gen {
 
     fn statement(&mut self, place: Place) {
         let s = self.shape();
-        let d = 3 + u32::from(self.rng.chance(3));
-        match self.rng.below(14) {
+        let d = 3 + u32::from(self.rng.chance(2)) + u32::from(self.rng.chance(4));
+        match self.rng.below(15) {
             0 => {
                 let (a, b) = (self.name("v"), self.name("v"));
                 let t = self.shape();
@@ -255,12 +326,44 @@ impl Gen {
                 self.vars.push(Self::real_var(&a, &[k], 12.0));
                 self.vars.push(Self::int_var(&b, &[k], 17.0));
             }
+            10 => self.extremes(place),
             _ => {
                 let v = self.name("v");
                 let x = self.real(&s, d);
                 self.line(place, &format!("let {v} = $"), vec![x.tree]);
                 self.vars.push(Self::real_var(&v, &s, x.bound));
             }
+        }
+    }
+
+    /// What operations make of what is not a number, and of infinities.
+    fn extremes(&mut self, place: Place) {
+        let n = self.size();
+        let x = self.real(&[n], 2);
+        let v = self.name("v");
+        let special = self.literal(&[4], &mut |r| {
+            (*r.pick(&[
+                "nan",
+                "inf",
+                "-inf",
+                "0.0",
+                "(-0.0)",
+                "1.5",
+                "-2.5",
+                "1e30",
+                "nan * 0.0",
+            ]))
+            .into()
+        });
+        self.line(
+            place,
+            &format!("let {v} = concat({special}, $)"),
+            vec![x.tree],
+        );
+        for _ in 0..2 {
+            let o = self.name("o");
+            let f = *self.rng.pick(EXTREME);
+            self.text_line(place, format!("log {o} = {}", f.replace('@', &v)));
         }
     }
 
