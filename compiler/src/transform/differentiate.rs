@@ -386,7 +386,11 @@ pub fn jvp(
             }
         };
         if let Some(t) = tangent {
-            let t = masked(g, node.guard, t);
+            // A loop is no tensor; its parts are masked.
+            let t = match node.def.ad {
+                Ad::Region => t,
+                _ => masked(g, node.guard, t),
+            };
             tangents.insert(v, t);
         }
     }
