@@ -519,7 +519,9 @@ fn doc(name: Option<&str>) -> Exit {
         .collect();
     if listed.is_empty() {
         let name = name.unwrap_or_default();
-        eprintln!("error: the standard library defines no `{name}`; `mlc doc` lists what it has");
+        eprintln!(
+            "error: nothing of the name `{name}` is built in or in the standard library; `mlc doc` lists what is"
+        );
         return Exit::Misuse;
     }
     let mut text = String::new();

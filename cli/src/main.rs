@@ -24,7 +24,19 @@ pub enum Exit {
     Interrupted = 130,
 }
 
+/// Where the reader of the output goes away (`mlc doc | head`), the command ends as others do. Left as it is, the signal is
+/// ignored and printing is a panic.
+#[cfg(unix)]
+fn end_with_the_reader() {
+    // SAFETY: the default action is not a function of ours, and no other thread runs yet.
+    unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
+}
+
+#[cfg(not(unix))]
+fn end_with_the_reader() {}
+
 fn main() -> ExitCode {
+    end_with_the_reader();
     let cli = Cli::parse();
     let run = move || commands::run(cli);
     // Lowering recurses with the nesting of the pipeline.

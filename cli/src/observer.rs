@@ -1,6 +1,7 @@
 //! What a user sees of a run while it goes on.
 
 use indicatif::{ProgressBar, ProgressStyle};
+use mlc_compiler::ir::DType;
 use mlc_runtime::driver::{Event, Observer};
 use mlc_runtime::tensor::HostTensor;
 use serde_json::{Map, Value, json};
@@ -27,14 +28,33 @@ impl Human {
     }
 }
 
+/// Four decimals, or four digits and a power of ten where those would hide the number.
+fn real(x: f64) -> String {
+    let size = x.abs();
+    if size == 0.0 || (0.01..1e9).contains(&size) || !x.is_finite() {
+        format!("{x:.4}")
+    } else {
+        format!("{x:.3e}")
+    }
+}
+
 fn short(values: &[(String, HostTensor)]) -> String {
+    // The elements of a tensor that are shown.
+    const MOST: usize = 12;
     let one = |(n, t): &(String, HostTensor)| {
+        let number = |x: f64| {
+            if matches!(t.dtype(), DType::I32 | DType::Bool) {
+                format!("{x}")
+            } else {
+                real(x)
+            }
+        };
         let v = t.to_f64_vec();
         match v.as_slice() {
-            [x] => format!("{n} {x:.4}"),
+            [x] => format!("{n} {}", number(*x)),
             many => {
-                let shown: Vec<String> = many.iter().take(8).map(|x| format!("{x:.4}")).collect();
-                let more = if many.len() > 8 { ", .." } else { "" };
+                let shown: Vec<String> = many.iter().take(MOST).map(|x| number(*x)).collect();
+                let more = if many.len() > MOST { ", .." } else { "" };
                 format!("{n} [{}{more}]", shown.join(", "))
             }
         }
@@ -71,6 +91,9 @@ impl Observer for Human {
             } => {
                 let place = if *step == 0 {
                     String::new()
+                } else if *step == *epoch {
+                    // Without batches an epoch is a step.
+                    format!("step {step}  ")
                 } else {
                     format!("epoch {epoch} step {step}  ")
                 };
@@ -94,8 +117,8 @@ fn json_value(t: &HostTensor) -> Value {
     let number = |x: f64| {
         if x.is_finite() {
             match t.dtype() {
-                mlc_compiler::ir::DType::I32 => json!(x as i64),
-                mlc_compiler::ir::DType::Bool => json!(x != 0.0),
+                DType::I32 => json!(x as i64),
+                DType::Bool => json!(x != 0.0),
                 _ => json!(x),
             }
         } else {

@@ -77,7 +77,7 @@ pub enum Command {
         #[arg(long, value_name = "PASS")]
         disable_pass: Vec<String>,
     },
-    /// Print the signature and text of a definition of the standard library, or list a module's
+    /// Print the signature and text of what is built in or in the standard library, or list a module's
     Doc {
         /// A name such as elbo, a path such as std.vi.elbo, or a module such as std.vi [default: all modules]
         name: Option<String>,

@@ -55,6 +55,12 @@ pub enum Sink {
     Slot(SlotId),
     /// A logged or asserted or drawn value, by name.
     Value(String),
+    /// A truth value: ends the stage after this step where it holds.
+    Stop,
+    /// The number by which the best snapshot of the stage is chosen.
+    Keep,
+    /// A named part of a block's n-th output (see [`Every::shown`]).
+    Show(usize, String),
 }
 
 /// A graph and what it is connected to; `sources` and `sinks` are parallel to the graph's inputs and outputs.
@@ -93,9 +99,23 @@ pub struct TrainPlan {
     pub unit: Unit,
     /// Its `Sink::Value`s are logged at each step (the objective as `objective` if nothing else is).
     pub step: Program,
+    /// Gives the stage's own states their first values, before the first step, from what the stage starts with.
+    pub start: Option<Program>,
+    /// Which snapshot the stage leaves; otherwise the last.
+    pub keep: Option<Keep>,
     /// The step for the smaller last batch.
     pub remainder: Option<Program>,
     pub every: Vec<Every>,
+}
+
+/// `keep lowest v`: the parameters and states with the best value of `v` are what a stage leaves.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Keep {
+    pub lowest: bool,
+    /// The step measures what it starts from, and not what it leaves.
+    pub before: bool,
+    /// The value is what is logged under this name, and not a [`Sink::Keep`].
+    pub log: Option<String>,
 }
 
 /// Something done after each `count` units of training.
@@ -107,6 +127,8 @@ pub struct Every {
     pub program: Program,
     /// Write a checkpoint as well.
     pub checkpoint: bool,
+    /// What is shown in the report, in order; the values are the program's [`Sink::Show`]s.
+    pub shown: Vec<ReportItem>,
 }
 
 #[derive(Clone)]

@@ -3,6 +3,7 @@
 const FILES: &[(&str, &str)] = &[
     ("prelude", include_str!("../../stdlib/prelude.ml")),
     ("estimators", include_str!("../../stdlib/estimators.ml")),
+    ("supports", include_str!("../../stdlib/supports.ml")),
     ("dist", include_str!("../../stdlib/dist.ml")),
     ("nn", include_str!("../../stdlib/nn.ml")),
     ("conv", include_str!("../../stdlib/conv.ml")),
@@ -13,6 +14,7 @@ const FILES: &[(&str, &str)] = &[
     ("linalg", include_str!("../../stdlib/linalg.ml")),
     ("implicit", include_str!("../../stdlib/implicit.ml")),
     ("optim", include_str!("../../stdlib/optim.ml")),
+    ("schedules", include_str!("../../stdlib/schedules.ml")),
     ("testing", include_str!("../../stdlib/testing.ml")),
 ];
 
@@ -51,9 +53,20 @@ fn signature(text: &str) -> &str {
     text.trim_end()
 }
 
-/// All definitions of the library, module by module.
+/// The module that `mlc doc` shows what is built in under.
+pub const BUILT_IN: &str = "builtins";
+
+/// What is built in, then all definitions of the library, module by module.
 pub fn entries() -> Vec<Entry> {
-    let mut out = Vec::new();
+    let mut out: Vec<Entry> = crate::lower::DOCS
+        .iter()
+        .map(|d| Entry {
+            module: BUILT_IN.to_string(),
+            name: d.name.to_string(),
+            signature: d.signature.to_string(),
+            about: d.about.to_string(),
+        })
+        .collect();
     for (name, text) in FILES {
         let (file, _) = mlc_grammar::parse(mlc_grammar::span::FileId(0), text);
         for item in &file.items {

@@ -197,9 +197,11 @@ pub struct Estimator {
     pub body: Block,
 }
 
-/// `optimizer adam(lr: schedule = 1e-3) for p, g { .. }`, `for all p, g, f { .. }`
+/// `optimizer adam(lr: schedule = 1e-3) for p, g { .. }`, `for all p, g, f { .. }`, `transform clip(norm) for all p, g { .. }`
 #[derive(Clone, PartialEq, Debug)]
 pub struct Optimizer {
+    /// Does the body give a new gradient, and not a new parameter?
+    pub transform: bool,
     pub name: Name,
     pub args: Vec<Arg>,
     /// `for all`: the body runs once on the whole record, not on each leaf.

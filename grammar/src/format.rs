@@ -14,6 +14,12 @@ const BEFORE_OPERAND: &[&str] = &[
     "param", "state", "data", "stage", "train", "after", "while",
 ];
 
+/// Words that no name may be, after which an operand may stand in brackets.
+const OPEN_WORDS: &[&str] = &[
+    "let", "in", "if", "else", "and", "or", "not", "given", "via", "scan", "next", "yield", "for",
+    "use", "fn", "expect",
+];
+
 /// Words that are so only at the start of a statement.
 const STATEMENTS: &[&str] = &[
     "minimize", "maximize", "assert", "factor", "log", "set", "update", "image", "plot", "table",
@@ -191,6 +197,10 @@ impl<'a> Formatter<'a> {
         let Some(last) = self.before(i) else {
             return Brace::Block;
         };
+        // A statement that begins with a brace is a record: a block follows a header.
+        if (last..i).any(|k| self.ends[k]) {
+            return Brace::Record;
+        }
         let t = &self.toks[last];
         let s = self.word(t);
         match t.kind {
@@ -221,6 +231,10 @@ impl<'a> Formatter<'a> {
         let t = &self.toks[i];
         let s = self.word(t);
         match t.kind {
+            // A member may have the name of a word.
+            TokenKind::Word if i > 0 && self.word(&self.toks[i - 1]) == "." => true,
+            // A word by position that touches a bracket is a function's name.
+            TokenKind::Word if !OPEN_WORDS.contains(&s) && self.touches_bracket(i) => true,
             TokenKind::Word => {
                 let starts = self.before(i).is_none_or(|j| {
                     matches!(self.word(&self.toks[j]), "{" | ";") || (j..i).any(|k| self.ends[k])
@@ -231,6 +245,13 @@ impl<'a> Formatter<'a> {
             TokenKind::Mark => matches!(s, ")" | "]" | "}"),
             TokenKind::Comment | TokenKind::Newline => false,
         }
+    }
+
+    /// Does a round bracket follow without a space?
+    fn touches_bracket(&self, i: usize) -> bool {
+        self.toks
+            .get(i + 1)
+            .is_some_and(|n| n.start == self.toks[i].end && self.word(n) == "(")
     }
 
     /// What stands between token `i` and the one before it in the same line.

@@ -56,6 +56,9 @@ pub(crate) fn hint(p: &Place) -> Option<&'static str> {
         ("pass" | "break" | "continue" | "global" | "try" | "raise" | "with", ..) => {
             "there are only definitions, expressions and `for`, `scan`, `if`"
         }
+        _ if p.wants_name && RESERVED.contains(&here) => {
+            "this word is reserved; choose another name"
+        }
         (_, "lambda", _) => "a function literal is `|x| ..`",
         (_, _, "lambda") => "a function literal is `|x| ..`",
         (_, _, "then") => "write `if c { a } else { b }`",
@@ -96,9 +99,6 @@ pub(crate) fn hint(p: &Place) -> Option<&'static str> {
         (_, _, "+" | "*" | "/" | "^" | "@") => "an operator stands between two values",
         _ if started && p.before != "" && p.before != ";" => {
             "the line above is not complete: it ends in an operator, or a bracket in it is open"
-        }
-        _ if p.wants_name && RESERVED.contains(&here) => {
-            "this word is reserved; choose another name"
         }
         _ => return None,
     })

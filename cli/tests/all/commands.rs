@@ -22,6 +22,65 @@ fn the_tests_of_the_examples_pass() {
     }
 }
 
+/// The pipelines of `examples/tour`, in small where they train long.
+#[test]
+fn the_tour_holds() {
+    let dir = super::root().join("examples/tour");
+    let mut count = 0;
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|e| e != "ml") {
+            continue;
+        }
+        count += 1;
+        let name = path.to_str().unwrap();
+        let mut args = vec!["test", name];
+        if std::fs::read_to_string(name).unwrap().contains("let small") {
+            args.extend(["--set", "small=true"]);
+        }
+        stdout(&args);
+        stdout(&["fmt", "--check", name]);
+    }
+    assert!(count >= 10);
+}
+
+/// Four decimals of a small number would be four zeros; without batches there are no epochs.
+#[test]
+fn what_a_run_logs_can_be_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("run");
+    let out = out.to_str().unwrap();
+    let text = stdout(&["run", "examples/tour/summation.ml", "--out", out]);
+    assert!(text.contains("steep [-1023.0000, 1.0000"), "{text}");
+    assert!(text.contains("harmonic [-1.502e-4, 9.985e-6"), "{text}");
+    let text = stdout(&[
+        "run",
+        "examples/tour/transformer.ml",
+        "--set",
+        "small=true",
+        "--out",
+        out,
+    ]);
+    assert!(text.contains("fit  step 20  accuracy"), "{text}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_reader_that_goes_away_ends_the_command_quietly() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let out = std::process::Command::new(assert_cmd::cargo::cargo_bin("mlc"))
+        .arg("doc")
+        .stdout(writer)
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap()
+        .wait_with_output()
+        .unwrap();
+    assert_eq!(String::from_utf8(out.stderr).unwrap(), "");
+    assert_eq!(out.status.code(), None);
+}
+
 /// Every pipeline of `tests/pipelines`, compiled and by the interpreter.
 #[test]
 fn the_pipelines_of_the_tests_hold() {
@@ -32,7 +91,7 @@ fn the_pipelines_of_the_tests_hold() {
         .filter(|p| p.extension().is_some_and(|e| e == "ml"))
         .collect();
     names.sort();
-    assert!(names.len() > 10);
+    assert!(names.len() >= 10);
     for name in &names {
         let name = name.to_str().unwrap();
         stdout(&["test", name, "--seed", "1"]);
@@ -41,6 +100,58 @@ fn the_pipelines_of_the_tests_hold() {
             stdout(&["test", name, "--interpret"]);
         }
     }
+}
+
+/// A checkpoint holds parameters, states of any type, and what optimizers keep, by address.
+#[test]
+fn checkpoints_hold_states_and_what_optimizers_keep() {
+    let dir = tempfile::tempdir().unwrap();
+    let (out, file) = (dir.path().join("run"), dir.path().join("p.ml"));
+    std::fs::write(
+        &file,
+        "use std.nn.dense\nuse std.optim.{adam, sgd, lookahead, clip_norm}\n\
+         net n = dense(2, 1)\nstate copy = n\nstate memory = {z: zeros_int(3), seen: false}\nparam s in positive = 0.5\n\
+         stage fit = train for 4 steps {\n  state c = 0\n  set c = c + 1\n\
+           minimize s * n([1.0, 2.0])[0]^2 over n using clip_norm(1.0) |> lookahead(adam(lr: 0.1)), s using sgd(lr: 0.1)\n\
+           set copy = n\n  set memory = {z: memory.z + 1, seen: true}\n\
+           every 2 steps {\n    checkpoint\n    table n.params, title: \"parameters\"\n  }\n}\n",
+    )
+    .unwrap();
+    stdout(&[
+        "run",
+        file.to_str().unwrap(),
+        "--out",
+        out.to_str().unwrap(),
+    ]);
+    let read = |name: &str| {
+        let bytes = std::fs::read(out.join(name)).unwrap();
+        let n = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+        let header: Value = serde_json::from_slice(&bytes[8..8 + n]).unwrap();
+        let mut names: Vec<String> = header.as_object().unwrap().keys().cloned().collect();
+        names.retain(|n| n != "__metadata__");
+        names.sort();
+        names
+    };
+    let expected = [
+        "copy.b",
+        "copy.w",
+        "fit.c",
+        "fit.n.b.lookahead.inner.adam.m",
+        "fit.n.b.lookahead.inner.adam.v",
+        "fit.n.b.lookahead.slow",
+        "fit.n.w.lookahead.inner.adam.m",
+        "fit.n.w.lookahead.inner.adam.v",
+        "fit.n.w.lookahead.slow",
+        "memory.seen",
+        "memory.z",
+        "n.b",
+        "n.w",
+        "s",
+    ];
+    assert_eq!(read("final.safetensors"), expected);
+    assert_eq!(read("fit-2.safetensors"), expected);
+    let report = std::fs::read_to_string(out.join("report.html")).unwrap();
+    assert!(report.contains("parameters, step 2") && report.contains("parameters, step 4"));
 }
 
 #[test]
@@ -183,15 +294,69 @@ fn the_prompt_evaluates() {
 }
 
 #[test]
-fn examples_and_library_are_formatted() {
-    for folder in ["examples", "stdlib", "cli/tests/pipelines"] {
-        for f in std::fs::read_dir(super::root().join(folder)).unwrap() {
-            let path = f.unwrap().path();
-            if path.extension().is_some_and(|e| e == "ml") {
-                stdout(&["fmt", "--check", path.to_str().unwrap()]);
-            }
+fn every_pipeline_is_formatted() {
+    for path in super::robustness::all_pipelines() {
+        // The snippets of the design keep its columns of comments.
+        if path.components().any(|c| c.as_os_str() == "snippets") {
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).unwrap();
+        // What does not parse cannot be formatted.
+        if let Ok(formatted) = mlc_compiler::format(&text) {
+            assert_eq!(formatted, text, "{} is not formatted", path.display());
         }
     }
+    stdout(&["fmt", "--check", "examples/vae_mnist.ml"]);
+}
+
+#[test]
+fn what_is_built_in_is_documented() {
+    assert!(stdout(&["doc", "scatter_add"]).contains("scatter_add(x, at: i, values: v, axis: 0)"));
+    assert!(stdout(&["doc", "builtins"]).contains("builtins.exp\n    The exponential"));
+}
+
+#[test]
+fn values_and_functions_are_as_the_reference_says() {
+    stdout(&["test", "cli/tests/pipelines/values.ml"]);
+}
+
+#[test]
+fn snapshots_are_kept_when_accepted_and_only_then() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("p.ml");
+    let kept = dir.path().join("p.ml.snap");
+    let test = |args: &[&str]| {
+        let out = mlc().arg("test").arg(&file).args(args).output().unwrap();
+        let text = [out.stdout, out.stderr].concat();
+        (out.status.code().unwrap(), String::from_utf8(text).unwrap())
+    };
+    let write = |text: &str| std::fs::write(&file, text).unwrap();
+    write("test \"a\" { snapshot sum(ones(3)) }\ntest \"b\" { snapshot {x: 1.0} }\n");
+    let (code, said) = test(&[]);
+    assert_eq!(code, 4);
+    assert!(said.contains("[E0618]") && !kept.exists(), "{said}");
+    assert_eq!(test(&["--accept"]).0, 0);
+    assert_eq!(test(&[]).0, 0);
+    write("test \"a\" { snapshot sum(ones(4)) }\ntest \"b\" { snapshot {x: 1.0} }\n");
+    let before = std::fs::read(&kept).unwrap();
+    let (code, said) = test(&[]);
+    assert_eq!(code, 4);
+    assert!(said.contains("was 3, is 4"), "{said}");
+    assert_eq!(std::fs::read(&kept).unwrap(), before);
+    // One test more accepted, the others stay as they are.
+    assert_eq!(test(&["--accept", "--filter", "a"]).0, 0);
+    assert_eq!(test(&[]).0, 0);
+    write("test \"a\" { snapshot sum(ones(4)) }\n");
+    let (code, said) = test(&[]);
+    assert_eq!(code, 4);
+    assert!(
+        said.contains("STALE") && said.contains("no test \"b\""),
+        "{said}"
+    );
+    assert_eq!(test(&["--accept"]).0, 0);
+    assert_eq!(test(&[]).0, 0);
+    std::fs::write(&kept, "nonsense").unwrap();
+    assert_eq!(test(&[]).0, 3);
 }
 
 /// Rust knows no distribution, estimator, objective or optimizer by name.

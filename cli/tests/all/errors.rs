@@ -19,8 +19,11 @@ fn wrong_pipelines_are_explained() {
     insta::glob!("../errors", "*.ml", |path| {
         let name = path.file_name().unwrap().to_str().unwrap();
         let command = match name {
-            "failing_test.ml" => vec!["test", name],
+            "failing_test.ml" | "snapshot_new.ml" => vec!["test", name],
             "not_a_number.ml" => vec!["run", name, "--out", "../../../target/tmp/not_a_number"],
+            "outside_support_late.ml" => {
+                vec!["run", name, "--out", "../../../target/tmp/outside_support"]
+            }
             _ => vec!["check", name],
         };
         insta::assert_snapshot!(said(&command));
@@ -128,6 +131,7 @@ fn wrong_settings_and_bytes_are_explained() {
         insta::assert_snapshot!(name, String::from_utf8(out.stderr).unwrap());
     };
     shown("not_utf8", b"let a = 1.0\nlet b = \xff\xfe\n");
+    shown("hidden_character", "let a = 1.0 // \u{202e}\n".as_bytes());
     let deep = format!("let a = {}1{}\n", "(\n".repeat(300), ")".repeat(300));
     shown("too_deep", deep.as_bytes());
 }
@@ -197,4 +201,104 @@ fn a_folder_that_cannot_be_made_is_the_environments_fault() {
         .output()
         .unwrap();
     assert_eq!(out.status.code(), Some(3));
+}
+
+#[test]
+fn long_chains_are_refused() {
+    for (open, close) in [
+        ("1.0 + ", "1.0"),
+        ("|x| ", "x"),
+        ("if true { 1 } else ", "{ 2 }"),
+        ("-", "1"),
+        ("not ", "true"),
+        ("2 ^ ", "2"),
+    ] {
+        let (code, said) =
+            check_text(format!("let a = {}{close}\n", open.repeat(10_000)).as_bytes());
+        assert_eq!(code, 1, "{open}");
+        assert!(
+            said.contains("[E0002]"),
+            "{open}: {}",
+            &said[..said.len().min(400)]
+        );
+    }
+}
+
+#[test]
+fn many_statements_are_no_nesting() {
+    let mut text = String::from("fn f(x) {\n  let a0 = x\n");
+    for i in 0..10_000 {
+        text += &format!("  let a{} = sin(a{i})\n", i + 1);
+    }
+    text +=
+        "  sum(a10000)\n}\nparam w = ones(3)\nstage s = compute { log g = grad(f(w), wrt: w) }\n";
+    let (code, said) = check_text(text.as_bytes());
+    assert_eq!(code, 0, "{}", &said[..said.len().min(400)]);
+}
+
+#[test]
+fn marks_and_line_ends_of_other_systems_are_taken() {
+    assert_eq!(check_text(b"\xef\xbb\xbflet a = 1.0\n").0, 0);
+    assert_eq!(check_text(b"let a = 1.0\r\nlet b = a // c\r\n").0, 0);
+    for bad in [
+        &b"let a = 1.0\x00\n"[..],
+        b"let a = 1.0\rlet b = 2\n",
+        b"\x1b[31m",
+    ] {
+        let (code, said) = check_text(bad);
+        assert_eq!(code, 1);
+        assert!(said.contains("[E0006]"), "{said}");
+    }
+}
+
+#[test]
+fn a_folder_is_no_pipeline() {
+    let out = mlc().args(["check", "examples"]).output().unwrap();
+    assert_eq!(out.status.code(), Some(3));
+}
+
+/// What `check` says of a pipeline among other files.
+#[cfg(unix)]
+#[test]
+fn modules_stay_in_the_folder() {
+    let dir = tempfile::tempdir().unwrap();
+    let inside = dir.path().join("in");
+    std::fs::create_dir_all(inside.join("folder.ml")).unwrap();
+    std::fs::write(dir.path().join("secret.ml"), "let v = 1.0\n").unwrap();
+    std::fs::write(inside.join("bytes.ml"), b"let k = \xff\n").unwrap();
+    std::os::unix::fs::symlink(dir.path().join("secret.ml"), inside.join("linked.ml")).unwrap();
+    std::os::unix::fs::symlink(dir.path(), inside.join("up")).unwrap();
+    let text = "use linked.v\nuse up.secret\nuse folder.x\nuse bytes.k\nlet a = v\n";
+    std::fs::write(inside.join("p.ml"), text).unwrap();
+    let check = |args: &[&str]| {
+        let out = mlc().current_dir(&inside).args(args).output().unwrap();
+        let said = String::from_utf8(out.stderr).unwrap();
+        format!("exit {}\n{said}", out.status.code().unwrap())
+    };
+    insta::assert_snapshot!("outside", check(&["check", "p.ml"]));
+    std::fs::write(inside.join("q.ml"), "use linked.v\nlet a = v\n").unwrap();
+    assert_eq!(check(&["check", "q.ml", "--allow-outside"]), "exit 0\n");
+}
+
+#[test]
+fn modules_that_use_one_another_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).unwrap();
+    write("a.ml", "use b.{y}\nfn f(x) = x + y\nlet z = 1.0\n");
+    write("b.ml", "use a.{z}\nlet y = z\n");
+    write("p.ml", "use a.{f}\nlet v = f(1.0)\n");
+    write("c.ml", "use d.{y}\nlet x = y\n");
+    write("d.ml", "use c.{x}\nlet y = x\n");
+    write("q.ml", "use c.{x}\nlet v = x\n");
+    let check = |name: &str| {
+        mlc()
+            .current_dir(dir.path())
+            .args(["check", name])
+            .output()
+            .unwrap()
+    };
+    assert_eq!(check("p.ml").status.code(), Some(0));
+    let out = check("q.ml");
+    assert_eq!(out.status.code(), Some(1));
+    assert!(String::from_utf8(out.stderr).unwrap().contains("[E0104]"));
 }

@@ -1,2 +1,2 @@
 let x = iota(5)
-let y = x[.. : -1]
+let y = x[..: -1]

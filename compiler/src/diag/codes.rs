@@ -195,7 +195,7 @@ pub const CODES: &[Code] = &[
     Code {
         code: "E0304",
         about: "A size, a range or an integer is out of bounds.",
-        hint: "sizes and ranges lie between 0 and 2^31",
+        hint: "sizes and ranges lie between 0 and 2^31; an integer has 32 bits in a tensor, and 64 where it is known at compile time",
     },
     Code {
         code: "E0305",
@@ -403,6 +403,31 @@ pub const CODES: &[Code] = &[
         hint: "parameters and states are tensors, and tuples and records of them",
     },
     Code {
+        code: "E0520",
+        about: "A `tap` stands outside a net.",
+        hint: "bind the value with `let`; `tap` names values of nets",
+    },
+    Code {
+        code: "E0521",
+        about: "In `taps(e)` nothing is tapped, or one address twice.",
+        hint: "call a net whose body has a `tap` inside `taps(..)`, once",
+    },
+    Code {
+        code: "E0522",
+        about: "What stands after `in` is no support of parameters.",
+        hint: "write `real`, `positive`, `unit`, `interval(a, b)`, `simplex(k)`, `ordered(k)`, or a record of `constrain`, `free` and `holds`",
+    },
+    Code {
+        code: "E0523",
+        about: "The first value of a parameter lies outside its support.",
+        hint: "give a first value inside the support; its ends do not count",
+    },
+    Code {
+        code: "E0524",
+        about: "A stack of nets has no size that is possible.",
+        hint: "write a number of nets, at least 1",
+    },
+    Code {
         code: "E0601",
         about: "`after` names no stage of the file.",
         hint: "name a stage of the same file",
@@ -486,6 +511,46 @@ pub const CODES: &[Code] = &[
         code: "E0618",
         about: "A snapshot differs from what was accepted before, was never accepted, or belongs to no test.",
         hint: "if the new value is right, `mlc test FILE --accept` keeps it",
+    },
+    Code {
+        code: "E0640",
+        about: "A statement of a step stands in a loop, a function or a condition.",
+        hint: "compute values there, and write the statement at the top of the step",
+    },
+    Code {
+        code: "E0641",
+        about: "A chain holds something other than transformations of the gradient and, last, an optimizer.",
+        hint: "put the transformations first, the optimizer last: `clip_norm(1.0) |> adam(lr: 1e-3)`",
+    },
+    Code {
+        code: "E0642",
+        about: "An optimizer is called where it has no place for its states.",
+        hint: "carry the states along: `let s = o.start(p)`, then `o.step(p, g, s)`",
+    },
+    Code {
+        code: "E0643",
+        about: "An optimizer asks for the objective, and there is only a gradient.",
+        hint: "write `minimize e over p using ..` in place of `update`",
+    },
+    Code {
+        code: "E0644",
+        about: "The states given to an optimizer are not its own.",
+        hint: "make them with `o.start(p)`, by the same optimizer for the same parameters",
+    },
+    Code {
+        code: "E0645",
+        about: "`stop when` is not given one truth value.",
+        hint: "compare something: `stop when loss < 1e-3`",
+    },
+    Code {
+        code: "E0646",
+        about: "`keep` has no number to choose the best snapshot by, or stands where there is none.",
+        hint: "write `keep lowest v` once in a stage, with a number or the name of a logged one, before the first update or after the last",
+    },
+    Code {
+        code: "E0647",
+        about: "After `over` stands something that is no parameter, or one parameter twice.",
+        hint: "name parameters, nets, or parts of them such as `encode.layer[0]`, each once",
     },
     Code {
         code: "E0700",

@@ -260,6 +260,16 @@ fn node(g: &Graph, v: Value, xs: &[&ArrayD<f64>], inputs: &[Tensor]) -> ArrayD<f
             }
             out
         }
+        Kernel::ScatterSet => {
+            let mut out = xs[0].clone();
+            let last = xs[0].shape()[0] as f64 - 1.0;
+            for (k, &at) in xs[1].iter().enumerate() {
+                let at = at.clamp(0.0, last.max(0.0)) as usize;
+                let row = xs[2].index_axis(ndarray::Axis(0), k);
+                out.index_axis_mut(ndarray::Axis(0), at).assign(&row);
+            }
+            out
+        }
         Kernel::Cumulate(m) => {
             let Attr::Axis(axis) = n.attr else {
                 panic!("internal error: a running sum without its axis")

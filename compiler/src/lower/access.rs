@@ -16,7 +16,12 @@ impl Session {
             Some(v) => return Ok(v),
             None => {}
         }
-        for module in [env.0.module, self.prelude, self.estimators] {
+        for module in [
+            env.0.module,
+            self.prelude,
+            self.estimators,
+            self.support_library,
+        ] {
             // A private name is its own file's.
             if module != env.0.module && super::modules::is_private(name) {
                 continue;
@@ -62,6 +67,11 @@ impl Session {
                 if let Some(found) = v.field(text) {
                     return Ok(found);
                 }
+                // Addresses such as `layer[0]` are fields; `layer` alone stands for all of them.
+                let members = super::nets::members(fields, text);
+                if !members.is_empty() {
+                    return Ok(Val::NetStack(Rc::new(members)));
+                }
                 if matches!(text, "shuffle" | "batch") {
                     return Ok(Val::Method(Rc::new((v.clone(), rc(text)))));
                 }
@@ -96,16 +106,26 @@ impl Session {
                 }
                 Ok(Val::Method(Rc::new((v.clone(), rc(text)))))
             }
-            Val::Net(n) => match text {
+            Val::Net(n) | Val::Nets(n, _) => match text {
                 "params" => self.net_params(n, name.span),
                 _ => Ok(Val::Method(Rc::new((v.clone(), rc(text))))),
             },
+            Val::Optimizer(_) => Ok(Val::Method(Rc::new((v.clone(), rc(text))))),
             Val::Stage(i) if text == "log" => Ok(Val::StageLogs(*i)),
+            Val::Stage(i) if text == "states" => self.stage_states(*i, name.span),
             Val::Stage(i) => {
                 let module = self.root;
                 match self.item(module, text, name.span) {
                     Some(v) => {
                         let v = v?;
+                        self.stage_view(*i, v, name.span)
+                    }
+                    None if self
+                        .state_values
+                        .contains_key(&format!("{}.{text}", self.stages[*i].name)) =>
+                    {
+                        let v =
+                            self.state_values[&format!("{}.{text}", self.stages[*i].name)].clone();
                         self.stage_view(*i, v, name.span)
                     }
                     None => {
@@ -118,7 +138,7 @@ impl Session {
                                 name.span,
                                 "neither a parameter, a net nor a state",
                             )
-                            .hint("what a stage logs is read as `stage.log.name`"),
+                            .hint("what a stage logs is read as `stage.log.name`, its optimizers' states under `stage.states`"),
                         ))
                     }
                 }
@@ -178,8 +198,8 @@ impl Session {
         match v {
             Val::Tensor(t) => Ok(*t),
             Val::Slot(id) => {
-                let slot = self.slots[id.0 as usize].clone();
-                Ok(self.ctx.read(*id, &slot.name, &slot.ty))
+                let raw = self.raw(*id);
+                self.constrained(*id, raw, span)
             }
             Val::Log(stage, name) => {
                 let ty = self.log_type(*stage, name, span)?;

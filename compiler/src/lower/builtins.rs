@@ -80,6 +80,7 @@ const FORMS: &[&str] = &[
     "hessian",
     "laplacian",
     "einsum",
+    "taps",
 ];
 
 /// All names that are built in.
@@ -92,10 +93,7 @@ pub fn names() -> impl Iterator<Item = &'static str> {
         .chain(CONSTANTS.iter().copied())
 }
 
-const CONSTANTS: &[&str] = &[
-    "pi", "inf", "nan", "none", "drop", "positive", "unit", "natural", "simplex", "ordered",
-    "interval",
-];
+const CONSTANTS: &[&str] = &["pi", "inf", "nan", "none", "drop"];
 
 /// The value of a built-in name.
 pub fn constant(name: &str) -> Option<Val> {

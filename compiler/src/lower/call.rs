@@ -3,9 +3,7 @@
 use super::eval::mix;
 use super::partial::leaves_a_rest;
 use super::session::{R, Session, rc};
-use super::value::{
-    Closure, Code, Env, EstimatorVal, ModelVal, NetCtor, OptimizerVal, Partial, Val,
-};
+use super::value::{Closure, Code, Env, EstimatorVal, ModelVal, NetCtor, Partial, Val};
 use mlc_grammar::ast::{self, Arg, CallArg, Expr, ExprKind};
 use mlc_grammar::span::Span;
 use std::rc::Rc;
@@ -30,6 +28,7 @@ impl Session {
                 | "laplacian" => {
                     return self.eval_derivative(name, args, env, e.span);
                 }
+                "taps" => return self.eval_taps(args, env, e.span),
                 "einsum" => return self.eval_einsum(args, env, e.span),
                 "provided" => {
                     let v = match args {
@@ -135,26 +134,8 @@ impl Session {
                 all.extend(bound.into_iter().map(|(n, v)| (Some(n), v)));
                 self.run_estimator(e, all, span)
             }
-            Val::Optimizer(o) => {
-                let inner = o.def.env.child();
-                self.bind_args(&o.def.def.name.text, &o.def.def.args, args, &inner, span)?;
-                let args = o
-                    .def
-                    .def
-                    .args
-                    .iter()
-                    .map(|a| {
-                        (
-                            rc(&a.name.text),
-                            inner.get(&a.name.text).unwrap_or(Val::Missing),
-                        )
-                    })
-                    .collect();
-                Ok(Val::Optimizer(Rc::new(OptimizerVal {
-                    def: o.def.clone(),
-                    args,
-                })))
-            }
+            Val::Optimizer(o) => self.apply_optimizer(o, args, span),
+            Val::Objective(f) => self.call_objective(f, &args, span),
             Val::Continuation(c) => match args.as_slice() {
                 [(None, x)] => self.continue_with(c, x, span),
                 _ => Err(Box::new(self.err(
@@ -175,6 +156,9 @@ impl Session {
                     span,
                     "called here",
                 );
+                if matches!(other, Val::Nets(..)) {
+                    r = r.hint("call one of them, `m[0](x)`, or all: `for net in m { net(x) }`");
+                }
                 if matches!(other, Val::Tensor(_) | Val::Slot(_)) {
                     r = r.hint("to multiply, write `*`; to index, write `x[i]`");
                 }
@@ -320,6 +304,7 @@ impl Session {
         match on {
             Val::Dist(d) => self.call_member(d, name, args, span),
             Val::Record(_) | Val::Source(_) => self.call_source_method(on, name, args, span),
+            Val::Optimizer(o) => self.optimizer_method(o, name, args, span),
             Val::Net(n) if name == "with" && args.len() == 1 => {
                 let mut n = (**n).clone();
                 n.with = Some(args[0].1.clone());

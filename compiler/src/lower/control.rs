@@ -65,6 +65,7 @@ impl Session {
             .iter()
             .map(|h| (h.trace.len(), h.log_weights.len()))
             .collect();
+        let tap_marks: Vec<usize> = self.taps.iter().map(|t| t.entries.len()).collect();
         let site_mark = self.expects.last().map_or(0, |e| e.sites.len());
         self.depth += 1;
         self.plates.push(super::models::Plate {
@@ -89,6 +90,11 @@ impl Session {
         }
         if let Some(e) = self.expects.last() {
             exits.extend(e.sites[site_mark..].iter().map(|s| s.node));
+        }
+        for (frame, m) in self.taps.iter().zip(&tap_marks) {
+            for (_, v) in &frame.entries[*m..] {
+                exits.extend(leaves(v));
+            }
         }
         let too_large = |s: &Self, at: Span, lane: &Type| {
             let title = format!("{n} lanes of a `{lane}` have too many elements");
@@ -138,6 +144,15 @@ impl Session {
                 at += 1;
             }
         }
+        for (frame, m) in self.taps.iter_mut().zip(tap_marks) {
+            for (_, v) in &mut frame.entries[m..] {
+                *v = map_leaves(v, &mut |_| {
+                    at += 1;
+                    self.ctx.tapped.insert(full[at - 1]);
+                    full[at - 1]
+                });
+            }
+        }
         Ok(match value {
             Val::Dist(d) => {
                 let mut d = (*d).clone();
@@ -163,8 +178,6 @@ impl Session {
             }
             Val::Range(a, b) => {
                 let n = usize::try_from(b - a).unwrap_or(0);
-                self.fits(&Val::Int(*a), DType::I32, span)?;
-                self.fits(&Val::Int(*b), DType::I32, span)?;
                 if n > i32::MAX as usize {
                     return Err(Box::new(self.err(
                         "E0304",
@@ -172,6 +185,8 @@ impl Session {
                         span,
                     )));
                 }
+                self.fits(&Val::Int(*a), DType::I32, span)?;
+                self.fits(&Val::Int(*b), DType::I32, span)?;
                 let iota = self.ctx.graph.add(
                     &ops::IOTA,
                     Attr::Iota {
@@ -243,6 +258,13 @@ impl Session {
                         span,
                     ))),
                 }
+            }
+            Val::Nets(net, n) => {
+                let params = self.net_params(net, span)?;
+                let (_, lane) = self.make_lane(&params, span, lanes)?;
+                let mut net = (**net).clone();
+                (net.with, net.stack) = (Some(lane), None);
+                Ok((*n, Val::Net(std::rc::Rc::new(net))))
             }
             Val::Int(n) => Err(Box::new(
                 self.err(
@@ -387,11 +409,13 @@ impl Session {
             }
         };
         self.ctx.graph.guard = Some(yes);
+        let top = std::mem::take(&mut self.top);
         let x = self
             .eval_block(a, env)
             .and_then(|v| self.settle_all(&v, span));
         self.ctx.graph.guard = Some(no);
         let y = otherwise(self).and_then(|v| self.settle_all(&v, span));
+        self.top = top;
         self.ctx.graph.guard = outer;
         let (x, y) = (x?, y?);
         self.zip_leaves(&x, &y, &mut |s, p, q| s.select_leaf(cond, p, q, span))

@@ -16,6 +16,10 @@ pub struct Ctx {
     /// Slots that this program has given a new value so far, in order of first writing.
     pub written: Vec<SlotId>,
     current: HashMap<SlotId, Value>,
+    /// Kept values of parameters with a support, and what they stand for.
+    pub constrained: HashMap<Value, Value>,
+    /// Nodes that a `tap` made: a name for one of them is not a binding of its own.
+    pub tapped: std::collections::HashSet<Value>,
     /// Counts bindings and lanes, which must stay distinct.
     pub fresh: u32,
     pub rows: Option<Value>,
@@ -126,6 +130,12 @@ impl Ctx {
     pub fn value(&mut self, name: &str, v: Value) {
         self.graph.outputs.push((name.to_string(), v));
         self.sinks.push(Sink::Value(name.to_string()));
+    }
+
+    /// Adds a result for the driver.
+    pub fn sink(&mut self, name: &str, v: Value, sink: Sink) {
+        self.graph.outputs.push((name.to_string(), v));
+        self.sinks.push(sink);
     }
 
     /// The finished program: written slots become outputs.

@@ -125,7 +125,9 @@ impl Session {
             key,
             ordinals: HashMap::new(),
         });
+        let top = std::mem::take(&mut self.top);
         let result = f(self);
+        self.top = top;
         self.frames.pop();
         result
     }
@@ -183,6 +185,9 @@ impl Session {
                         env: env.clone(),
                     }),
                     args: vec![],
+                    applied: false,
+                    before: vec![],
+                    label: None,
                 };
                 Ok(vec![(def.name.text.clone(), Val::Optimizer(Rc::new(o)))])
             }
@@ -465,26 +470,19 @@ impl Session {
                 .map(|()| Val::Unit),
             StmtKind::Log(entries) => self.eval_log(entries, env).map(|()| Val::Unit),
             StmtKind::Factor(e) => self.eval_factor(e, env).map(|()| Val::Unit),
-            StmtKind::Tap { name, value } => {
-                let v = self.eval(value, env)?;
-                env.bind(&name.text, v);
-                Ok(Val::Unit)
-            }
-            StmtKind::Output { kind, .. } => Err(Box::new(self.err(
-                "E0602",
-                format!(
-                    "`{}` stands only in a `report` stage or in `every`",
-                    kind.text
-                ),
-                stmt.span,
-            ))),
+            StmtKind::Tap { name, value } => self.eval_tap(name, value, env).map(|()| Val::Unit),
+            StmtKind::Output { kind, args } => self
+                .eval_output(kind, args, env, stmt.span)
+                .map(|()| Val::Unit),
             StmtKind::Assert(_) | StmtKind::Snapshot(_) => Err(Box::new(self.err(
                 "E0603",
                 "an assertion stands only in a `test`",
                 stmt.span,
             ))),
-            StmtKind::StopWhen(_) => Err(self.unsupported("`stop when`", stmt.span)),
-            StmtKind::Keep { .. } => Err(self.unsupported("`keep`", stmt.span)),
+            StmtKind::StopWhen(e) => self.eval_stop_when(e, env).map(|()| Val::Unit),
+            StmtKind::Keep { lowest, value } => self
+                .eval_keep(*lowest, value, env, stmt.span)
+                .map(|()| Val::Unit),
             StmtKind::Hole => Ok(Val::Unit),
         }
     }
@@ -504,7 +502,12 @@ impl Session {
     pub(super) fn eval(&mut self, e: &'static Expr, env: &Env) -> R<Val> {
         self.spend(1, e.span)?;
         let outer = std::mem::replace(&mut self.ctx.graph.span, e.span);
+        // Of expressions, only an `if` decided at compile time may hold statements of a step.
+        let inside = matches!(e.kind, ExprKind::If(..) | ExprKind::Paren(_));
+        let top = self.top;
+        self.top = top && inside;
         let result = self.eval_kind(e, env);
+        self.top = top;
         self.ctx.graph.span = outer;
         result
     }
@@ -536,8 +539,8 @@ impl Session {
             ExprKind::Binary(ast::BinaryOp::Pipe, a, f) => {
                 let v = self.eval(a, env)?;
                 let f = self.eval(f, env)?;
-                if matches!(f, Val::Optimizer(_)) {
-                    return Err(self.unsupported("a chain of optimizers", e.span));
+                if matches!(f, Val::Optimizer(_)) || matches!(v, Val::Optimizer(_)) {
+                    return self.chain_optimizers(&v, &f, e.span);
                 }
                 self.apply(&f, vec![(None, v)], e.span)
             }

@@ -9,11 +9,11 @@ const NAMES: &[(&str, &str)] = &[
     ("False", "write `false`"),
     (
         "None",
-        "an argument that may be left out has the default `none`; for a new axis, write `reshape(x, 1, n)`, or go over the rows with `for`",
+        "an argument that may be left out has the default `none`; for a new axis, write `insert_axis(x, 0)`, or go over the rows with `for`",
     ),
     (
         "newaxis",
-        "for a new axis, write `reshape(x, 1, n)`, or go over the rows with `for`",
+        "for a new axis, write `insert_axis(x, 0)`, or go over the rows with `for`",
     ),
     (
         "print",
@@ -112,8 +112,8 @@ const METHODS: &[(&str, &str)] = &[
     ("append", "values do not change; write `concat([a, b])`"),
     ("view", "write `reshape(x, n, m)`"),
     ("ravel", "write `flatten(x)`"),
-    ("squeeze", "write `reshape(x, n, m)` without the axis"),
-    ("unsqueeze", "write `reshape(x, 1, n)` with the axis"),
+    ("squeeze", "write `drop_axis(x, 0)`"),
+    ("unsqueeze", "write `insert_axis(x, 0)`"),
     ("matmul", "a matrix product is `a @ b`"),
     ("t", "write `x.T`"),
     ("grad", "write `grad(e, wrt: x)`"),

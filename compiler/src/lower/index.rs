@@ -17,7 +17,18 @@ impl Session {
         span: Span,
     ) -> R<Val> {
         let v = self.eval(x, env)?;
-        match &v {
+        self.index_value(&v, args, env, span)
+    }
+
+    /// A part of a value.
+    pub(super) fn index_value(
+        &mut self,
+        v: &Val,
+        args: &'static [IndexArg],
+        env: &Env,
+        span: Span,
+    ) -> R<Val> {
+        match v {
             Val::List(items) | Val::Tuple(items) => {
                 let listed = matches!(v, Val::List(_));
                 match args {
@@ -37,7 +48,7 @@ impl Session {
                         (other, false) => {
                             return self
                                 .known_int("an index of a tuple", &other, i.span)
-                                .map(|_| v);
+                                .map(|_| v.clone());
                         }
                     },
                     _ if listed => {}
@@ -62,20 +73,24 @@ impl Session {
                     ))),
                 };
             }
+            Val::Nets(net, count) => {
+                let [IndexArg::At(i)] = args else {
+                    let title = "a stack of nets takes one index";
+                    return Err(Box::new(self.err("E0307", title, span)));
+                };
+                let at = self.eval(i, env)?;
+                return self.net_of_stack(net, *count, at, i.span);
+            }
             Val::Record(fields) => {
                 let mut out = Vec::new();
                 for (n, f) in fields.iter() {
-                    let t = self.force(f, span)?;
-                    out.push((
-                        n.clone(),
-                        Val::Tensor(self.index_tensor(t, args, env, span)?),
-                    ));
+                    out.push((n.clone(), self.index_value(f, args, env, span)?));
                 }
                 return Ok(Val::record(out));
             }
             _ => {}
         }
-        let t = self.force(&v, x.span)?;
+        let t = self.force(v, span)?;
         Ok(Val::Tensor(self.index_tensor(t, args, env, span)?))
     }
 

@@ -104,7 +104,7 @@ impl Session {
             Val::Tensor(_) | Val::Record(_) | Val::Tuple(_) | Val::Real(_) => {
                 let forced = self.force_leaves(&v, span)?;
                 Ok(map_leaves(&forced, &mut |t| {
-                    if self.ctx.graph.ty(t).dtype.is_real() {
+                    if self.ctx.graph.ty(t).dtype.is_real() && !self.ctx.tapped.contains(&t) {
                         self.ctx.bind(t)
                     } else {
                         t

@@ -9,10 +9,13 @@ use std::rc::Rc;
 
 /// Most expressions that are evaluated for one program: functions are applied where they are called, and what is unrolled is
 /// evaluated again for each element.
-const MAX_WORK: u64 = 4_000_000;
+const MAX_WORK: u64 = 2_000_000;
 
 /// Most nodes of a program's graph.
 const MAX_NODES: usize = 1_000_000;
+
+/// Most values in one list, tuple or record.
+const MAX_VALUES: u64 = 1_000_000;
 
 /// How many values a tree has, shared parts counted as often as they are met but looked at once.
 fn elements(v: &Val, known: &mut HashMap<*const (), u64>) -> u64 {
@@ -64,13 +67,13 @@ impl Session {
             Val::Record(fields) => fields.iter().any(|f| composite(&f.1)),
             _ => false,
         };
-        if !nested || elements(v, &mut HashMap::new()) <= MAX_WORK {
+        if !nested || elements(v, &mut HashMap::new()) <= MAX_VALUES {
             return Ok(());
         }
         Err(Box::new(
             self.err_at(
                 "E0330",
-                format!("this holds more than {MAX_WORK} values"),
+                format!("this holds more than {MAX_VALUES} values"),
                 span,
                 "one inside another, again and again",
             )

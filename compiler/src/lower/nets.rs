@@ -1,14 +1,13 @@
 //! Parameters, states, nets and data: what is kept in slots.
 
 use super::call::Given;
-use super::eval::{Frame, mix};
 use super::leaves::map_leaves;
 use super::session::{R, Session, rc};
 use super::value::{Env, NetVal, Val};
 use crate::ir::{Attr, Type};
 use crate::ops;
 use crate::program::{SlotId, SlotKind};
-use mlc_grammar::ast::{self, Body, Expr, ExprKind, Name};
+use mlc_grammar::ast::{self, Body, Expr, Name};
 use mlc_grammar::span::Span;
 use std::rc::Rc;
 
@@ -17,135 +16,11 @@ pub struct NetFrame {
     pub path: Rc<str>,
     pub stopped: bool,
     pub with: Option<Val>,
+    /// Are parameters made for so many nets at once?
+    pub stack: Option<usize>,
 }
 
 impl Session {
-    /// Keeps a value of the initialising program: each tensor leaf becomes a slot.
-    pub(super) fn keep(&mut self, path: &str, v: Val, kind: &SlotKind, span: Span) -> R<Val> {
-        Ok(match &v {
-            Val::Tensor(t) => {
-                let ty = self.ctx.graph.ty(*t).clone();
-                if *kind == SlotKind::Param && !ty.dtype.is_real() {
-                    let title = format!("a parameter is made of reals, not a `{ty}`");
-                    return Err(Box::new(
-                        self.err("E0507", title, span)
-                            .hint("what is not learned is a `state` or a `let`"),
-                    ));
-                }
-                let id = self.new_slot(path, ty, kind.clone());
-                self.ctx.write(id, *t);
-                self.init_pending.push(id);
-                Val::Slot(id)
-            }
-            Val::Int(_) | Val::Real(_) | Val::Bool(_) if *kind != SlotKind::Global => {
-                let t = self.force(&v, span)?;
-                self.keep(path, Val::Tensor(t), kind, span)?
-            }
-            Val::Tuple(items) => {
-                let mut out = Vec::new();
-                for (i, v) in items.iter().enumerate() {
-                    out.push(self.keep(&format!("{path}.{i}"), v.clone(), kind, span)?);
-                }
-                Val::tuple(out)
-            }
-            Val::List(items) if *kind == SlotKind::Global => {
-                let mut out = Vec::new();
-                for (i, v) in items.iter().enumerate() {
-                    out.push(self.keep(&format!("{path}[{i}]"), v.clone(), kind, span)?);
-                }
-                Val::list(out)
-            }
-            Val::List(_) => {
-                let t = self.force(&v, span)?;
-                self.keep(path, Val::Tensor(t), kind, span)?
-            }
-            Val::Record(fields) => {
-                let mut out = Vec::new();
-                for (n, v) in fields.iter() {
-                    out.push((
-                        n.clone(),
-                        self.keep(&format!("{path}.{n}"), v.clone(), kind, span)?,
-                    ));
-                }
-                Val::record(out)
-            }
-            Val::Dist(d) => {
-                let mut d = (**d).clone();
-                for (n, v) in &mut d.args {
-                    *v = self.keep(&format!("{path}.{n}"), v.clone(), kind, span)?;
-                }
-                Val::Dist(Rc::new(d))
-            }
-            Val::Source(s) => {
-                let mut s = (**s).clone();
-                s.table = self.keep(path, s.table, kind, span)?;
-                Val::Source(Rc::new(s))
-            }
-            Val::Slot(_) | Val::Unit => v,
-            _ if *kind == SlotKind::Param || *kind == SlotKind::State => {
-                let title = format!("{} cannot be kept from step to step", v.kind());
-                return Err(Box::new(self.err("E0507", title, span).hint(
-                    "parameters and states are tensors, and tuples and records of them",
-                )));
-            }
-            _ => v,
-        })
-    }
-
-    /// A top-level `let`: its tensors are computed once, before any stage.
-    pub(super) fn keep_globals(&mut self, path: &str, v: Val) -> R<Val> {
-        self.keep(path, v, &SlotKind::Global, Span::default())
-    }
-
-    pub(super) fn eval_data(
-        &mut self,
-        name: &'static Name,
-        value: &'static Expr,
-        env: &Env,
-    ) -> R<Val> {
-        if let ExprKind::Call(f, args) = &value.kind
-            && let ExprKind::Name(reader) = &f.kind
-            && matches!(reader.as_str(), "idx" | "csv")
-        {
-            let path = match args.as_slice() {
-                [a] if a.name.is_none() => self.eval(&a.value, env)?,
-                _ => Val::Unit,
-            };
-            let Val::Str(path) = path else {
-                let title = format!("`{reader}` takes the path of a file");
-                return Err(Box::new(
-                    self.err("E0501", title, value.span)
-                        .hint(format!("write `{reader}(\"data/file\")`")),
-                ));
-            };
-            let double = self.real == crate::ir::DType::F64;
-            let columns = match self.host.load(reader, &path, double) {
-                Ok(columns) => columns,
-                Err(e) => {
-                    self.environment_error |= e.environment;
-                    let r = self.err_at("E0500", e.message, args[0].value.span, "named here");
-                    return Err(Box::new(if e.hint.is_empty() { r } else { r.hint(e.hint) }));
-                }
-            };
-            let mut fields = Vec::new();
-            for c in columns {
-                let path = if c.name.is_empty() {
-                    name.text.clone()
-                } else {
-                    format!("{}.{}", name.text, c.name)
-                };
-                let id = self.new_slot(&path, c.ty, SlotKind::Data(c.data));
-                if c.name.is_empty() {
-                    return Ok(Val::Slot(id));
-                }
-                fields.push((rc(&c.name), Val::Slot(id)));
-            }
-            return Ok(Val::record(fields));
-        }
-        let v = self.eval(value, env)?;
-        self.keep_globals(&name.text, v)
-    }
-
     fn indexed(
         &mut self,
         name: &Name,
@@ -177,9 +52,6 @@ impl Session {
         value: &'static Expr,
         env: &Env,
     ) -> R<()> {
-        if let Some(s) = support {
-            return Err(self.unsupported("a parameter with a support", s.span));
-        }
         // At the top of a file nothing has been called.
         if self.nets.is_empty() && (!self.in_init || self.frames.len() > 1) {
             return Err(Box::new(self.err(
@@ -190,39 +62,126 @@ impl Session {
         }
         let (local, at) = self.indexed(name, index, env)?;
         let path = self.path_of(&local);
-        let v = match self.slot_index.get(&path) {
-            Some(&id) => Val::Slot(id),
-            None => self.first_value(&path, ty, value, env, &SlotKind::Param)?,
+        let given = match self.nets.last() {
+            Some(NetFrame {
+                with: Some(with), ..
+            }) => match with.field(&local) {
+                Some(v) => Some(v),
+                None => {
+                    let title = format!("the parameters given have no `{local}`");
+                    return Err(Box::new(self.err("E0504", title, name.span)));
+                }
+            },
+            _ => None,
         };
-        let v = self.param_value(&local, v, name.span)?;
+        let stack = self.nets.last().and_then(|n| n.stack);
+        let v = match (given, self.slot_index.get(&path)) {
+            (Some(v), _) => v,
+            (None, Some(&id)) => Val::Slot(id),
+            (None, None) => {
+                let support = match support {
+                    Some(e) => {
+                        if stack.is_some() {
+                            return Err(self.unsupported("a support in a stack of nets", e.span));
+                        }
+                        self.eval_support(e, env)?
+                    }
+                    None => None,
+                };
+                let v =
+                    self.first_value(&path, ty, value, env, &SlotKind::Param, support.as_ref())?;
+                if let (Some(support), Val::Slot(id)) = (support, &v) {
+                    self.supports.insert(*id, support);
+                }
+                v
+            }
+        };
+        let v = match (stack, &v) {
+            // The body runs for one of the nets, to find what parameters there are.
+            (Some(_), Val::Slot(_)) => self.member_of_stack(&v, Val::Int(0), name.span)?,
+            _ => v,
+        };
+        let stopped = self.nets.last().is_some_and(|n| n.stopped);
+        let v = if stopped {
+            self.stop_leaves(&v, name.span)?
+        } else {
+            v
+        };
         self.bind_indexed(name, at, v, env);
         Ok(())
     }
 
-    /// What a parameter of the running net is worth: stopped, replaced, or as kept.
-    fn param_value(&mut self, local: &str, v: Val, span: Span) -> R<Val> {
-        let Some(net) = self.nets.last() else {
-            return Ok(v);
-        };
-        let stopped = net.stopped;
-        if let Some(with) = net.with.clone() {
-            return match with.field(local) {
-                Some(v) => Ok(v),
-                None => {
-                    let title = format!("the parameters given have no `{local}`");
-                    Err(Box::new(self.err("E0504", title, span)))
+    fn stop_leaves(&mut self, v: &Val, span: Span) -> R<Val> {
+        let v = self.force_leaves(v, span)?;
+        Ok(map_leaves(&v, &mut |t| {
+            if self.ctx.graph.ty(t).dtype.is_real() {
+                self.ctx.graph.add(&ops::STOP, Attr::None, &[t])
+            } else {
+                t
+            }
+        }))
+    }
+
+    /// What one net of a stack has of the stacked parameters `v`.
+    fn member_of_stack(&mut self, v: &Val, at: Val, span: Span) -> R<Val> {
+        let v = self.force_leaves(v, span)?;
+        let mut out = Vec::new();
+        for t in super::leaves::leaves(&v) {
+            let part = match &at {
+                Val::Int(i) => {
+                    let row = self.slice_axis(t, 0, *i as usize, *i as usize + 1, 1, span)?;
+                    let shape = self.ctx.graph.ty(row).shape[1..].to_vec();
+                    self.ctx.graph.reshape(row, shape)
+                }
+                at => {
+                    let at = self.force(at, span)?;
+                    self.op(&ops::GATHER, Attr::Axis(0), &[t, at], span)?
                 }
             };
+            out.push(part);
         }
-        if stopped {
-            let t = self.force(&v, span)?;
-            return Ok(Val::Tensor(self.ctx.graph.add(
-                &ops::STOP,
-                Attr::None,
-                &[t],
-            )));
-        }
-        Ok(v)
+        let mut next = out.into_iter();
+        Ok(map_leaves(&v, &mut |t| next.next().unwrap_or(t)))
+    }
+
+    /// `m[i]` of a stack of nets.
+    pub(super) fn net_of_stack(
+        &mut self,
+        n: &Rc<NetVal>,
+        count: usize,
+        at: Val,
+        span: Span,
+    ) -> R<Val> {
+        let at = match at {
+            Val::Int(i) => {
+                let k = if i < 0 { i + count as i64 } else { i };
+                if k < 0 || k >= count as i64 {
+                    let title = format!("index {i} is outside a stack of {count} nets");
+                    return Err(Box::new(self.err("E0307", title, span)));
+                }
+                Val::Int(k)
+            }
+            other => {
+                let t = self.force(&other, span)?;
+                let ty = self.ctx.graph.ty(t).clone();
+                if ty != Type::scalar(crate::ir::DType::I32) {
+                    let title =
+                        format!("a stack of nets is indexed by one integer, not by a `{ty}`");
+                    return Err(Box::new(
+                        self.err("E0307", title, span)
+                            .hint("go over the nets: `for net in m { .. }`"),
+                    ));
+                }
+                Val::Tensor(t)
+            }
+        };
+        let params = self.net_params(n, span)?;
+        let with = self.member_of_stack(&params, at, span)?;
+        Ok(Val::Net(Rc::new(NetVal {
+            with: Some(with),
+            stack: None,
+            ..(**n).clone()
+        })))
     }
 
     fn bind_indexed(&mut self, name: &Name, at: Option<i64>, v: Val, env: &Env) {
@@ -239,84 +198,6 @@ impl Session {
         }
     }
 
-    /// A slot's first value, computed by the initialising program. Its random stream is named by the slot's path alone.
-    pub(super) fn first_value(
-        &mut self,
-        path: &str,
-        ty: Option<&'static ast::TypeExpr>,
-        value: &'static Expr,
-        env: &Env,
-        kind: &SlotKind,
-    ) -> R<Val> {
-        if !self.in_init {
-            for name in super::resolve::names_in(value) {
-                if let Some(v) = env.get(&name)
-                    && !super::leaves::leaves(&v).is_empty()
-                {
-                    let title = format!(
-                        "a first value cannot depend on `{name}`, which is known only at run time"
-                    );
-                    return Err(Box::new(self.err("E0502", title, value.span)));
-                }
-            }
-        }
-        let key = mix(0, path);
-        self.in_init(|s| {
-            let mut frame = Frame::root(path);
-            frame.key = key;
-            let guard = s.ctx.graph.guard.take();
-            s.frames.push(frame);
-            let result = s.eval(value, env).and_then(|v| match ty {
-                Some(ty) => s.check_type(v, ty, env, value.span),
-                None => Ok(v),
-            });
-            s.frames.pop();
-            s.ctx.graph.guard = guard;
-            let v = match result? {
-                Val::Int(i) if *kind == SlotKind::Param => Val::Real(i as f64),
-                v => v,
-            };
-            let v = if matches!(v, Val::Slot(_)) {
-                Val::Tensor(s.force(&v, value.span)?)
-            } else {
-                v
-            };
-            s.keep(path, v, kind, value.span)
-        })
-    }
-
-    pub(super) fn declare_state(
-        &mut self,
-        name: &'static Name,
-        ty: Option<&'static ast::TypeExpr>,
-        value: &'static Expr,
-        env: &Env,
-    ) -> R<()> {
-        let path = match self.train.as_ref().and_then(|t| t.optimizer_path.clone()) {
-            Some(p) => format!("{p}.{}", name.text),
-            None if self.in_init && self.nets.is_empty() && self.frames.len() == 1 => {
-                name.text.clone()
-            }
-            None => {
-                return Err(Box::new(self.err(
-                    "E0503",
-                    "`state` stands at the top of a file or in an optimizer",
-                    name.span,
-                )));
-            }
-        };
-        let v = match self.state_values.get(&path) {
-            Some(v) => v.clone(),
-            None => {
-                let v = self.first_value(&path, ty, value, env, &SlotKind::State)?;
-                self.state_values.insert(path, v.clone());
-                v
-            }
-        };
-        env.bind(&name.text, v);
-        Ok(())
-    }
-
     pub(super) fn declare_net(
         &mut self,
         name: &'static Name,
@@ -324,20 +205,47 @@ impl Session {
         value: &'static Expr,
         env: &Env,
     ) -> R<()> {
-        let (local, at) = self.indexed(name, index, env)?;
+        // In a net, `net layer[l] = ..` is the member l; at the top of a file, `net m[5] = ..` are five nets.
+        let stack = match index {
+            Some(e) if self.nets.is_empty() => {
+                let n = self.eval_int(e, env)?;
+                if !(1..=1 << 20).contains(&n) {
+                    let title = format!("a stack of {n} nets");
+                    return Err(Box::new(
+                        self.err("E0524", title, e.span)
+                            .hint("write a number of nets, at least 1"),
+                    ));
+                }
+                Some(n as usize)
+            }
+            _ => None,
+        };
+        let (local, at) = match stack {
+            Some(_) => (name.text.clone(), None),
+            None => self.indexed(name, index, env)?,
+        };
         let path = self.path_of(&local);
         let v = match self.eval(value, env)? {
             Val::NetCtor(ctor) => {
-                let (stopped, with) = match self.nets.last() {
-                    Some(n) => (n.stopped, n.with.as_ref().and_then(|w| w.field(&local))),
-                    None => (false, None),
+                let (stopped, with, around) = match self.nets.last() {
+                    Some(n) => (
+                        n.stopped,
+                        n.with.as_ref().and_then(|w| w.field(&local)),
+                        n.stack,
+                    ),
+                    None => (false, None, None),
                 };
-                Val::Net(Rc::new(NetVal {
+                let net = Rc::new(NetVal {
                     ctor,
                     path: rc(&path),
                     stopped,
                     with,
-                }))
+                    stack: stack.or(around),
+                });
+                match stack {
+                    Some(n) => Val::Nets(net, n),
+                    None => Val::Net(net),
+                }
             }
             Val::NetDef(def) => {
                 let title = format!("`{}` needs its compile-time arguments", def.def.name.text);
@@ -362,6 +270,7 @@ impl Session {
             path: n.path.clone(),
             stopped: n.stopped,
             with: n.with.clone(),
+            stack: n.stack,
         });
         let result = self.in_frame(&n.path.clone(), span, |s| {
             s.bind_args(&def.name.text, &def.args, args, &env, span)?;
@@ -421,6 +330,14 @@ impl Session {
 
     /// `n.params`: a record that mirrors the addresses.
     pub(super) fn net_params(&mut self, n: &Rc<NetVal>, span: Span) -> R<Val> {
+        if let Some(with) = &n.with {
+            let with = with.clone();
+            return if n.stopped {
+                self.stop_leaves(&with, span)
+            } else {
+                Ok(with)
+            };
+        }
         self.ensure_net(n, span)?;
         let mut root = Vec::new();
         for id in self.slots_below(&n.path) {
@@ -428,14 +345,19 @@ impl Session {
             let rest = name[n.path.len()..].trim_start_matches('.');
             insert(&mut root, rest, Val::Slot(id));
         }
-        Ok(Val::record(root))
+        let root = Val::record(root);
+        if n.stopped {
+            self.stop_leaves(&root, span)
+        } else {
+            Ok(root)
+        }
     }
 
     /// The parameters of a target of `over`, with the value that each has now.
     pub(super) fn target_slots(&mut self, e: &'static Expr, env: &Env) -> R<Vec<SlotId>> {
         let Some(path) = super::resolve::path_text(e) else {
             return Err(Box::new(self.err(
-                "E0610",
+                "E0647",
                 "`over` takes a parameter, a net, or a part of one",
                 e.span,
             )));
@@ -446,7 +368,7 @@ impl Session {
             .unwrap_or_default()
             .to_string();
         let base = match self.lookup(&root, env, e.span)? {
-            Val::Net(n) => {
+            Val::Net(n) | Val::Nets(n, _) => {
                 self.ensure_net(&n, e.span)?;
                 n.path.to_string()
             }
@@ -454,57 +376,32 @@ impl Session {
             Val::Record(_) => root.clone(),
             other => {
                 let title = format!("`over` takes a parameter or a net, not {}", other.kind());
-                return Err(Box::new(self.err("E0610", title, e.span)));
+                return Err(Box::new(self.err("E0647", title, e.span)));
             }
         };
         let full = format!("{base}{}", &path[root.len()..]);
         let found = self.slots_below(&full);
         if found.is_empty() {
             let title = format!("`{path}` names no parameter");
-            return Err(Box::new(self.err("E0610", title, e.span)));
+            return Err(Box::new(self.err("E0647", title, e.span)));
         }
         Ok(found)
     }
 
-    pub(super) fn eval_set(
-        &mut self,
-        target: &'static Expr,
-        value: &'static Expr,
-        env: &Env,
-    ) -> R<()> {
-        let v = self.eval(value, env)?;
-        let old = self.eval(target, env)?;
-        if matches!(target.kind, ExprKind::Index(..)) {
-            return Err(self.unsupported("`set` of a part", target.span));
-        }
-        let new = match (&old, &v) {
-            (Val::Record(_), _) => self.force_leaves(&v, value.span)?,
-            _ => v,
-        };
-        self.zip_leaves(&old, &new, &mut |s, o, n| {
-            let Val::Slot(id) = o else {
-                return Err(Box::new(
-                    s.err("E0611", "`set` assigns a `state` or a `param`", target.span)
-                        .hint("a `let` is a value and does not change"),
-                ));
-            };
-            let ty: Type = s.slots[id.0 as usize].ty.clone();
-            let t = match n {
-                Val::Int(_) | Val::Real(_) | Val::Bool(_) => s.literal(n, ty.dtype, &ty.shape),
-                n => s.force(n, value.span)?,
-            };
-            let have = s.ctx.graph.ty(t).clone();
-            if have != ty {
-                let title = format!(
-                    "`{}` is a `{ty}`, and the new value a `{have}`",
-                    s.slots[id.0 as usize].name
-                );
-                return Err(Box::new(s.err("E0612", title, value.span)));
+    /// `fit.states`: the states that a stage has of its own, those of its optimizers among them, by address.
+    pub(super) fn stage_states(&mut self, stage: usize, span: Span) -> R<Val> {
+        self.logs_known(stage)?;
+        let own = format!("{}.", self.stages[stage].name);
+        let mut root = Vec::new();
+        for id in (0..self.slots.len() as u32).map(SlotId) {
+            let slot = &self.slots[id.0 as usize];
+            if slot.kind == SlotKind::State
+                && let Some(path) = slot.name.strip_prefix(&own)
+            {
+                insert(&mut root, path, Val::Slot(id));
             }
-            s.ctx.write(*id, t);
-            Ok(Val::Unit)
-        })?;
-        Ok(())
+        }
+        self.stage_view(stage, Val::record(root), span)
     }
 
     /// A stage's version of a parameter or net: `fit.encode`.
@@ -514,14 +411,26 @@ impl Session {
                 let slot = self.slots[id.0 as usize].clone();
                 let name = format!("{}.{}", self.stages[stage].name, slot.name);
                 let t = self.ctx.read_stage(stage, id, &name, &slot.ty);
-                Val::Tensor(t)
+                Val::Tensor(self.constrained(id, t, span)?)
             }
             Val::Net(n) => {
                 let params = self.net_params(&n, span)?;
-                let with = self.stage_view(stage, params, span)?;
-                let mut n = (*n).clone();
-                n.with = Some(with);
-                Val::Net(Rc::new(n))
+                let with = Some(self.stage_view(stage, params, span)?);
+                Val::Net(Rc::new(NetVal {
+                    with,
+                    ..(*n).clone()
+                }))
+            }
+            Val::Nets(n, count) => {
+                let params = self.net_params(&n, span)?;
+                let with = Some(self.stage_view(stage, params, span)?);
+                Val::Nets(
+                    Rc::new(NetVal {
+                        with,
+                        ..(*n).clone()
+                    }),
+                    count,
+                )
             }
             Val::Record(fields) => {
                 let mut out = Vec::new();
@@ -535,8 +444,23 @@ impl Session {
     }
 }
 
+/// The fields `name[i]` of a record, by index.
+pub(super) fn members(fields: &[(Rc<str>, Val)], name: &str) -> Vec<(i64, Val)> {
+    let index = |f: &str| {
+        f.strip_prefix(name)?
+            .strip_prefix('[')?
+            .strip_suffix(']')?
+            .parse()
+            .ok()
+    };
+    fields
+        .iter()
+        .filter_map(|(f, v)| Some((index(f)?, v.clone())))
+        .collect()
+}
+
 /// Puts a value under a path such as `layer[0].w` into nested records.
-fn insert(fields: &mut Vec<(Rc<str>, Val)>, path: &str, v: Val) {
+pub(super) fn insert(fields: &mut Vec<(Rc<str>, Val)>, path: &str, v: Val) {
     match path.split_once('.') {
         None => fields.push((rc(path), v)),
         Some((head, rest)) => {

@@ -51,6 +51,8 @@ impl Session {
         for (_, e) in &sc.carries {
             carries.push(self.eval(e, env)?);
         }
+        let tapped = |s: &Self| s.taps.iter().map(|t| t.entries.len()).sum::<usize>();
+        let before = tapped(self);
         let swept = match &sc.kind {
             ScanKind::While(cond) => self.scan_while(sc, cond, &options, carries, env, span)?,
             ScanKind::For(generators) if options.unroll => {
@@ -60,6 +62,10 @@ impl Session {
                 self.swept(sc, generators, &options, carries, env, span)?
             }
         };
+        if !options.unroll && tapped(self) > before {
+            // What an iteration taps is no value outside it.
+            return Err(self.unsupported("a `tap` in a `scan` that is not unrolled", span));
+        }
         let patterns: Vec<&'static Pattern> = sc.carries.iter().map(|c| &c.0).collect();
         let mut carries = swept.carries;
         let value = if carries.len() == 1 {

@@ -14,7 +14,7 @@ pub(super) fn check(s: &Session, module: usize) -> Vec<Report> {
     known.extend(m.items.keys().cloned());
     known.extend(super::modules::wanted(m.tree));
     known.extend(m.holes.iter().cloned());
-    for other in [s.prelude, s.estimators] {
+    for other in [s.prelude, s.estimators, s.support_library] {
         let items = s.modules[other].items.keys();
         known.extend(items.filter(|n| !super::modules::is_private(n)).cloned());
     }
@@ -206,10 +206,11 @@ impl Checker {
                 name,
                 index,
                 ty,
+                support,
                 value,
-                ..
             } => {
                 index.iter().for_each(|e| self.expr(e));
+                support.iter().for_each(|e| self.expr(e));
                 ty.iter().for_each(|t| self.ty(t));
                 self.expr(value);
                 self.bind(&name.text);
@@ -232,6 +233,8 @@ impl Checker {
                 each_top_expr(s, &mut |e| self.expr(e));
                 self.bind(&name.text);
             }
+            // `keep lowest loss` may name a logged value.
+            StmtKind::Keep { value, .. } if matches!(value.kind, ExprKind::Name(_)) => {}
             StmtKind::Every { count, body, .. } => {
                 self.expr(count);
                 self.block(body);

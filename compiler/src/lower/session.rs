@@ -80,6 +80,24 @@ pub struct Session {
     pub(super) ctx: Ctx,
     /// Is `ctx` the initialising program (and the active one is parked)?
     pub(super) in_init: bool,
+    /// The program that gives the states of the stage being lowered their first values when the stage starts.
+    pub(super) start: Ctx,
+    /// Is `ctx` the starting program of a stage?
+    pub(super) in_start: bool,
+    /// May a statement of a step stand here?
+    pub(super) top: bool,
+    /// The optimizer whose body runs.
+    pub(super) optimizer: Option<super::optimizers::OptimizerRun>,
+    /// Supports of the parameters that have one.
+    pub(super) supports: HashMap<SlotId, Val>,
+    /// Are parameters read as they are kept? So an optimizer sees them.
+    pub(super) read_raw: bool,
+    /// First values that are checked when they are computed: name and place.
+    pub(super) first_checks: HashMap<String, Span>,
+    /// The module that defines supports.
+    pub(super) support_library: usize,
+    /// What is tapped in the `taps(..)` that are being evaluated, innermost last.
+    pub(super) taps: Vec<super::taps::TapFrame>,
     pub(super) stages: Vec<StageInfo>,
     pub(super) stage_asts: Vec<&'static ast::Stage>,
     pub(super) tests: Vec<(String, &'static ast::Block, usize)>,
@@ -92,6 +110,8 @@ pub struct Session {
     pub(super) train: Option<super::train::TrainState>,
     pub(super) stage_logs: HashMap<usize, Vec<(String, Type)>>,
     pub(super) touched_stages: HashSet<usize>,
+    /// Stages that may end before their count of steps.
+    pub(super) stopping: HashSet<usize>,
     pub(super) warnings: Vec<Report>,
     pub(super) environment_error: bool,
     pub(super) repl_files: usize,
@@ -137,6 +157,15 @@ impl Session {
             init_pending: Vec::new(),
             ctx: Ctx::new("none"),
             in_init: false,
+            start: Ctx::new("start"),
+            in_start: false,
+            top: false,
+            optimizer: None,
+            supports: HashMap::new(),
+            read_raw: false,
+            first_checks: HashMap::new(),
+            support_library: 0,
+            taps: Vec::new(),
             stages: Vec::new(),
             stage_asts: Vec::new(),
             tests: Vec::new(),
@@ -148,6 +177,7 @@ impl Session {
             train: None,
             stage_logs: HashMap::new(),
             touched_stages: HashSet::new(),
+            stopping: HashSet::new(),
             warnings: Vec::new(),
             environment_error: false,
             repl_files: 0,
@@ -181,6 +211,21 @@ impl Session {
         &self.slots
     }
 
+    /// May the stage end early, so that what it logs is known only when it has run?
+    pub fn may_stop(&self, stage: usize) -> bool {
+        self.stopping.contains(&stage)
+    }
+
+    /// How often a stage that has run logged each of its values.
+    pub fn set_log_entries(&mut self, stage: usize, entries: &[(String, usize)]) {
+        for (name, ty) in self.stage_logs.entry(stage).or_default() {
+            let found = entries.iter().find(|e| e.0 == *name);
+            if let (Some((_, n)), Some(first)) = (found, ty.shape.first_mut()) {
+                *first = *n;
+            }
+        }
+    }
+
     pub fn take_warnings(&mut self) -> Vec<Report> {
         std::mem::take(&mut self.warnings)
     }
@@ -201,31 +246,63 @@ impl Session {
 
     /// Runs `f` with the initialising program as the one being built.
     pub(super) fn in_init<T>(&mut self, f: impl FnOnce(&mut Self) -> R<T>) -> R<T> {
-        if self.in_init {
+        if self.in_init && !self.in_start {
             return f(self);
         }
         std::mem::swap(&mut self.ctx, &mut self.init);
-        self.in_init = true;
+        let (in_init, in_start) = (self.in_init, self.in_start);
+        (self.in_init, self.in_start) = (true, false);
+        let result = self.outside(f);
+        (self.in_init, self.in_start) = (in_init, in_start);
+        std::mem::swap(&mut self.ctx, &mut self.init);
+        result
+    }
+
+    /// Runs `f` with the starting program of the stage as the one being built.
+    pub(super) fn in_start<T>(&mut self, f: impl FnOnce(&mut Self) -> R<T>) -> R<T> {
+        std::mem::swap(&mut self.ctx, &mut self.start);
+        let in_init = std::mem::replace(&mut self.in_init, true);
+        self.in_start = true;
+        let result = self.outside(f);
+        self.in_init = in_init;
+        self.in_start = false;
+        std::mem::swap(&mut self.ctx, &mut self.start);
+        result
+    }
+
+    /// Runs `f` as if nothing that a program is built in were around it.
+    fn outside<T>(&mut self, f: impl FnOnce(&mut Self) -> R<T>) -> R<T> {
         let depth = std::mem::take(&mut self.depth);
         let handlers = std::mem::take(&mut self.handlers);
         let expects = std::mem::take(&mut self.expects);
         let train = self.train.take();
         let plates = std::mem::take(&mut self.plates);
+        let top = std::mem::take(&mut self.top);
+        let optimizer = self.optimizer.take();
+        let taps = std::mem::take(&mut self.taps);
         let counters = std::mem::take(&mut self.counters);
         let result = f(self);
         self.counters = counters;
+        self.taps = taps;
+        self.optimizer = optimizer;
+        self.top = top;
         self.plates = plates;
         self.train = train;
         self.expects = expects;
         self.handlers = handlers;
         self.depth = depth;
-        self.in_init = false;
-        std::mem::swap(&mut self.ctx, &mut self.init);
         result
     }
 
     /// A slot by its name, or a new one.
     pub(super) fn new_slot(&mut self, name: &str, ty: Type, kind: SlotKind) -> SlotId {
+        // A stage that is lowered again has its states where it had them.
+        if self.in_start
+            && let Some(&id) = self.slot_index.get(name)
+            && self.slots[id.0 as usize].ty == ty
+        {
+            return id;
+        }
         let id = SlotId(self.slots.len() as u32);
         self.slots.push(Slot {
             name: name.to_string(),
@@ -270,7 +347,8 @@ impl Session {
             };
         self.prelude = library(self, "prelude", &mut reports);
         self.estimators = library(self, "estimators", &mut reports);
-        let mut all = vec![root, self.prelude, self.estimators];
+        self.support_library = library(self, "supports", &mut reports);
+        let mut all = vec![root, self.prelude, self.estimators, self.support_library];
         let mut next = 0;
         while next < all.len() {
             for found in self.link_uses(all[next], &mut reports) {

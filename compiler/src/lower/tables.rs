@@ -1,13 +1,14 @@
 //! Tables, their batches, and how long a stage goes over them.
 
 use super::call::Given;
+use super::ctx::Ctx;
 use super::session::{R, Session, rc};
 use super::train::{TrainState, lower_unit};
 use super::value::{BatchSource, Env, Val};
 use crate::ir::{Attr, Value};
 use crate::ops;
-use crate::program::{Batching, Every, Program, TrainPlan};
-use mlc_grammar::ast::{self, Expr, StmtKind};
+use crate::program::{Batching, Every, Program, Sink, TrainPlan};
+use mlc_grammar::ast::{self, Expr};
 use mlc_grammar::span::Span;
 use std::rc::Rc;
 
@@ -74,16 +75,11 @@ impl Session {
             _ => None,
         };
         let name = self.stages[stage].name.clone();
-        let mut every = Vec::new();
-        let mut lower_step = |s: &mut Self, size: usize| -> R<Program> {
-            s.train = Some(TrainState {
-                stage: name.clone(),
-                logs: vec![],
-                objective: None,
-                every: vec![],
-                optimizer_path: None,
-                statements: 0,
-            });
+        let own = format!("{name}.");
+        self.state_values.retain(|path, _| !path.starts_with(&own));
+        self.start = Ctx::new(format!("{name}.start"));
+        let lower_step = |s: &mut Self, size: usize| -> R<(Program, TrainState)> {
+            s.train = Some(TrainState::new(&name));
             let ((), program) = s.program(&name, |s| {
                 let env = Env::module(s.root).child();
                 if let (Some(p), Some(src)) = (pattern, &source) {
@@ -91,62 +87,101 @@ impl Session {
                     let batch = s.gather_rows(&src.table, rows, p.span)?;
                     s.bind_pattern(p, batch, &env)?;
                 }
-                s.eval_stmts(&def.body.stmts, &env.child())?;
+                s.bind_step(&def.body, &env);
+                s.top = true;
+                s.eval_steps(&def.body.stmts, &env.child())?;
+                s.check_keep()?;
                 let t = s.train.as_mut().expect("set above");
                 if let (true, Some(v)) = (t.logs.is_empty(), t.objective) {
                     s.ctx.value("objective", v);
                 }
                 Ok(())
             })?;
-            if let Some(t) = s.train.take() {
-                every = t.every;
-            }
-            Ok(program)
+            let state = s.train.take().expect("set above");
+            Ok((program, state))
         };
         let size = batching.as_ref().map_or(0, |b| b.size);
-        let step = lower_step(self, size)?;
+        let (step, mut state) = lower_step(self, size)?;
         let remainder = match &batching {
             Some(b) if b.rows % b.size != 0 && !b.drop_last => {
-                Some(lower_step(self, b.rows % b.size)?)
+                Some(lower_step(self, b.rows % b.size)?.0)
             }
             _ => None,
         };
         let mut blocks = Vec::new();
-        for (i, (count, unit, body)) in every.into_iter().enumerate() {
-            let mut checkpoint = false;
+        for (i, (count, unit, body)) in std::mem::take(&mut state.every).into_iter().enumerate() {
+            self.train = Some(TrainState {
+                in_every: true,
+                keep: state.keep.clone(),
+                ..TrainState::new(&name)
+            });
             let ((), program) = self.program(&format!("{name}.every[{i}]"), |s| {
                 let env = Env::module(s.root).child();
-                for stmt in &body.stmts {
-                    match &stmt.kind {
-                        StmtKind::Output { kind, .. } if kind.text == "checkpoint" => {
-                            checkpoint = true
-                        }
-                        StmtKind::Output { kind, .. } => {
-                            let what = format!("`{}` in `every`", kind.text);
-                            return Err(s.unsupported(&what, stmt.span));
-                        }
-                        _ => {
-                            s.eval_stmts(std::slice::from_ref(stmt), &env)?;
-                        }
-                    }
+                for (name, v) in &state.states {
+                    env.bind(name, v.clone());
                 }
-                Ok(())
+                s.bind_step(body, &env);
+                s.top = true;
+                s.eval_steps(&body.stmts, &env.child())
             })?;
+            let inner = self.train.take().expect("set above");
+            state.keep = inner.keep;
+            state.stops |= inner.stops;
             blocks.push(Every {
                 count,
                 unit,
                 program,
-                checkpoint,
+                checkpoint: inner.checkpoint,
+                shown: inner.shown,
             });
         }
+        let logged = |p: &Program, log: &str| {
+            let mut found = p.graph.outputs.iter().zip(&p.sinks);
+            found.any(|(o, s)| {
+                o.0 == log && matches!(s, Sink::Value(_)) && p.graph.ty(o.1).rank() == 0
+            })
+        };
+        if let Some(k) = &state.keep
+            && let Some(log) = &k.keep.log
+            && !blocks
+                .iter()
+                .map(|b| &b.program)
+                .chain([&step])
+                .any(|p| logged(p, log))
+        {
+            let title = format!("`{log}` is neither a value nor a number that the stage logs");
+            return Err(Box::new(
+                self.err("E0646", title, k.span)
+                    .hint("log it in an `every` block: `log loss = ..`"),
+            ));
+        }
+        if state.stops {
+            self.stopping.insert(stage);
+        }
+        let start = std::mem::replace(&mut self.start, Ctx::new("start"));
+        let slots = &self.slots;
+        let start = start.finish(|id| slots[id.0 as usize].name.clone());
         Ok(TrainPlan {
             batching,
             count: total,
             unit,
             step,
+            start: (!start.sinks.is_empty()).then_some(start),
+            keep: state.keep.map(|k| k.keep),
             remainder,
             every: blocks,
         })
+    }
+
+    /// `step` in a stage: how many steps are done.
+    fn bind_step(&mut self, body: &ast::Block, env: &Env) {
+        if super::resolve::names_in_block(body)
+            .iter()
+            .any(|n| n == "step")
+        {
+            let step = self.ctx.step_counter(true);
+            env.bind("step", Val::Tensor(step));
+        }
     }
 
     fn table_rows(&mut self, table: &Val, span: Span) -> R<usize> {
@@ -251,6 +286,9 @@ impl Session {
                         )));
                     }
                 }
+            }
+            ("batch", [(Some(n), _), ..]) if &**n == "size" => {
+                return Err(self.unsupported("a batch size that changes", span));
             }
             ("batch", _) => {
                 return Err(Box::new(self.err(

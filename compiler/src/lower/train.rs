@@ -5,8 +5,8 @@ use super::eval::Frame;
 use super::session::{Failure, R, Session, rc};
 use super::value::{Env, Val};
 use crate::ir::{Type, Value};
-use crate::program::{Program, ReportItem, StageInfo, StageProgram, TrainPlan, Unit};
-use mlc_grammar::ast::{self, CallArg, Expr, ExprKind, StmtKind};
+use crate::program::{Keep, Program, ReportItem, StageInfo, StageProgram, TrainPlan, Unit};
+use mlc_grammar::ast::{self, Expr};
 use mlc_grammar::diag::Report;
 use mlc_grammar::span::Span;
 use petgraph::graph::DiGraph;
@@ -19,9 +19,46 @@ pub struct TrainState {
     pub logs: Vec<String>,
     pub objective: Option<Value>,
     pub every: Vec<(usize, Unit, &'static ast::Block)>,
-    /// Where an optimizer's states are kept while its body runs.
-    pub optimizer_path: Option<String>,
-    pub statements: usize,
+    /// How many statements moved a parameter by an optimizer: by the names of the two.
+    pub used: HashMap<String, usize>,
+    /// States declared in the step, for the `every` blocks.
+    pub states: Vec<(String, Val)>,
+    pub keep: Option<KeepState>,
+    /// How often parameters were given new values.
+    pub moves: usize,
+    pub stops: bool,
+    /// Is this the body of an `every`, and not the step?
+    pub in_every: bool,
+    pub checkpoint: bool,
+    pub shown: Vec<ReportItem>,
+}
+
+impl TrainState {
+    pub fn new(stage: &str) -> Self {
+        Self {
+            stage: stage.to_string(),
+            logs: vec![],
+            objective: None,
+            every: vec![],
+            used: HashMap::new(),
+            states: vec![],
+            keep: None,
+            moves: 0,
+            stops: false,
+            in_every: false,
+            checkpoint: false,
+            shown: vec![],
+        }
+    }
+}
+
+/// A `keep` statement of a step.
+#[derive(Clone)]
+pub struct KeepState {
+    pub keep: Keep,
+    pub span: Span,
+    /// How often the step had moved parameters where it stands.
+    pub moved: usize,
 }
 
 impl Session {
@@ -127,7 +164,9 @@ impl Session {
         let outer = std::mem::replace(&mut self.ctx, Ctx::new(name));
         self.work = 0;
         let frames = std::mem::replace(&mut self.frames, vec![Frame::root(name)]);
+        let top = std::mem::take(&mut self.top);
         let result = f(self);
+        self.top = top;
         self.frames = frames;
         let ctx = std::mem::replace(&mut self.ctx, outer);
         self.handlers.clear();
@@ -138,6 +177,8 @@ impl Session {
         self.yields.clear();
         self.counters.clear();
         self.plates.clear();
+        self.taps.clear();
+        self.optimizer = None;
         let value = result?;
         let slots = &self.slots;
         Ok((value, ctx.finish(|id| slots[id.0 as usize].name.clone())))
@@ -178,6 +219,7 @@ impl Session {
                 let name = def.name.text.clone();
                 let ((), program) = self.program(&name, |s| {
                     let env = Env::module(s.root).child();
+                    s.top = true;
                     s.eval_steps(&def.body.stmts, &env)
                 })?;
                 self.stage_logs.insert(stage, program_logs(&program, 1));
@@ -213,13 +255,12 @@ impl Session {
         env: &Env,
         span: Span,
     ) -> R<()> {
+        if !self.in_step() {
+            return Err(self.not_at_top("every", span));
+        }
         let n = self.eval_int(count, env)?;
         let Some(train) = &mut self.train else {
-            return Err(Box::new(self.err(
-                "E0602",
-                "`every` stands only in a `train` stage",
-                span,
-            )));
+            return Ok(());
         };
         if n < 1 {
             return Err(Box::new(self.err(
@@ -229,30 +270,6 @@ impl Session {
             )));
         }
         train.every.push((n as usize, lower_unit(unit), body));
-        Ok(())
-    }
-
-    pub(super) fn eval_log(
-        &mut self,
-        entries: &'static [(Option<ast::Name>, Expr)],
-        env: &Env,
-    ) -> R<()> {
-        for (name, e) in entries {
-            let v = self.eval(e, env)?;
-            let name = match name {
-                Some(n) => n.text.clone(),
-                None => log_name(e),
-            };
-            let t = self.force(&v, e.span)?;
-            if self.ctx.graph.outputs.iter().any(|o| o.0 == name) {
-                let title = format!("`{name}` is logged twice");
-                return Err(Box::new(self.err("E0609", title, e.span)));
-            }
-            self.ctx.value(&name, t);
-            if let Some(t) = &mut self.train {
-                t.logs.push(name);
-            }
-        }
         Ok(())
     }
 
@@ -277,94 +294,6 @@ impl Session {
         self.touched_stages.insert(stage);
         Ok(Val::Log(stage, rc(&name.text)))
     }
-
-    fn report_item(
-        &mut self,
-        def: &'static ast::Stage,
-        stmt: &'static ast::Stmt,
-        nth: usize,
-    ) -> R<Option<ReportItem>> {
-        let StmtKind::Output { kind, args } = &stmt.kind else {
-            return Err(Box::new(
-                self.err(
-                    "E0602",
-                    "a report holds `image`, `plot`, `table` and `text`",
-                    stmt.span,
-                )
-                .hint("compute values in a `compute` stage, and show them here"),
-            ));
-        };
-        let title_of = |args: &'static [CallArg]| {
-            args.iter().find_map(|a| match (&a.name, &a.value.kind) {
-                (Some(n), ExprKind::Str(s)) if n.text == "title" => Some(s.clone()),
-                _ => None,
-            })
-        };
-        let mut item = ReportItem {
-            kind: kind.text.clone(),
-            title: title_of(args).unwrap_or_else(|| def.name.text.clone()),
-            program: Program {
-                name: String::new(),
-                graph: Default::default(),
-                sources: vec![],
-                sinks: vec![],
-            },
-            columns: 8,
-            text: String::new(),
-        };
-        if kind.text == "text" {
-            if let Some(CallArg {
-                value:
-                    Expr {
-                        kind: ExprKind::Str(s),
-                        ..
-                    },
-                ..
-            }) = args.first()
-            {
-                item.text = s.clone();
-            }
-            return Ok(Some(item));
-        }
-        let name = format!("{}.{nth}", def.name.text);
-        let mut columns = 8;
-        let ((), program) = self.program(&name, |s| {
-            let env = Env::module(s.root).child();
-            for a in args {
-                if a.name.as_ref().is_some_and(|n| n.text == "title") {
-                    continue;
-                }
-                let v = s.eval(&a.value, &env)?;
-                let v = match v {
-                    Val::Grid(g) => {
-                        columns = g.1;
-                        g.0.clone()
-                    }
-                    v => v,
-                };
-                let label = a
-                    .name
-                    .as_ref()
-                    .map_or_else(|| log_name(&a.value), |n| n.text.clone());
-                match s.force_leaves(&v, a.value.span)? {
-                    Val::Record(fields) => {
-                        for (n, v) in fields.iter() {
-                            let t = s.force(v, a.value.span)?;
-                            s.ctx.value(n, t);
-                        }
-                    }
-                    v => {
-                        let t = s.force(&v, a.value.span)?;
-                        s.ctx.value(&label, t);
-                    }
-                }
-            }
-            Ok(())
-        })?;
-        item.columns = columns;
-        item.program = program;
-        Ok(Some(item))
-    }
 }
 
 pub(super) fn lower_unit(unit: ast::Unit) -> Unit {
@@ -372,17 +301,6 @@ pub(super) fn lower_unit(unit: ast::Unit) -> Unit {
         ast::Unit::Steps => Unit::Steps,
         ast::Unit::Epochs => Unit::Epochs,
         ast::Unit::Rows => Unit::Rows,
-    }
-}
-
-/// What a logged expression is called when it has no name: its head.
-fn log_name(e: &Expr) -> String {
-    match &e.kind {
-        ExprKind::Name(n) => n.clone(),
-        ExprKind::Call(f, _) => log_name(f),
-        ExprKind::Field(_, n) => n.text.clone(),
-        ExprKind::Paren(e) | ExprKind::Index(e, _) => log_name(e),
-        _ => "value".to_string(),
     }
 }
 
@@ -399,7 +317,7 @@ fn program_logs(p: &Program, entries: usize) -> Vec<(String, Type)> {
                 shape.extend(&ty.shape);
                 Some((name.clone(), Type::new(ty.dtype, shape)))
             }
-            crate::program::Sink::Slot(_) => None,
+            _ => None,
         })
         .collect()
 }

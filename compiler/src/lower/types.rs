@@ -1,11 +1,12 @@
 //! Types as written: do values have them, and what the names of sizes and element types in them stand for.
 
 use super::session::{R, Session, rc};
-use super::value::{Env, Val, static_dtype};
+use super::value::{Env, Partial, Val, static_dtype};
 use crate::ir::{DType, Type};
 use mlc_grammar::ast::{BinaryOp, Expr, ExprKind, Name, TypeExpr, TypeKind, UnaryOp};
 use mlc_grammar::diag::Report;
 use mlc_grammar::span::Span;
+use std::rc::Rc;
 
 /// Can the name of a type stand for any element type? `T` can, where no type has that name.
 pub(super) fn is_variable(name: &str) -> bool {
@@ -63,7 +64,16 @@ impl Session {
             }
         };
         if name.text == "schedule" {
-            return Ok(v);
+            // A number is a constant schedule.
+            return match &v {
+                Val::Int(_) | Val::Real(_) | Val::Slot(_) | Val::Tensor(_) => {
+                    let of = Val::Builtin("constant_schedule");
+                    let given = vec![(rc("value"), v.clone())];
+                    Ok(Val::Partial(Rc::new(Partial { of, given, span })))
+                }
+                Val::Fn(_) | Val::Builtin(_) | Val::Partial(_) => Ok(v),
+                other => Err(self.type_error(ty, other.kind(), span)),
+            };
         }
         let v = match v {
             Val::List(_) => Val::Tensor(self.force(&v, span)?),
@@ -287,6 +297,7 @@ impl Session {
         let known = match v {
             Val::Int(i) if d.is_real() => Some(Val::Real(*i as f64)),
             Val::Bool(b) if d.is_real() => Some(Val::Real(f64::from(u8::from(*b)))),
+            Val::Real(x) if name == "f32" => Some(Val::Real(f64::from(*x as f32))),
             Val::Real(_) if d.is_real() => Some(v.clone()),
             Val::Int(_) if d == DType::I32 => return Ok(v.clone()),
             Val::Bool(b) if d == DType::I32 => return Ok(Val::Int(i64::from(*b))),

@@ -1,8 +1,10 @@
 //! `minimize`, `maximize`, and the optimizers' updates.
 
-use super::session::{R, Session, rc};
-use super::value::{Env, OptimizerVal, Partial, Val};
-use crate::ir::Value;
+use super::leaves::leaves;
+use super::session::{R, Session};
+use super::value::{Env, Objective, OptimizerVal, Val};
+use crate::ir::{Attr, Value};
+use crate::ops;
 use crate::program::SlotId;
 use crate::transform::differentiate::vjp;
 use mlc_grammar::ast::{self, Expr};
@@ -19,12 +21,9 @@ impl Session {
         using: Option<&'static Expr>,
         env: &Env,
     ) -> R<()> {
-        if self.train.is_none() {
-            return Err(Box::new(self.err(
-                "E0602",
-                "`minimize` stands only in a `train` stage",
-                value.span,
-            )));
+        if !self.in_step() {
+            let what = if maximize { "maximize" } else { "minimize" };
+            return Err(self.not_at_top(what, value.span));
         }
         let v = self.eval(value, env)?;
         let loss = self.force(&v, value.span)?;
@@ -45,28 +44,13 @@ impl Session {
         let sign = if maximize { -1.0 } else { 1.0 };
         let seed = self.literal(&Val::Real(sign), ty.dtype, &[]);
         let groups = self.over_groups(over, using, env)?;
-        let slots: Vec<SlotId> = groups.iter().flat_map(|g| g.0.clone()).collect();
-        let mut wrt = Vec::new();
-        for &id in &slots {
-            wrt.push(self.force(&Val::Slot(id), value.span)?);
-        }
+        let wrt: Vec<Value> = groups
+            .iter()
+            .flat_map(|g| g.0.clone())
+            .map(|id| self.raw(id))
+            .collect();
         let grads = self.gradients(&[(loss, seed)], &wrt, value.span)?;
-        let mut used = false;
-        let mut grads = grads.into_iter();
-        let mut steps = Vec::new();
-        for (ids, opt) in groups {
-            for id in ids {
-                let g = grads.next().flatten();
-                used |= g.is_some();
-                let t = self.force(&Val::Slot(id), value.span)?;
-                let g = match g {
-                    Some(g) => g,
-                    None => self.ctx.graph.constant_like(0.0, t),
-                };
-                steps.push((id, g, opt.clone()));
-            }
-        }
-        if !used {
+        if grads.iter().all(Option::is_none) {
             return Err(Box::new(
                 self.err(
                     "E0614",
@@ -79,7 +63,25 @@ impl Session {
                 ),
             ));
         }
-        self.update_all(steps, value.span)
+        let descended = if maximize {
+            self.ctx.graph.neg(loss)
+        } else {
+            loss
+        };
+        let mut grads = grads.into_iter().zip(&wrt);
+        let mut steps = Vec::new();
+        for (ids, opt) in groups {
+            let mut gs = Vec::new();
+            for _ in &ids {
+                let (g, &at) = grads.next().expect("one for each parameter");
+                gs.push(match g {
+                    Some(g) => g,
+                    None => self.ctx.graph.constant_like(0.0, at),
+                });
+            }
+            steps.push((ids, gs, opt));
+        }
+        self.update_all(steps, Some(descended), value.span)
     }
 
     /// `update A by g using opt`
@@ -90,12 +92,8 @@ impl Session {
         using: Option<&'static Expr>,
         env: &Env,
     ) -> R<()> {
-        if self.train.is_none() {
-            return Err(Box::new(self.err(
-                "E0602",
-                "`update` stands only in a `train` stage",
-                by.span,
-            )));
+        if !self.in_step() {
+            return Err(self.not_at_top("update", by.span));
         }
         let v = self.eval(by, env)?;
         let v = self.force_leaves(&v, by.span)?;
@@ -109,7 +107,8 @@ impl Session {
         let mut gs = gs.into_iter();
         let mut steps = Vec::new();
         for (ids, opt) in groups {
-            for id in ids {
+            let mut taken = Vec::new();
+            for &id in &ids {
                 let g = gs.next().expect("counted above");
                 let (have, want) = (
                     self.ctx.graph.ty(g).clone(),
@@ -122,10 +121,11 @@ impl Session {
                     );
                     return Err(Box::new(self.err("E0612", title, by.span)));
                 }
-                steps.push((id, g, opt.clone()));
+                taken.push(g);
             }
+            steps.push((ids, taken, opt));
         }
-        self.update_all(steps, by.span)
+        self.update_all(steps, None, by.span)
     }
 
     fn over_groups(
@@ -134,7 +134,8 @@ impl Session {
         using: Option<&'static Expr>,
         env: &Env,
     ) -> R<Vec<(Vec<SlotId>, Rc<OptimizerVal>)>> {
-        let mut groups = Vec::new();
+        let mut groups: Vec<(Vec<SlotId>, Rc<OptimizerVal>)> = Vec::new();
+        let mut shared: Option<Rc<OptimizerVal>> = None;
         for o in over {
             let mut ids = self.target_slots(&o.target, env)?;
             for e in &o.except {
@@ -147,91 +148,120 @@ impl Session {
                         .hint("add `using adam(lr: 1e-3)`"),
                 ));
             };
-            match self.eval(opt, env)? {
-                Val::Optimizer(v) => groups.push((ids, v)),
+            for (others, _) in &groups {
+                if let Some(twice) = ids.iter().find(|id| others.contains(id)) {
+                    let name = &self.slots[twice.0 as usize].name;
+                    let title = format!("`{name}` is named twice after `over`");
+                    return Err(Box::new(self.err("E0647", title, o.target.span)));
+                }
+            }
+            if let (None, Some(_)) = (&o.using, &shared) {
+                // One optimizer for several targets takes them all together.
+                groups.last_mut().expect("the shared one").0.extend(ids);
+                continue;
+            }
+            let opt = match self.eval(opt, env)? {
+                Val::Optimizer(v) if !v.def.def.transform => self.with_arguments(&v, opt.span)?,
+                Val::Optimizer(v) => {
+                    let title = format!(
+                        "`{}` gives a gradient and moves nothing",
+                        v.def.def.name.text
+                    );
+                    return Err(Box::new(
+                        self.err("E0615", title, opt.span)
+                            .hint("end the chain in an optimizer: `.. |> sgd(lr: 0.1)`"),
+                    ));
+                }
                 other => {
                     let title = format!("`using` takes an optimizer, not {}", other.kind());
                     return Err(Box::new(self.err("E0615", title, opt.span)));
                 }
+            };
+            if o.using.is_none() {
+                shared = Some(opt.clone());
             }
+            groups.push((ids, opt));
         }
         Ok(groups)
     }
 
-    fn update_all(&mut self, steps: Vec<(SlotId, Value, Rc<OptimizerVal>)>, span: Span) -> R<()> {
-        let (stage, nth) = match &mut self.train {
-            Some(t) => {
-                t.statements += 1;
-                (t.stage.clone(), t.statements)
-            }
-            None => return Ok(()),
-        };
+    fn update_all(
+        &mut self,
+        steps: Vec<(Vec<SlotId>, Vec<Value>, Rc<OptimizerVal>)>,
+        objective: Option<Value>,
+        span: Span,
+    ) -> R<()> {
         let mut news = Vec::new();
-        for (id, g, opt) in steps {
-            let def = opt.def.def;
-            if def.all {
-                return Err(self.unsupported("an optimizer `for all`", span));
+        for (ids, gs, opt) in steps {
+            let (stage, suffix) = self.statement_suffix(&ids, &opt);
+            let at: Vec<Value> = ids.iter().map(|&id| self.raw(id)).collect();
+            let (mut slots, mut ps, mut grads) = (vec![], vec![], vec![]);
+            for ((&id, &p), &g) in ids.iter().zip(&at).zip(&gs) {
+                let name = self.slots[id.0 as usize].name.clone();
+                super::nets::insert(&mut slots, &name, Val::Slot(id));
+                super::nets::insert(&mut ps, &name, Val::Tensor(p));
+                super::nets::insert(&mut grads, &name, Val::Tensor(g));
             }
-            let env = opt.def.env.child();
-            for (n, v) in &opt.args {
-                env.bind(n, v.clone());
-            }
-            for (arg, (n, v)) in def.args.iter().zip(&opt.args) {
-                // A number where a schedule is declared is a constant schedule.
-                let schedule = matches!(arg.ty.as_ref().map(|t| &t.kind),
-                    Some(ast::TypeKind::Named(t, _)) if t.text == "schedule");
-                if schedule
-                    && matches!(
-                        v,
-                        Val::Int(_) | Val::Real(_) | Val::Slot(_) | Val::Tensor(_)
-                    )
-                {
-                    let constant = Val::Partial(Rc::new(Partial {
-                        of: Val::Builtin("constant_schedule"),
-                        given: vec![(rc("value"), v.clone())],
-                        span,
-                    }));
-                    env.bind(n, constant);
+            let (slots, p, g) = (Val::record(slots), Val::record(ps), Val::record(grads));
+            let f = objective.map(|value| Objective {
+                value: Some(value),
+                at: leaves(&p),
+                form: p.clone(),
+            });
+            let new = self.run_in_step(&opt, (&stage, &suffix), (&p, &slots), &g, f, span)?;
+            // The record has its leaves in an order of its own.
+            let mut order = Vec::new();
+            self.zip_leaves(&slots, &new, &mut |s, slot, new| {
+                if let Val::Slot(id) = slot {
+                    order.push((*id, s.force(new, span)?));
                 }
-            }
-            let [p, rest @ ..] = def.binders.as_slice() else {
-                continue;
-            };
-            env.bind(&p.text, Val::Slot(id));
-            if let Some(name) = rest.first() {
-                env.bind(&name.text, Val::Tensor(g));
-            }
-            let counter = self.ctx.step_counter(true);
-            env.bind("step", Val::Tensor(counter));
-            let slot = self.slots[id.0 as usize].clone();
-            let mut path = format!("{stage}.{}.{}", slot.name, def.name.text);
-            if nth > 1 {
-                path = format!("{path}{nth}");
-            }
-            if let Some(t) = &mut self.train {
-                t.optimizer_path = Some(path.clone());
-            }
-            let v = self.in_frame(&path, span, |s| s.eval_block(&def.body, &env));
-            if let Some(t) = &mut self.train {
-                t.optimizer_path = None;
-            }
-            let new = self.force(&v?, span)?;
-            let have = self.ctx.graph.ty(new).clone();
-            if have != slot.ty {
-                let title = format!(
-                    "`{}` gives a `{have}` for the `{}` `{}`",
-                    def.name.text, slot.ty, slot.name
-                );
-                return Err(Box::new(self.err("E0612", title, span)));
-            }
-            news.push((id, new));
+                Ok(Val::Unit)
+            })?;
+            news.extend(order);
         }
-        // All parameters move together: none sees another's new value.
+        // All parameters move together: none sees another's new value. What follows starts from the new values: no derivative of
+        // it passes through the update.
+        if let Some(t) = &mut self.train {
+            t.moves += 1;
+        }
         for (id, v) in news {
+            let v = self.ctx.graph.add(&ops::STOP, Attr::None, &[v]);
             let v = self.ctx.bind(v);
             self.ctx.write(id, v);
         }
         Ok(())
+    }
+
+    /// The stage, and what ends an optimizer's name where an earlier statement moves one of its parameters by the same optimizer.
+    fn statement_suffix(&mut self, ids: &[SlotId], opt: &OptimizerVal) -> (String, String) {
+        let names: Vec<String> = ids
+            .iter()
+            .map(|id| {
+                format!(
+                    "{}.{}",
+                    self.slots[id.0 as usize].name, opt.def.def.name.text
+                )
+            })
+            .collect();
+        let Some(t) = &mut self.train else {
+            return Default::default();
+        };
+        let nth = names
+            .iter()
+            .filter_map(|n| t.used.get(n))
+            .max()
+            .copied()
+            .unwrap_or(0)
+            + 1;
+        for n in names {
+            t.used.insert(n, nth);
+        }
+        let suffix = if nth == 1 {
+            String::new()
+        } else {
+            nth.to_string()
+        };
+        (t.stage.clone(), suffix)
     }
 
     /// Cotangents of `wrt`, a refusal made into a diagnostic.

@@ -49,8 +49,12 @@ pub enum Val {
     Net(Rc<NetVal>),
     /// `net layer[l] = ..`: members by index.
     NetStack(Rc<Vec<(i64, Val)>>),
+    /// `net m[5] = ..` at the top of a file: nets of one form, their parameters stacked on a leading axis.
+    Nets(Rc<NetVal>, usize),
     Estimator(Rc<EstimatorVal>),
     Optimizer(Rc<OptimizerVal>),
+    /// A step's objective as a function of the parameters, with the step's draws.
+    Objective(Rc<Objective>),
     /// The rest of an `expect` after a site.
     Continuation(Rc<Continuation>),
     Source(Rc<BatchSource>),
@@ -130,6 +134,8 @@ pub struct NetVal {
     pub stopped: bool,
     /// `n.with(r)`: parameters in place of the kept ones, by path below this net.
     pub with: Option<Val>,
+    /// How many nets share the parameters' leading axis.
+    pub stack: Option<usize>,
 }
 
 pub struct EstimatorVal {
@@ -137,9 +143,27 @@ pub struct EstimatorVal {
     pub args: Vec<(Rc<str>, Val)>,
 }
 
+/// An optimizer, or a transformation of the gradient.
+#[derive(Clone)]
 pub struct OptimizerVal {
     pub def: Rc<Scoped<ast::Optimizer>>,
     pub args: Vec<(Rc<str>, Val)>,
+    /// Have the arguments been given?
+    pub applied: bool,
+    /// What transforms the gradient before, in order: `a |> b |> self`.
+    pub before: Vec<Rc<OptimizerVal>>,
+    /// The name of the argument of another optimizer that it is.
+    pub label: Option<Rc<str>>,
+}
+
+/// An objective of a step, to be asked for at other parameters.
+pub struct Objective {
+    /// To be descended; absent where only first values are asked for.
+    pub value: Option<Value>,
+    /// The nodes that the parameters are in it.
+    pub at: Vec<Value>,
+    /// The record of them.
+    pub form: Val,
 }
 
 /// The part of an `expect` downstream of a site.
@@ -203,6 +227,18 @@ impl Env {
         None
     }
 
+    /// Gives a name a new value in the scope that binds it.
+    pub fn assign(&self, name: &str, val: Val) {
+        let mut env = Some(self);
+        while let Some(Env(scope)) = env {
+            if let Some(old) = scope.vars.borrow_mut().get_mut(name) {
+                *old = val;
+                return;
+            }
+            env = scope.parent.as_ref();
+        }
+    }
+
     /// All names bound here and outwards.
     pub fn names(&self) -> Vec<String> {
         let mut names = Vec::new();
@@ -263,9 +299,11 @@ impl Val {
             Val::NetDef(_) => "a net definition",
             Val::NetCtor(_) => "a net that is not declared",
             Val::Net(_) => "a net",
-            Val::NetStack(_) => "a stack of nets",
+            Val::NetStack(_) | Val::Nets(..) => "a stack of nets",
             Val::Estimator(_) => "an estimator",
+            Val::Optimizer(o) if o.def.def.transform => "a transformation of the gradient",
             Val::Optimizer(_) => "an optimizer",
+            Val::Objective(_) => "an objective",
             Val::Continuation(_) => "a continuation",
             Val::Source(_) => "a source of batches",
             Val::Stage(_) => "a stage",

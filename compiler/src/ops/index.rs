@@ -107,6 +107,109 @@ pub static SCATTER_ADD: OpDef = OpDef {
     },
 };
 
+/// A tensor with rows replaced.
+pub static SCATTER_SET: OpDef = OpDef {
+    name: "scatter_set",
+    doc: "The first operand, with its rows at the indices of the second replaced by those of the third. Of rows for one index the \
+          last stays. An index outside means the nearest inside.",
+    arity: Arity::Exactly(3),
+    shape: |_, types| match types {
+        [t, i, v] => {
+            let fits = i.dtype == DType::I32
+                && i.rank() == 1
+                && t.rank() >= 1
+                && v.dtype == t.dtype
+                && v.rank() == t.rank()
+                && v.shape[0] == i.shape[0]
+                && v.shape[1..] == t.shape[1..];
+            if !fits || (t.shape[0] == 0 && v.shape[0] > 0) {
+                return Err(format!(
+                    "rows of a `{t}` at `{i}` cannot be replaced by a `{v}`"
+                ));
+            }
+            Ok((*t).clone())
+        }
+        _ => Err("three operands".into()),
+    },
+    kernel: Kernel::ScatterSet,
+    // Linear in the first and the third together: what is replaced counts for nothing.
+    ad: Ad::Linear {
+        wrt: Wrt::Only(&[0, 2]),
+        transpose: |g, _, x, ct| {
+            let zeros = g.constant_like(0.0, x[2]);
+            let kept = g.add(&SCATTER_SET, Attr::None, &[ct, x[1], zeros]);
+            let got = g.add(&GATHER, Attr::Axis(0), &[ct, x[1]]);
+            let wins = last_of_index(g, x[0], x[1]);
+            let shape = g.ty(got).shape.clone();
+            let wins = g.lead(wins, &shape);
+            let zero = g.constant_like(0.0, got);
+            vec![Some(kept), None, Some(g.select(wins, got, zero))]
+        },
+    },
+    batch: Batch::Custom(batch_set),
+    cases: || {
+        let set = |shape: &[usize], n: usize| {
+            let mut rows = shape.to_vec();
+            rows[0] = n;
+            Case {
+                attr: Attr::None,
+                operands: vec![
+                    (f64s(shape), WIDE),
+                    (Type::new(DType::I32, vec![n]), Domain::Below(shape[0])),
+                    (f64s(&rows), WIDE),
+                ],
+            }
+        };
+        vec![
+            set(&[5], 3),
+            set(&[3], 7),
+            set(&[4, 2, 3], 6),
+            set(&[4, 2], 0),
+        ]
+    },
+};
+
+/// For each index, whether it is the last that names its row.
+fn last_of_index(g: &mut Graph, table: Value, index: Value) -> Value {
+    let (rows, n) = (g.ty(table).shape[0], g.ty(index).shape[0]);
+    let iota = Attr::Iota {
+        shape: vec![n],
+        axis: 0,
+    };
+    let numbers = g.add(&super::IOTA, iota, &[]);
+    let none = g.fill(
+        crate::ir::Literal::Int(-1),
+        Type::new(DType::I32, vec![rows]),
+    );
+    let last = g.add(&SCATTER_SET, Attr::None, &[none, index, numbers]);
+    let mine = g.add(&GATHER, Attr::Axis(0), &[last, index]);
+    g.binary(&super::EQ, mine, numbers)
+}
+
+/// Rows of all lanes, one lane after the other.
+fn batch_set(g: &mut Graph, _: Value, lanes: &[Lane], n: usize) -> Value {
+    let all: Vec<Value> = lanes
+        .iter()
+        .map(|l| {
+            if l.batched {
+                l.value
+            } else {
+                g.trail(l.value, n)
+            }
+        })
+        .collect();
+    let shape = g.ty(all[0]).shape.clone();
+    let at = lane_index(g, all[1], n, shape[1]);
+    let mut flat = |v: Value| {
+        let shape = g.ty(v).shape.clone();
+        let rows = std::iter::once(n * shape[1]).chain(shape[2..].iter().copied());
+        g.reshape(v, rows.collect())
+    };
+    let (table, rows) = (flat(all[0]), flat(all[2]));
+    let set = g.add(&SCATTER_SET, Attr::None, &[table, at, rows]);
+    g.reshape(set, shape)
+}
+
 /// Lane numbers times `extent`, added to clamped indices: rows of a table whose lanes lie one after the other.
 pub fn lane_index(g: &mut Graph, index: Value, n: usize, extent: usize) -> Value {
     let ty = g.ty(index).clone();

@@ -142,6 +142,8 @@ pub enum Kernel {
     Gather,
     /// Zeros, with the rows of operand 0 added at the indices in operand 1 along an axis. Indices clamp.
     ScatterAdd,
+    /// Operand 0, with the rows at the indices in operand 1 (an int vector) replaced by those of operand 2, in order. Indices clamp.
+    ScatterSet,
     /// What the elements along `Attr::Axis` give together so far, each included.
     Cumulate(Monoid),
     /// Index of the first maximum along `Attr::Axis`; NaN counts as the largest.
@@ -325,7 +327,7 @@ pub use control::{CALL, LOOP, PART};
 pub use convert::{BITS_TO_UNIT, CAST};
 pub use draw::RANDOM_BITS;
 pub use flow::{BIND, OPAQUE, STOP, TANGENT};
-pub use index::{GATHER, SCATTER_ADD, take_along};
+pub use index::{GATHER, SCATTER_ADD, SCATTER_SET, take_along};
 pub use leaf::{FILL, INPUT, IOTA, LANE, SITE, TABLE};
 pub use linalg::{CHOLESKY, EIGH, QR, SLOGDET, SOLVE, SVD, TRIANGULAR_SOLVE};
 pub use logic::{AND, EQ, IS_FINITE, LE, LT, NE, NOT, OR, SELECT};
@@ -451,6 +453,7 @@ pub static OPS: &[&OpDef] = &[
     &PART,
     &GATHER,
     &SCATTER_ADD,
+    &SCATTER_SET,
     &CUMSUM,
     &CUMPROD,
     &CUMMAX,

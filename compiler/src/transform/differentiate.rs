@@ -3,7 +3,7 @@
 //! y = sin(a * b), by a   =>   cos(a * b) * b
 //!
 //! Rules build primitives, so what comes out can be differentiated again. Only nodes between `wrt` and the outputs are
-//! visited. A derivative stops at a `wrt` node: it counts the paths from that node, not those through its operands.
+//! visited. The derivative by a `wrt` node counts all paths from it, those through other `wrt` nodes included.
 //! Guards: where a guard is false nothing passes a node, so that a pole of the side not taken leaves no NaN.
 
 use crate::ir::{Attr, Graph, Value};
@@ -35,7 +35,6 @@ fn cone(g: &Graph, outputs: &[Value], wrt: &[Value]) -> Vec<Value> {
     for &w in wrt.iter().filter(|&&w| w <= last) {
         depends[at(w)] = true;
     }
-    let is_wrt = depends.clone();
     for i in 0..n {
         let v = Value(first.0 + i as u32);
         let passes = !matches!(g.node(v).def.ad, Ad::Zero);
@@ -49,7 +48,7 @@ fn cone(g: &Graph, outputs: &[Value], wrt: &[Value]) -> Vec<Value> {
         .filter(|&&o| o >= first)
         .for_each(|&o| used[at(o)] = depends[at(o)]);
     for i in (0..n).rev() {
-        if used[i] && !is_wrt[i] {
+        if used[i] {
             for o in g.operands(Value(first.0 + i as u32)) {
                 if o >= first && depends[at(o)] {
                     used[at(o)] = true;
@@ -155,7 +154,7 @@ pub fn vjp(
         if refusal.is_some() {
             break;
         }
-        if targets.contains(&v) {
+        if !g.operands(v).iter().any(|x| inside.contains(x)) {
             continue;
         }
         let node = g.node(v).clone();
@@ -281,9 +280,6 @@ pub fn jvp(
         if refusal.is_some() {
             break;
         }
-        if targets.contains(&v) {
-            continue;
-        }
         let node = g.node(v).clone();
         // A derivative is strict where it is asked for in a strict block, and where what it is of is strict.
         (g.span, g.strict) = (node.span, node.strict || old_strict);
@@ -390,6 +386,10 @@ pub fn jvp(
             let t = match node.def.ad {
                 Ad::Region => t,
                 _ => masked(g, node.guard, t),
+            };
+            let t = match tangents.get(&v) {
+                Some(&given) => g.add2(given, t),
+                None => t,
             };
             tangents.insert(v, t);
         }

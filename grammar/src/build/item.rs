@@ -113,6 +113,7 @@ impl Builder<'_> {
 
     fn optimizer(&mut self, pair: Node) -> Optimizer {
         let mut parts = Parts::new(pair);
+        let transform = parts.take(Rule::w_transform).is_some();
         let name = self.name(&parts.need(Rule::name));
         let args = self.args(parts.need(Rule::args));
         let all = parts.take(Rule::w_all).is_some();
@@ -121,6 +122,7 @@ impl Builder<'_> {
             binders.push(self.name(&p));
         }
         Optimizer {
+            transform,
             name,
             args,
             all,

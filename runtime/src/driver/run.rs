@@ -1,14 +1,14 @@
 //! A whole pipeline: its stages in order, and what they leave in the run's folder.
 
 use super::engine::{Engine, EngineOptions};
-use super::stage::{Halt, Position};
+use super::stage::{Halt, Outcome, Position, Values};
 use super::store::{Store, Version};
 use super::{Data, Event, FileHost, Observer, RunError, StopFlag};
 use crate::checkpoint::Checkpoint;
 use crate::metrics::{MetricValue, MetricsWriter};
 use crate::report::{Report, Series};
 use crate::rundir::RunDir;
-use crate::tensor::HostTensor;
+use crate::tensor::{DType, HostTensor};
 use mlc_compiler::FileId;
 use mlc_compiler::lower::{Failure, LowerOptions, Session};
 use mlc_compiler::program::{Program, ReportItem, SlotKind, StageProgram};
@@ -129,14 +129,29 @@ impl Pipeline {
             ))
         })?;
         match program {
-            StageProgram::Train(plan) => {
+            StageProgram::Train(mut plan) => {
+                if let Some(start) = plan.start.take() {
+                    let label = format!("{}.start", info.name);
+                    let mut engine = self.engine(start, &label, observer)?;
+                    self.advance(&mut engine, &mut version, Position::default())
+                        .map_err(|halt| match halt {
+                            Halt::Error(e) => e,
+                            Halt::NotANumber(name) => RunError::Environment(format!(
+                                "the first value of `{name}` is not a number"
+                            )),
+                        })?;
+                }
                 self.train(stage, *plan, &mut version, observer)?;
+                let logs = self.store.logs(stage).iter();
+                let entries: Vec<(String, usize)> =
+                    logs.map(|(n, v)| (n.clone(), v.len())).collect();
+                self.session.set_log_entries(stage, &entries);
                 self.plot_logs(stage, &info.name);
             }
             StageProgram::Compute(program) => {
                 let mut engine = self.engine(*program, &info.name, observer)?;
                 match self.advance(&mut engine, &mut version, Position::default()) {
-                    Ok(values) => {
+                    Ok(Outcome { values, .. }) => {
                         observer.event(&Event::Log {
                             stage: &info.name,
                             step: 0,
@@ -177,13 +192,27 @@ impl Pipeline {
         for program in self.session.take_inits() {
             let mut version = Version::default();
             let mut engine = self.engine(program, "init", observer)?;
-            self.advance(&mut engine, &mut version, Position::default())
+            let done = self
+                .advance(&mut engine, &mut version, Position::default())
                 .map_err(|halt| match halt {
                     Halt::Error(e) => e,
                     Halt::NotANumber(name) => RunError::Environment(format!(
                         "the first value of `{name}` is not a number"
                     )),
                 })?;
+            // Truth values among the results say whether first values lie in their supports.
+            let wrong: Vec<_> = done
+                .values
+                .iter()
+                .filter(|(_, t)| t.dtype() == DType::Bool && t.as_bool().contains(&0))
+                .map(|(name, _)| self.session.wrong_first_value(name))
+                .collect();
+            if !wrong.is_empty() {
+                return Err(RunError::Pipeline(Failure {
+                    reports: wrong,
+                    environment: false,
+                }));
+            }
             for (id, t) in version.slots {
                 self.store.set_first(id, t);
             }
@@ -326,9 +355,9 @@ impl Pipeline {
         version: &Version,
         observer: &mut dyn Observer,
     ) -> Result<(), RunError> {
-        let mut engine = self.engine(item.program, stage, observer)?;
+        let mut engine = self.engine(item.program.clone(), stage, observer)?;
         let values = match self.advance(&mut engine, &mut version.clone(), Position::default()) {
-            Ok(values) => values,
+            Ok(outcome) => outcome.values,
             Err(Halt::NotANumber(name)) => {
                 return Err(RunError::NotANumber {
                     stage: stage.into(),
@@ -339,14 +368,24 @@ impl Pipeline {
             }
             Err(Halt::Error(e)) => return Err(e),
         };
+        self.show_values(&item, &item.title, &values)
+    }
+
+    /// Adds values to the report.
+    pub(super) fn show_values(
+        &mut self,
+        item: &ReportItem,
+        title: &str,
+        values: &Values,
+    ) -> Result<(), RunError> {
         let Some(report) = &mut self.report else {
             return Ok(());
         };
         match item.kind.as_str() {
             "image" => {
-                for (_, t) in &values {
+                for (_, t) in values {
                     report
-                        .images(&item.title, t, item.columns)
+                        .images(title, t, item.columns)
                         .map_err(|e| RunError::Environment(e.to_string()))?;
                 }
             }
@@ -369,7 +408,7 @@ impl Pipeline {
                         }
                     })
                     .collect();
-                report.line_plot(&item.title, "", "", series);
+                report.line_plot(title, "", "", series);
             }
             "table" => {
                 let headers: Vec<String> = values.iter().map(|v| v.0.clone()).collect();
@@ -383,7 +422,7 @@ impl Pipeline {
                             .collect()
                     })
                     .collect();
-                report.table(&item.title, &headers, &rows);
+                report.table(title, &headers, &rows);
             }
             _ => {
                 report.text(&item.text);

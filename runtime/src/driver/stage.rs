@@ -25,6 +25,25 @@ pub struct Position<'a> {
 /// Named results of a program.
 pub type Values = Vec<(String, HostTensor)>;
 
+/// What a program gave besides slots.
+#[derive(Default)]
+pub struct Outcome {
+    /// What is logged.
+    pub values: Values,
+    /// Does some `stop when` hold?
+    pub stop: bool,
+    /// What the best snapshot is chosen by.
+    pub keep: Option<f64>,
+    /// Parts of outputs: of the n-th, by name.
+    pub shown: Vec<(usize, String, HostTensor)>,
+}
+
+/// The best snapshot of a stage so far.
+struct Best {
+    value: f64,
+    version: Version,
+}
+
 /// Why a program's results were not taken.
 pub enum Halt {
     /// The named value is not a number.
@@ -73,21 +92,25 @@ impl Pipeline {
         engine: &mut Engine,
         version: &mut Version,
         at: Position,
-    ) -> Result<Values, Halt> {
+    ) -> Result<Outcome, Halt> {
         let inputs = self
             .inputs(&engine.program.sources, version, at)
             .map_err(Halt::Error)?;
         let outputs = engine.run(&inputs);
         drop(inputs);
-        let mut values = Vec::new();
+        let mut outcome = Outcome::default();
         let mut slots = Vec::new();
         for (output, (sink, t)) in engine.program.sinks.iter().zip(outputs).enumerate() {
             match sink {
                 Sink::Slot(id) => slots.push((output, *id, t)),
-                Sink::Value(name) => values.push((name.clone(), t)),
+                Sink::Value(name) => outcome.values.push((name.clone(), t)),
+                Sink::Stop => outcome.stop |= t.as_bool().first().is_some_and(|&b| b != 0),
+                Sink::Keep if has_nan(&t) => return Err(Halt::NotANumber("keep".into())),
+                Sink::Keep => outcome.keep = t.to_f64_vec().first().copied(),
+                Sink::Show(item, name) => outcome.shown.push((*item, name.clone(), t)),
             }
         }
-        if let Some((name, _)) = values.iter().find(|(_, t)| has_nan(t)) {
+        if let Some((name, _)) = outcome.values.iter().find(|(_, t)| has_nan(t)) {
             return Err(Halt::NotANumber(name.clone()));
         }
         for (output, id, t) in slots {
@@ -97,7 +120,7 @@ impl Pipeline {
                 engine.recycle(output, tensor);
             }
         }
-        Ok(values)
+        Ok(outcome)
     }
 
     pub(super) fn train(
@@ -128,6 +151,7 @@ impl Pipeline {
             order: Vec::new(),
             epoch: usize::MAX,
         };
+        let mut best: Option<Best> = None;
         for step in 0..total {
             let epoch = step / per_epoch.max(1);
             let batch = plan.batching.as_ref().map(|b| {
@@ -165,8 +189,13 @@ impl Pipeline {
                 step,
                 rows: batch.as_ref(),
             };
-            let values = match self.advance(engine, version, at) {
-                Ok(values) => values,
+            let before = plan
+                .keep
+                .as_ref()
+                .filter(|k| k.before)
+                .map(|_| version.clone());
+            let outcome = match self.advance(engine, version, at) {
+                Ok(outcome) => outcome,
                 Err(Halt::NotANumber(value)) => {
                     return Err(self.not_a_number(stage, step, value, version));
                 }
@@ -176,17 +205,35 @@ impl Pipeline {
                 stage: &name,
                 step: step + 1,
                 epoch,
-                values: &values,
+                values: &outcome.values,
             });
-            self.record(stage, &name, step + 1, epoch, values)?;
+            choose(
+                &mut best,
+                &plan,
+                &outcome,
+                before.as_ref().unwrap_or(version),
+            );
+            let mut stop = outcome.stop;
+            self.record(stage, &name, step + 1, epoch, outcome.values)?;
             let done = step + 1;
             for (e, engine) in &mut every {
-                self.after_step(stage, &plan, e, engine, done, version, observer)?;
+                let outcome = self.after_step(stage, &plan, e, engine, done, version, observer)?;
+                if let Some(outcome) = outcome {
+                    choose(&mut best, &plan, &outcome, version);
+                    stop |= outcome.stop;
+                    self.record(stage, &name, done, done / per_epoch.max(1), outcome.values)?;
+                }
+            }
+            if stop {
+                break;
             }
             if self.options.stop.is_some_and(|s| s.is_set()) {
                 let checkpoint = self.checkpoint("interrupted", version)?;
                 return Err(RunError::Interrupted { checkpoint });
             }
+        }
+        if let Some(best) = best {
+            *version = best.version;
         }
         Ok(())
     }
@@ -201,14 +248,14 @@ impl Pipeline {
         done: usize,
         version: &mut Version,
         observer: &mut dyn Observer,
-    ) -> Result<(), RunError> {
+    ) -> Result<Option<Outcome>, RunError> {
         let period = plan.steps_of(every.count, every.unit).max(1);
         if !done.is_multiple_of(period) {
-            return Ok(());
+            return Ok(None);
         }
         let name = self.session.stages()[stage].name.clone();
         let epoch = done / plan.epoch_steps().max(1);
-        let values = match self.advance(
+        let outcome = match self.advance(
             engine,
             version,
             Position {
@@ -216,25 +263,33 @@ impl Pipeline {
                 rows: None,
             },
         ) {
-            Ok(values) => values,
+            Ok(outcome) => outcome,
             Err(Halt::NotANumber(value)) => {
                 return Err(self.not_a_number(stage, done, value, version));
             }
             Err(Halt::Error(e)) => return Err(e),
         };
-        if !values.is_empty() {
+        if !outcome.values.is_empty() {
             observer.event(&Event::Log {
                 stage: &name,
                 step: done,
                 epoch,
-                values: &values,
+                values: &outcome.values,
             });
-            self.record(stage, &name, done, epoch, values)?;
+        }
+        for (i, item) in every.shown.iter().enumerate() {
+            let values: Values = outcome
+                .shown
+                .iter()
+                .filter(|s| s.0 == i)
+                .map(|s| (s.1.clone(), s.2.clone()))
+                .collect();
+            self.show_values(item, &format!("{}, step {done}", item.title), &values)?;
         }
         if every.checkpoint {
             self.checkpoint(&format!("{name}-{done}"), version)?;
         }
-        Ok(())
+        Ok(Some(outcome))
     }
 
     fn not_a_number(&self, stage: usize, step: usize, name: String, version: &Version) -> RunError {
@@ -248,6 +303,32 @@ impl Pipeline {
             },
             Err(e) => e,
         }
+    }
+}
+
+/// Keeps a version if it is better than the best so far.
+fn choose(best: &mut Option<Best>, plan: &TrainPlan, outcome: &Outcome, version: &Version) {
+    let Some(keep) = &plan.keep else { return };
+    let value = match &keep.log {
+        None => outcome.keep,
+        Some(log) => {
+            let logged = outcome.values.iter().find(|v| v.0 == *log);
+            logged.and_then(|v| v.1.to_f64_vec().first().copied())
+        }
+    };
+    let Some(value) = value else { return };
+    let better = |old: f64| {
+        if keep.lowest {
+            value < old
+        } else {
+            value > old
+        }
+    };
+    if best.as_ref().is_none_or(|b| better(b.value)) {
+        *best = Some(Best {
+            value,
+            version: version.clone(),
+        });
     }
 }
 

@@ -277,6 +277,26 @@ scatter!(scatter_add_f32, f32, |a: f32, b: f32| a + b);
 scatter!(scatter_add_f64, f64, |a: f64, b: f64| a + b);
 scatter!(scatter_add_i32, i32, i32::wrapping_add);
 
+/// `meta`: number of rows, bytes of a row, number of indices. Indices clamp; of rows for one index the last stays.
+unsafe extern "C" fn scatter_set(
+    meta: *const i64,
+    x: *const u8,
+    index: *const i32,
+    rows: *const u8,
+    out: *mut u8,
+) {
+    // SAFETY: the code generator gives three numbers, and buffers of the sizes that they say.
+    unsafe {
+        let m = std::slice::from_raw_parts(meta, 3);
+        let (extent, bytes, count) = (m[0] as usize, m[1] as usize, m[2] as usize);
+        std::ptr::copy_nonoverlapping(x, out, extent * bytes);
+        for i in 0..count {
+            let at = (*index.add(i)).clamp(0, extent as i32 - 1) as usize;
+            std::ptr::copy_nonoverlapping(rows.add(i * bytes), out.add(at * bytes), bytes);
+        }
+    }
+}
+
 macro_rules! entries {
     ($($name:ident)*) => {
         vec![$((concat!("mlc_", stringify!($name)), $name as *const u8)),*]
@@ -286,7 +306,7 @@ macro_rules! entries {
 pub fn table() -> Vec<Entry> {
     let mut all = reductions();
     all.extend(entries!(
-        copy_bytes zero copy gather scatter_add_f32 scatter_add_f64 scatter_add_i32 ordered_sum_f32 ordered_prod_f32
+        copy_bytes zero copy gather scatter_add_f32 scatter_add_f64 scatter_add_i32 scatter_set ordered_sum_f32 ordered_prod_f32
         ordered_sum_f64 ordered_prod_f64
     ));
     all

@@ -219,6 +219,17 @@ impl Emit<'_, '_> {
                 let name = format!("mlc_scatter_add_{}", suffix(ty.dtype));
                 self.indexed(&name, &meta, operands[0], operands[1], out)
             }
+            (Kernel::ScatterSet, _) => {
+                let row = ty.shape[1..].iter().product::<usize>() * size;
+                let count = g.ty(operands[1]).len();
+                let meta = self.numbers(&[ty.shape[0], row, count].map(|n| n as i64));
+                let mut args = vec![meta];
+                for &o in &operands {
+                    args.push(Arg::Value(self.address(o)));
+                }
+                args.push(Arg::Value(out));
+                self.call("mlc_scatter_set", &args)
+            }
             (Kernel::Cumulate(_) | Kernel::ArgMax | Kernel::ArgSort, Attr::Axis(axis)) => {
                 let from = g.ty(operands[0]);
                 let outer: usize = from.shape[..*axis].iter().product();

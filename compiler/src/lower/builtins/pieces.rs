@@ -13,6 +13,7 @@ pub const TABLE: &[Entry] = &[
     ("concat", concat),
     ("stack", stack),
     ("halves", halves),
+    ("unflatten", unflatten),
     ("split", split),
     ("chunks", chunks),
     ("flip", flip),
@@ -179,6 +180,16 @@ fn chunks(s: &mut Session, a: &mut Args, span: Span) -> R<Val> {
         out.push(Val::Tensor(part));
     }
     Ok(Val::list(out))
+}
+
+/// A vector as leaves of the form of a record.
+fn unflatten(s: &mut Session, a: &mut Args, span: Span) -> R<Val> {
+    let v = s.one("unflatten", a, span)?;
+    let Some(like) = a.take("like") else {
+        let title = "`unflatten` takes a vector, and `like:` a record of the form to give it";
+        return Err(Box::new(s.err("E0201", title, span)));
+    };
+    s.unflatten(&v, &like, span)
 }
 
 /// Axes reversed, by default the first.

@@ -18,6 +18,9 @@ pub const TABLE: &[Entry] = &[
 /// Sizes of a tensor, or of a list, tuple or record; `size(x, axis: 0)` is the number of elements along axes.
 fn size(s: &mut Session, name: &str, a: &mut Args, span: Span) -> R<Val> {
     let v = s.one(name, a, span)?;
+    if let (Val::Nets(_, n), "len") = (&v, name) {
+        return Ok(Val::Int(*n as i64));
+    }
     if let (Val::List(items) | Val::Tuple(items), "len") = (&v, name) {
         return Ok(Val::Int(items.len() as i64));
     }

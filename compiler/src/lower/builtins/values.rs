@@ -32,6 +32,11 @@ fn flow(s: &mut Session, name: &str, a: &mut Args, span: Span) -> R<Val> {
         n.stopped = true;
         return Ok(Val::Net(Rc::new(n)));
     }
+    if let (Val::Nets(n, count), "stop") = (&v, name) {
+        let mut n = (**n).clone();
+        n.stopped = true;
+        return Ok(Val::Nets(Rc::new(n), *count));
+    }
     let v = s.force_leaves(&v, span)?;
     if name == "assume_smooth" {
         return Err(s.unsupported("`assume_smooth`", span));

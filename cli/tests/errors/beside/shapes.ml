@@ -1,0 +1,3 @@
+fn _half(x) = x / 2.0
+
+fn area(w, h) = w * h

@@ -1,0 +1,2 @@
+use std.nn.dense
+net m[0] = dense(2, 3)

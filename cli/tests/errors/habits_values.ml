@@ -1,0 +1,13 @@
+let x = ones(3, 4)
+let a = x.sum()
+let b = x.shape
+let c = x.astype(1)
+let d = ones(3) + ones(3, 1)
+let e = x + ones(3)
+let f = x + ones(4)
+let g = 0.0 < 1.0 < 2.0
+let h = "a" + "b"
+let i = x[1.5]
+let j = relu + 1.0
+let k = x @ x
+let l = ones(3, 1) + ones(3, 4)

@@ -1,0 +1,1 @@
+param a in unit = 1.5

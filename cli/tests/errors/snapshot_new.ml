@@ -1,0 +1,1 @@
+test "sums" { snapshot sum(ones(3)) }

@@ -1,0 +1,1 @@
+param a in positiv = 1.0
