@@ -78,6 +78,11 @@ struct Gen {
     loops: usize,
     double: bool,
     linalg: bool,
+    /// Are the modules needed?
+    conv: bool,
+    special: bool,
+    /// How many elements a variable may have.
+    cells: usize,
     /// Extents of axes: few, so that shapes meet.
     sizes: Vec<usize>,
 }
@@ -109,7 +114,7 @@ impl Gen {
         let rank = *self.rng.pick(&[0, 0, 1, 1, 1, 2, 2, 3]);
         loop {
             let shape: Vec<usize> = (0..rank).map(|_| self.size()).collect();
-            if shape.iter().product::<usize>() <= 300 {
+            if shape.iter().product::<usize>() <= self.cells {
                 return shape;
             }
         }
@@ -191,13 +196,28 @@ pub fn program(seed: u64) -> Program {
         loops: 0,
         double: seed % 3 != 2,
         linalg: seed % 5 == 0,
+        conv: false,
+        special: false,
+        cells: 300,
         sizes: vec![1, 3],
     };
     for _ in 0..3 {
         let n = *g.rng.pick(&[0, 1, 2, 2, 3, 4, 5, 5, 7, 17]);
         g.sizes.push(n);
     }
+    // A few programs have work for several threads.
+    if seed % 16 == 7 {
+        g.sizes = vec![1, 3, 40, 150, 150];
+        g.cells = 25_000;
+    }
     g.whole();
+    if g.conv {
+        let names = "use std.conv.{conv1d, conv2d, avg_pool}";
+        g.text_line(Place::Item, names.into());
+    }
+    if g.special {
+        g.text_line(Place::Item, "use std.special.{logit, sinc}".into());
+    }
     Program { lines: g.lines }
 }
 

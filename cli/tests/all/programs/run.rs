@@ -120,6 +120,7 @@ impl Driver {
                     slots.insert(*id, Rc::new(t));
                 }
                 Sink::Value(name) => values.push((name.clone(), t)),
+                other => panic!("a program that writes {other:?}"),
             }
         }
         values

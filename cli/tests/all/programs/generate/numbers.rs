@@ -206,7 +206,7 @@ impl Gen {
     pub(super) fn with_axis(&mut self, s: &[usize]) -> (usize, usize, Vec<usize>) {
         let axis = self.rng.below(s.len() + 1);
         let mut n = self.size();
-        if s.iter().product::<usize>() * n > 600 {
+        if s.iter().product::<usize>() * n > 2 * self.cells {
             n = 1;
         }
         let mut from = s.to_vec();
@@ -397,7 +397,7 @@ impl Gen {
                 // A row of something longer.
                 let axis = self.rng.below(r + 1);
                 let m = 1 + self.rng.below(3);
-                if m * s.iter().product::<usize>() > 600 {
+                if m * s.iter().product::<usize>() > 2 * self.cells {
                     return None;
                 }
                 let mut t = s.to_vec();
@@ -484,7 +484,7 @@ impl Gen {
                 let m = self.positive_size();
                 let mut from = s.to_vec();
                 from[0] = m;
-                if from.iter().product::<usize>() > 600 {
+                if from.iter().product::<usize>() > 2 * self.cells {
                     return None;
                 }
                 let (x, i) = (self.any_kind(k, &from, d), self.int(&s[..1], d));
@@ -501,7 +501,7 @@ impl Gen {
                 let m = self.positive_size();
                 let mut from = s.to_vec();
                 from[axis] = m;
-                if from.iter().product::<usize>() > 600 {
+                if from.iter().product::<usize>() > 2 * self.cells {
                     return None;
                 }
                 let (x, i) = (self.any_kind(k, &from, d), self.int(s, d));
@@ -517,7 +517,7 @@ impl Gen {
                 let m = self.positive_size();
                 let mut from = s.to_vec();
                 from.insert(0, m);
-                if from.iter().product::<usize>() > 600 {
+                if from.iter().product::<usize>() > 2 * self.cells {
                     return None;
                 }
                 let (x, i) = (self.any_kind(k, &from, d), self.int(&[], d));
@@ -592,7 +592,7 @@ impl Gen {
     pub(super) fn lane_shape(&mut self, n: usize) -> Vec<usize> {
         let mut s = self.shape();
         s.truncate(2);
-        if s.iter().product::<usize>() * n > 400 {
+        if s.iter().product::<usize>() * n > self.cells + 100 {
             vec![]
         } else {
             s

@@ -103,7 +103,7 @@ impl Gen {
             }
         }
         if self.rng.chance(4) {
-            self.text_line(Place::Item, "use std.optim.sgd".into());
+            self.text_line(Place::Item, "use std.optim.{sgd, momentum}".into());
             self.items();
             self.statements(Place::Compute);
             self.training();
@@ -176,7 +176,27 @@ impl Gen {
 
     fn function(&mut self) {
         let f = self.name("f");
-        let (text, function) = match self.rng.below(6) {
+        let (text, function) = match self.rng.below(8) {
+            6 => {
+                let (body, rule) = (self.pieces(&["x"], 2), self.pieces(&["x", "dy"], 1));
+                let by = *self.rng.pick(&["vjp(dy)", "jvp(dy)"]);
+                let other = if by == "jvp(dy)" {
+                    ""
+                } else {
+                    " with jvp(d) { d * sin(x) }"
+                };
+                (
+                    format!("fn {f}(x) = tanh({body}) with {by} {{ 0.5 * dy * {rule} }}{other}"),
+                    Function::Map(f.clone(), 1),
+                )
+            }
+            7 => {
+                let body = self.pieces(&["x", "y"], 2);
+                let text = format!(
+                    "fn {f}(x, y) {{\n  let (v, (g, h)) = value_and_grad(sum({body}), wrt: (x, y))\n  tanh(g + v * h)\n}}"
+                );
+                (text, Function::Map(f.clone(), 2))
+            }
             0 => {
                 let n = 1 + self.rng.below(2);
                 let body = self.pieces(&["x", "y"][..n], 2);
@@ -251,7 +271,33 @@ impl Gen {
     fn statement(&mut self, place: Place) {
         let s = self.shape();
         let d = 3 + u32::from(self.rng.chance(2)) + u32::from(self.rng.chance(4));
-        match self.rng.below(15) {
+        match self.rng.below(17) {
+            15 => self.two_carries(place, &s, d - 1),
+            16 => {
+                let (v, w) = (self.name("v"), self.name("w"));
+                let Some(x) = self
+                    .vars
+                    .iter()
+                    .rev()
+                    .find(|x| x.bound_name && x.bound.is_finite())
+                    .cloned()
+                else {
+                    return;
+                };
+                self.derivatives += 1;
+                self.focus = Some(x.name.clone());
+                let e = self.scalar_of(&x.ty.shape, d - 1);
+                self.focus = None;
+                self.derivatives -= 1;
+                self.line(
+                    place,
+                    &format!("let ({v}, {w}) = value_and_grad($, wrt: {})", x.name),
+                    vec![e.tree],
+                );
+                self.vars.push(Self::real_var(&v, &[], f64::INFINITY));
+                self.vars
+                    .push(Self::real_var(&w, &x.ty.shape, f64::INFINITY));
+            }
             0 => {
                 let (a, b) = (self.name("v"), self.name("v"));
                 let t = self.shape();
@@ -357,7 +403,7 @@ impl Gen {
         });
         self.line(
             place,
-            &format!("let {v} = concat({special}, $)"),
+            &format!("let {v} = concat({special}, 1.3247 * $ + 0.5671433)"),
             vec![x.tree],
         );
         for _ in 0..2 {
@@ -365,6 +411,48 @@ impl Gen {
             let f = *self.rng.pick(EXTREME);
             self.text_line(place, format!("log {o} = {}", f.replace('@', &v)));
         }
+    }
+
+    /// `scan` over several generators, with carries of several kinds.
+    fn two_carries(&mut self, place: Place, s: &[usize], d: u32) {
+        let (c, n, i, x) = (
+            self.name("c"),
+            self.name("n"),
+            self.name("i"),
+            self.name("x"),
+        );
+        let (last, rows) = (self.name("v"), self.name("v"));
+        let m = self.size().min(5);
+        let (start, xs) = (self.real(s, d), self.real(&[m], d));
+        let t = self.lane_shape(10);
+        self.loops += 1;
+        let vars = vec![
+            Self::real_var(&c, s, start.bound.max(1.0)),
+            Self::int_var(&n, &[], 40.0),
+            Self::int_var(&i, &[], 2.0),
+            Self::real_var(&x, &[], xs.bound),
+        ];
+        let (a, b, row) = self.within(vars, |g| (g.real(s, d), g.int(&[], d), g.real(&t, d)));
+        self.loops -= 1;
+        let option = *self.rng.pick(&["", "", ", checkpoint: 2"]);
+        let text = format!(
+            "let ({last}, {rows}) = scan ({c} = $, {n} = 2) for {i} in 0..2, {x} in ${option} {{ next {c} = sin({c} + $); next {n} = mod({n} + $, 7); yield $ }}"
+        );
+        self.line(
+            place,
+            &text,
+            vec![start.tree, xs.tree, a.tree, b.tree, row.tree],
+        );
+        self.vars
+            .push(Self::int_var(&format!("{last}.{n}"), &[], 7.0));
+        let mut carry = Self::real_var(&format!("{last}.{c}"), s, start.bound.max(1.0));
+        carry.bound_name = false;
+        self.vars.push(carry);
+        self.vars.push(Self::real_var(
+            &rows,
+            &[&[2 * m], &t[..]].concat(),
+            row.bound,
+        ));
     }
 
     /// `scan` with rows.
