@@ -33,6 +33,11 @@ fn random_programs_compute_the_same_in_every_way() {
         for seed in first..first + count {
             let start = Instant::now();
             let program = generate::program(seed);
+            // For what ends the process.
+            let _ = std::fs::write(
+                concat!(env!("CARGO_TARGET_TMPDIR"), "/program.ml"),
+                program.text(),
+            );
             if std::env::var("MLC_SHOW").is_ok() {
                 eprintln!("==== program {seed}\n{}", program.text());
             }

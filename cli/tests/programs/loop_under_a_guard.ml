@@ -15,3 +15,9 @@ stage s = compute {
   log d = jvp(jacobian(y, wrt: p), wrt: q, along: 1.0)
   log e = grad(dot(jacobian(y, wrt: p), [[1.0, 2.0], [0.5, 0.3]]), wrt: q)
 }
+
+test "forward as in reverse" {
+  let y = if q > 0.5196180 { (scan (c = p) for i in 0..5 { next c = tanh(0.7 * c + q * p) }) } else { p }
+  let j = for w in [[1.0, 0.0], [0.0, 1.0]] { vjp(y, wrt: p, by: w) }
+  assert close(jvp(y, wrt: p, along: [1.0, 2.0]), j @ [1.0, 2.0], 1e-6)
+}

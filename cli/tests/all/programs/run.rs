@@ -1,7 +1,7 @@
 //! Runs a program's text in every way and compares what it computes.
 
 use mlc_compiler::lower::{Failure, LowerOptions, Session};
-use mlc_compiler::program::{Program, Sink, SlotId, Source, StageProgram};
+use mlc_compiler::program::{Program, Sink, SlotId, Source, StageProgram, TestProgram};
 use mlc_runtime::driver::{Engine, EngineOptions, FileHost, RunError};
 use mlc_runtime::kernels;
 use mlc_runtime::tensor::{DType, HostTensor};
@@ -25,6 +25,7 @@ type Values = Vec<(String, HostTensor)>;
 struct Lowered {
     inits: Vec<Program>,
     stages: Vec<StageProgram>,
+    tests: Vec<TestProgram>,
 }
 
 fn wrong(class: &str, story: impl Into<String>) -> Wrong {
@@ -84,7 +85,19 @@ fn lower(text: &str) -> Result<Lowered, Wrong> {
         }
         inits.extend(session.take_inits());
     }
-    Ok(Lowered { inits, stages })
+    let mut tests = Vec::new();
+    for i in 0..session.tests().len() {
+        match session.lower_test(i) {
+            Ok(t) => tests.push(t),
+            Err(f) => return Err(refused(&session, &f)),
+        }
+        inits.extend(session.take_inits());
+    }
+    Ok(Lowered {
+        inits,
+        stages,
+        tests,
+    })
 }
 
 struct Driver {
@@ -159,6 +172,15 @@ impl Driver {
                 StageProgram::Report(_) => {}
             }
         }
+        for test in &lowered.tests {
+            let values = self.step(&mut self.engine(&test.program)?, &mut first.clone(), 0);
+            for a in &test.assertions {
+                if values[a.output].1.as_bool() == [0] {
+                    let story = format!("`{}` does not hold", a.text);
+                    return Err(wrong("an assertion", story));
+                }
+            }
+        }
         Ok(all)
     }
 }
@@ -211,9 +233,27 @@ fn differs(class: &str, a: &Values, b: &Values) -> Option<Wrong> {
     })
 }
 
-/// Runs the program by the interpreter, by machine code as it is and optimised, and on two threads.
+/// The text as the formatter leaves it: the same when it is formatted again.
+fn formatted(text: &str) -> Result<String, Wrong> {
+    let format = |text: &str| {
+        mlc_compiler::format(text).map_err(|r| {
+            wrong(
+                "not formatted",
+                format!("{:?}", r.first().map(|r| &r.title)),
+            )
+        })
+    };
+    let once = format(text)?;
+    if format(&once)? != once {
+        return Err(wrong("formatted twice", once));
+    }
+    Ok(once)
+}
+
+/// Runs the program by the interpreter, by machine code as it is and, from formatted text, optimised, and on two threads.
 fn compare(text: &str) -> Result<(), Wrong> {
     let lowered = lower(text)?;
+    let again = lower(&formatted(text)?)?;
     let passes: Vec<String> = mlc_compiler::transform::PASSES
         .iter()
         .map(|p| p.name.to_string())
@@ -229,15 +269,15 @@ fn compare(text: &str) -> Result<(), Wrong> {
     kernels::set_threads(1);
     let told = driver(true, &passes).run(&lowered)?;
     let plain = driver(false, &passes).run(&lowered)?;
-    let fast = driver(false, &[]).run(&lowered)?;
+    let fast = driver(false, &[]).run(&again)?;
     kernels::set_threads(2);
     let shared = driver(false, &[]).run(&lowered)?;
     if let Some(w) = differs("machine code and the interpreter", &told, &plain) {
         return Err(w);
     }
     if let Some(w) = differs("optimised and plain", &plain, &fast) {
-        let again = driver(true, &[]).run(&lowered)?;
-        let where_from = if differs("", &told, &again).is_some() {
+        let told_fast = driver(true, &[]).run(&again)?;
+        let where_from = if differs("", &told, &told_fast).is_some() {
             "the interpreter sees it too: a pass"
         } else {
             "the interpreter does not see it: code generation"
