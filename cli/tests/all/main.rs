@@ -3,6 +3,7 @@
 mod commands;
 mod editors;
 mod errors;
+mod programs;
 mod robustness;
 
 use assert_cmd::Command;

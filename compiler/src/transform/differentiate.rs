@@ -20,7 +20,8 @@ pub struct Refusal {
     pub span: Span,
 }
 
-/// Nodes that depend on `wrt` and on which an output depends, oldest first.
+/// Nodes through which a derivative may pass: that depend on `wrt` and on which an output depends, oldest first. What a
+/// `stop` hides is not among them, so that it may be something without derivatives.
 fn cone(g: &Graph, outputs: &[Value], wrt: &[Value]) -> Vec<Value> {
     let (Some(&first), Some(&last)) = (wrt.iter().min(), outputs.iter().max()) else {
         return vec![];
@@ -36,7 +37,8 @@ fn cone(g: &Graph, outputs: &[Value], wrt: &[Value]) -> Vec<Value> {
     }
     for i in 0..n {
         let v = Value(first.0 + i as u32);
-        if !depends[i] && g.ty(v).dtype.is_real() {
+        let passes = !matches!(g.node(v).def.ad, Ad::Zero);
+        if !depends[i] && passes && g.ty(v).dtype.is_real() {
             depends[i] = g.operands(v).iter().any(|&o| o >= first && depends[at(o)]);
         }
     }
@@ -398,7 +400,11 @@ pub fn jvp(
             }
         };
         if let Some(t) = tangent {
-            let t = masked(g, node.guard, t);
+            // A loop is no tensor; its parts are masked.
+            let t = match node.def.ad {
+                Ad::Region => t,
+                _ => masked(g, node.guard, t),
+            };
             let t = match tangents.get(&v) {
                 Some(&given) => g.add2(given, t),
                 None => t,
