@@ -1,0 +1,140 @@
+//! The examples of the documents run, and what the documents name exists.
+
+use super::{mlc, root};
+use std::path::Path;
+
+/// A block of code in a document: its first line there, its language, and its text.
+struct Block {
+    line: usize,
+    language: String,
+    text: String,
+}
+
+fn blocks(document: &str) -> Vec<Block> {
+    let mut found = Vec::new();
+    let mut open: Option<Block> = None;
+    for (i, line) in document.lines().enumerate() {
+        match (open.take(), line.strip_prefix("```")) {
+            (Some(block), Some(_)) => found.push(block),
+            (Some(mut block), None) => {
+                block.text += line;
+                block.text.push('\n');
+                open = Some(block);
+            }
+            (None, Some(language)) => {
+                open = Some(Block {
+                    line: i + 2,
+                    language: language.trim().to_string(),
+                    text: String::new(),
+                });
+            }
+            (None, None) => {}
+        }
+    }
+    assert!(open.is_none(), "a block of code is not closed");
+    found
+}
+
+/// What is wrong with an example, if anything. One that begins with `// error E0303` fails with that code; any other has
+/// no mistakes, is formatted, and its tests pass.
+fn trouble(block: &Block, dir: &Path) -> Option<String> {
+    let file = dir.join(format!("line{}.ml", block.line));
+    std::fs::write(&file, &block.text).unwrap();
+    let run = |args: &[&str]| {
+        let out = mlc().args(args).arg(&file).output().unwrap();
+        let text = String::from_utf8(out.stderr).unwrap();
+        (out.status.code(), text)
+    };
+    if let Some(rest) = block.text.strip_prefix("// error ") {
+        let code = rest.split_whitespace().next().unwrap_or_default();
+        let (exit, text) = run(&["check"]);
+        let told = exit == Some(1) && text.contains(&format!("[{code}]"));
+        return (!told).then(|| format!("{code} is not what is said:\n{text}"));
+    }
+    let tests = block.text.lines().any(|l| l.starts_with("test \""));
+    let commands: &[&[&str]] = match tests {
+        true => &[&["test"], &["fmt", "--check"]],
+        false => &[&["check"], &["fmt", "--check"]],
+    };
+    commands.iter().find_map(|c| {
+        let (exit, text) = run(c);
+        (exit != Some(0)).then(|| format!("{}: {text}", c.join(" ")))
+    })
+}
+
+/// A document without its blocks and spans of code.
+fn outside_code(document: &str) -> String {
+    let mut inside = false;
+    let lines = document.lines().filter(|l| {
+        let fence = l.starts_with("```");
+        inside ^= fence;
+        !inside && !fence
+    });
+    let text = lines.collect::<Vec<_>>().join("\n");
+    text.split('`').step_by(2).collect()
+}
+
+fn examples_run(document: &str, at_least: usize) {
+    let text = std::fs::read_to_string(root().join(document)).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let mut blocks = blocks(&text);
+    blocks.retain(|b| b.language == "ml");
+    assert!(blocks.len() >= at_least, "{document} has {}", blocks.len());
+    let wrong: Vec<String> = blocks
+        .iter()
+        .filter_map(|b| {
+            Some(format!(
+                "{document}:{}: {}",
+                b.line,
+                trouble(b, dir.path())?
+            ))
+        })
+        .collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_examples_of_the_language_run() {
+    examples_run("docs/language.md", 45);
+}
+
+#[test]
+fn the_examples_of_the_first_page_run() {
+    examples_run("README.md", 2);
+}
+
+/// Links from one section to another, and from one document to another, lead somewhere.
+#[test]
+fn links_lead_somewhere() {
+    for document in [
+        "README.md",
+        "ARCHITECTURE.md",
+        "docs/language.md",
+        "docs/cli.md",
+    ] {
+        let path = root().join(document);
+        let text = std::fs::read_to_string(&path).unwrap();
+        let anchors: Vec<String> = text
+            .lines()
+            .filter_map(|l| l.strip_prefix("## "))
+            .map(|title| {
+                let kept = title
+                    .chars()
+                    .filter(|c| c.is_alphanumeric() || " -".contains(*c));
+                kept.collect::<String>().to_lowercase().replace(' ', "-")
+            })
+            .collect();
+        let prose = outside_code(&text);
+        for (_, rest) in prose
+            .match_indices("](")
+            .map(|(i, _)| prose.split_at(i + 2))
+        {
+            let target = rest.split(')').next().unwrap_or_default();
+            let found = match target.strip_prefix('#') {
+                Some(anchor) => anchors.iter().any(|a| a == anchor),
+                None => target.starts_with("http") || path.parent().unwrap().join(target).exists(),
+            };
+            assert!(found, "{document} links to `{target}`");
+        }
+    }
+}
