@@ -1,7 +1,7 @@
 //! The examples of the documents run, and what the documents name exists.
 
 use super::{mlc, root};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// A block of code in a document: its first line there, its language, and its text.
 struct Block {
@@ -135,6 +135,73 @@ fn links_lead_somewhere() {
                 None => target.starts_with("http") || path.parent().unwrap().join(target).exists(),
             };
             assert!(found, "{document} links to `{target}`");
+        }
+    }
+}
+
+/// The Rust files of a folder and of those in it, with their texts.
+fn sources(folder: &Path, found: &mut Vec<(PathBuf, String)>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() && !path.ends_with("target") {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|e| e == "rs") {
+            let text = std::fs::read_to_string(&path).unwrap();
+            found.push((path, text));
+        }
+    }
+}
+
+/// Folders and files, and the tests that guard the invariants.
+#[test]
+fn what_the_architecture_names_exists() {
+    let text = std::fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
+    let mut files = Vec::new();
+    for part in ["grammar", "compiler", "runtime", "cli"] {
+        sources(&root().join(part), &mut files);
+    }
+    let spans = || text.split('`').skip(1).step_by(2);
+    for path in spans().filter(|s| s.ends_with(".rs")) {
+        let known = files.iter().any(|(f, _)| f.ends_with(path));
+        assert!(known, "there is no file `{path}`");
+    }
+    for folder in spans().filter(|s| s.ends_with('/')) {
+        let known = ["", "compiler/src", "compiler/src/codegen"]
+            .iter()
+            .any(|base| root().join(base).join(folder).is_dir());
+        assert!(known, "there is no folder `{folder}`");
+    }
+    let (_, invariants) = text.split_once("## Invariants").unwrap();
+    let tests = invariants.split('`').skip(1).step_by(2);
+    for test in tests.filter(|s| s.contains('_')) {
+        let declared = format!("fn {test}(");
+        let known = files.iter().any(|(_, t)| t.contains(&declared));
+        assert!(known, "there is no test `{test}`");
+    }
+}
+
+/// What the architecture says that each part never knows.
+#[test]
+fn the_layers_keep_apart() {
+    let never = [
+        (
+            "grammar/src",
+            vec!["mlc_compiler", "mlc_runtime", "std::fs"],
+        ),
+        (
+            "compiler/src",
+            vec!["mlc_runtime", "std::fs", "std::env", "std::io", "println!"],
+        ),
+        ("runtime/src", vec!["mlc_grammar::", "println!"]),
+    ];
+    for (folder, words) in never {
+        let mut files = Vec::new();
+        sources(&root().join(folder), &mut files);
+        assert!(!files.is_empty());
+        for (path, text) in files {
+            for word in &words {
+                assert!(!text.contains(word), "`{word}` in {}", path.display());
+            }
         }
     }
 }
