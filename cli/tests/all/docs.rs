@@ -1,6 +1,7 @@
 //! The examples of the documents run, and what the documents name exists.
 
 use super::{mlc, root};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// A block of code in a document: its first line there, its language, and its text.
@@ -204,4 +205,42 @@ fn the_layers_keep_apart() {
             }
         }
     }
+}
+
+/// Long options in a text.
+fn options(text: &str) -> BTreeSet<String> {
+    let word = |rest: &str| {
+        let end = rest.find(|c: char| !c.is_ascii_lowercase() && c != '-');
+        rest[..end.unwrap_or(rest.len())].to_string()
+    };
+    let all = text.match_indices("--").map(|(i, _)| word(&text[i + 2..]));
+    all.filter(|w| w.starts_with(|c: char| c.is_ascii_lowercase()))
+        .collect()
+}
+
+/// The page of the command has each command and option, and no other.
+#[test]
+fn the_page_of_the_command_is_whole() {
+    let page = std::fs::read_to_string(root().join("docs/cli.md")).unwrap();
+    let help = |args: &[&str]| {
+        let out = mlc().args(args).arg("--help").output().unwrap();
+        String::from_utf8(out.stdout).unwrap()
+    };
+    let text = help(&[]);
+    let (_, commands) = text.split_once("Commands:\n").unwrap();
+    let commands: Vec<&str> = commands
+        .lines()
+        .take_while(|l| !l.is_empty())
+        .filter_map(|l| l.split_whitespace().next())
+        .filter(|c| *c != "help")
+        .collect();
+    let mut known = BTreeSet::new();
+    for c in &commands {
+        assert!(page.contains(&format!("| `mlc {c} ")), "`mlc {c}`");
+        known.extend(options(&help(&[c])));
+    }
+    let mut told = options(&page);
+    told.insert("help".to_string());
+    assert_eq!(known, told);
+    assert!(commands.len() >= 9);
 }
