@@ -17,7 +17,7 @@ fn fixed_point(f, theta, x0, tol = 1e-6, max = 1000) {
 } with vjp(dy, x) {
   // u = dy + J^T u
   let u = iterate(|u| dy + vjp(f(x, theta), wrt: x, by: u), dy, tol: tol, max: max)
-  { theta: vjp(f(x, theta), wrt: theta, by: u), x0: 0.0 }
+  {theta: vjp(f(x, theta), wrt: theta, by: u), x0: 0.0}
 }
 
 fn _slope(loss, x, theta) = grad(loss(x, theta), wrt: x)
@@ -33,5 +33,5 @@ fn argmin(loss, theta, x0, tol = 1e-6, max = 50) {
   r.x
 } with vjp(dy, x) {
   let u = solve(hessian(loss(x, theta), wrt: x), dy)
-  { theta: -vjp(_slope(loss, x, theta), wrt: theta, by: u), x0: 0.0 }
+  {theta: -vjp(_slope(loss, x, theta), wrt: theta, by: u), x0: 0.0}
 }

@@ -36,6 +36,11 @@ test "jacobian, hessian, laplacian" {
   assert close(each[1], [[18.0, 0.0], [0.0, 24.0]], 1e-13)
 }
 
+test "entries of a matrix that are equal are entries of their own" {
+  let m = [[1.0, 2.0], [2.0, 1.0]]
+  assert close(grad(m[0, 1] * m[1, 0] * m[1, 0] + m[0, 0], wrt: m), [[1.0, 4.0], [8.0, 0.0]], 1e-14)
+}
+
 test "third and fourth derivatives" {
   let x = 0.7
   let d1 = grad(sin(a * x), wrt: x)

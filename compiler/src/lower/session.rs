@@ -76,6 +76,8 @@ pub struct Session {
     /// The program that gives slots their first values.
     pub(super) init: Ctx,
     pub(super) init_pending: Vec<SlotId>,
+    /// Initialising programs that were handed out, for what must be known of their values while lowering.
+    pub(super) past_inits: Vec<Program>,
     /// The program being built, and those suspended below it.
     pub(super) ctx: Ctx,
     /// Is `ctx` the initialising program (and the active one is parked)?
@@ -155,6 +157,7 @@ impl Session {
             slot_index: HashMap::new(),
             init: Ctx::new("init"),
             init_pending: Vec::new(),
+            past_inits: Vec::new(),
             ctx: Ctx::new("none"),
             in_init: false,
             start: Ctx::new("start"),
@@ -241,7 +244,9 @@ impl Session {
         next.fresh = self.init.fresh;
         let ctx = std::mem::replace(&mut self.init, next);
         let slots = &self.slots;
-        vec![ctx.finish(|id| slots[id.0 as usize].name.clone())]
+        let program = ctx.finish(|id| slots[id.0 as usize].name.clone());
+        self.past_inits.push(program.clone());
+        vec![program]
     }
 
     /// Runs `f` with the initialising program as the one being built.
