@@ -76,13 +76,10 @@ pub struct Session {
     /// The program that gives slots their first values.
     pub(super) init: Ctx,
     pub(super) init_pending: Vec<SlotId>,
-<<<<<<< HEAD
     /// Initialising programs that are complete, to be run before `init`.
     pub(super) inits_before: Vec<Program>,
-=======
     /// Initialising programs that were handed out, for what must be known of their values while lowering.
     pub(super) past_inits: Vec<Program>,
->>>>>>> main
     /// The program being built, and those suspended below it.
     pub(super) ctx: Ctx,
     /// Is `ctx` the initialising program (and the active one is parked)?
@@ -162,11 +159,8 @@ impl Session {
             slot_index: HashMap::new(),
             init: Ctx::new("init"),
             init_pending: Vec::new(),
-<<<<<<< HEAD
             inits_before: Vec::new(),
-=======
             past_inits: Vec::new(),
->>>>>>> main
             ctx: Ctx::new("none"),
             in_init: false,
             start: Ctx::new("start"),
@@ -253,8 +247,8 @@ impl Session {
         next.fresh = self.init.fresh;
         let ctx = std::mem::replace(&mut self.init, next);
         let slots = &self.slots;
-<<<<<<< HEAD
         let last = ctx.finish(|id| slots[id.0 as usize].name.clone());
+        self.past_inits.push(last.clone());
         let mut programs = std::mem::take(&mut self.inits_before);
         programs.push(last);
         programs
@@ -273,6 +267,7 @@ impl Session {
         // What the outer program has written so far, `f` may read.
         let so_far = self.ctx.clone().finish(name_of);
         if !so_far.sinks.is_empty() {
+            self.past_inits.push(so_far.clone());
             self.inits_before.push(so_far);
             self.ctx.written.clear();
         }
@@ -285,14 +280,10 @@ impl Session {
         let slots = &self.slots;
         let own = own.finish(|id| slots[id.0 as usize].name.clone());
         if !own.sinks.is_empty() {
+            self.past_inits.push(own.clone());
             self.inits_before.push(own);
         }
         result
-=======
-        let program = ctx.finish(|id| slots[id.0 as usize].name.clone());
-        self.past_inits.push(program.clone());
-        vec![program]
->>>>>>> main
     }
 
     /// Runs `f` with the initialising program as the one being built.
