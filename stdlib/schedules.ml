@@ -44,3 +44,13 @@ fn one_cycle_at(u, peak, up, start, end) {
 
 /// values[i] from step bounds[i - 1] on: `piecewise([100, 200], [1.0, 0.1, 0.01])`. There is one bound less than there are values.
 fn piecewise(bounds, values) = |t| gather(stack(values), sum(int(for b in bounds { t >= b })))
+
+/// An int rounded up to one of 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, ..: 2^k or 3 * 2^k. `batch(size: rung(n))` compiles a step for few sizes,
+/// none of which is more than half as large again as `n`, or 2 larger. What is below 1 stays as it is.
+fn rung(n) {
+  let twos = for k in 0..30 { shift_left(1, k) }
+  let threes = 3 * twos
+  let top = threes[-1]
+  let up = min(min(select(twos >= n, twos, top)), min(select(threes >= n, threes, top)))
+  if n < 1 { n } else { up }
+}

@@ -12,6 +12,7 @@ pub mod ir;
 pub mod lower;
 pub mod ops;
 pub mod program;
+pub mod progress;
 pub mod stdlib;
 pub mod transform;
 

@@ -82,13 +82,23 @@ pub enum Unit {
 }
 
 /// How batches are made of a source's rows.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Batching {
     pub rows: usize,
+    /// The size that `TrainPlan::step` is for; it stays unless there is a `TrainPlan::size`.
     pub size: usize,
     pub shuffle: bool,
-    /// Leave out the last batch of an epoch when it is smaller; otherwise `TrainPlan::remainder` runs it.
+    /// Leave out what is left at the end of an epoch when it is less than a batch; otherwise it is a smaller batch.
     pub drop_last: bool,
+}
+
+/// The size of a batch where it changes from step to step.
+#[derive(Clone)]
+pub struct BatchSize {
+    /// Gives one `int`; it runs between steps.
+    pub program: Program,
+    /// The expression.
+    pub span: Span,
 }
 
 /// One step of a training loop as the driver runs it.
@@ -106,6 +116,9 @@ pub struct TrainPlan {
     pub keep: Option<Keep>,
     /// The step for the smaller last batch.
     pub remainder: Option<Program>,
+    /// The size of the next batch, if it changes. The step for each new size comes from
+    /// [`Session::lower_size`](crate::lower::Session::lower_size).
+    pub size: Option<BatchSize>,
     pub every: Vec<Every>,
 }
 

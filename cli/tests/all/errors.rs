@@ -24,6 +24,9 @@ fn wrong_pipelines_are_explained() {
             "outside_support_late.ml" => {
                 vec!["run", name, "--out", "../../../target/tmp/outside_support"]
             }
+            "batch_size_late.ml" | "batch_size_unfit.ml" => {
+                vec!["run", name, "--out", "../../../target/tmp/batch_size"]
+            }
             _ => vec!["check", name],
         };
         insta::assert_snapshot!(said(&command));

@@ -558,6 +558,16 @@ pub const CODES: &[Code] = &[
         hint: "name parameters, nets, or parts of them such as `encode.layer[0]`, each once",
     },
     Code {
+        code: "E0648",
+        about: "The size of a batch, read between steps, is less than 1 or more than the table has rows.",
+        hint: "keep it between the two: `batch(size: clip(n, 1, rows))`",
+    },
+    Code {
+        code: "E0649",
+        about: "The entries of a log differ in shape, because batches differ in size.",
+        hint: "log something of one size, such as a mean or a sum over the batch",
+    },
+    Code {
         code: "E0700",
         about: "A construct of the language that this version does not compile.",
         hint: "the end of `docs/language.md` lists what is left out",

@@ -6,7 +6,6 @@ use crate::ir::DType;
 use crate::program::{Assertion, Snapshot, TestProgram};
 use mlc_grammar::ast::{self, BinaryOp, Expr, ExprKind, StmtKind};
 use mlc_grammar::diag::Report;
-use std::collections::HashMap;
 
 impl Session {
     /// Lowers a `test` block.
@@ -15,8 +14,20 @@ impl Session {
     /// The first mistake met in it.
     pub fn lower_test(&mut self, test: usize) -> Result<TestProgram, Failure> {
         let (name, block, module) = self.tests[test].clone();
+        self.touched_stages.clear();
         let result = self.test_program(&name, block, module);
         result.map_err(|r| self.failure(vec![*r]))
+    }
+
+    /// Stages (by index) whose results a test reads.
+    pub fn test_needs(&self, test: usize) -> Vec<usize> {
+        self.needed_stages(self.tests[test].1)
+    }
+
+    fn needed_stages(&self, block: &ast::Block) -> Vec<usize> {
+        let names = super::resolve::names_in_block(block);
+        let named = |i: &usize| names.contains(&self.stages[*i].name);
+        (0..self.stages.len()).filter(named).collect()
     }
 
     fn test_program(
@@ -25,18 +36,7 @@ impl Session {
         block: &'static ast::Block,
         module: usize,
     ) -> R<TestProgram> {
-        let index: HashMap<String, usize> = self
-            .stages
-            .iter()
-            .enumerate()
-            .map(|(i, s)| (s.name.clone(), i))
-            .collect();
-        let mut needs: Vec<usize> = super::resolve::names_in_block(block)
-            .iter()
-            .filter_map(|n| index.get(n).copied())
-            .collect();
-        needs.sort_unstable();
-        needs.dedup();
+        let needs = self.needed_stages(block);
         for &n in &needs {
             self.logs_known(n)?;
         }

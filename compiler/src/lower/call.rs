@@ -47,6 +47,9 @@ impl Session {
             }
         }
         let callee = self.eval(f, env)?;
+        if let Some(source) = self.sized_batches(&callee, args, env)? {
+            return Ok(source);
+        }
         let mut values = Vec::with_capacity(args.len());
         for a in args {
             values.push((

@@ -9,6 +9,7 @@ mod access;
 mod arith;
 mod assertions;
 mod axes;
+mod batches;
 mod builtin_docs;
 mod builtins;
 mod call;

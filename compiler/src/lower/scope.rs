@@ -106,7 +106,16 @@ impl Checker {
                     ..
                 } = &s.kind
                 {
-                    source.iter().for_each(|e| c.expr(e));
+                    // The size of a batch may come from the stage's own states.
+                    c.scoped(|c| {
+                        c.bind("step");
+                        for stmt in &s.body.stmts {
+                            if let StmtKind::Def(Def::State { name, .. }) = &stmt.kind {
+                                c.bind(&name.text);
+                            }
+                        }
+                        source.iter().for_each(|e| c.expr(e));
+                    });
                     c.expr(count);
                     pattern.iter().for_each(|p| c.bind_pattern(p));
                     c.bind("step");

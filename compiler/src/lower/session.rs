@@ -114,8 +114,14 @@ pub struct Session {
     pub(super) train: Option<super::train::TrainState>,
     pub(super) stage_logs: HashMap<usize, Vec<(String, Type)>>,
     pub(super) touched_stages: HashSet<usize>,
-    /// Stages that may end before their count of steps.
+    /// Stages whose number of steps is known only when they have run.
     pub(super) stopping: HashSet<usize>,
+    /// Stages that have run, so that it is known how often they logged.
+    pub(super) counted: HashSet<usize>,
+    /// Values whose entries in a stage's log differ in shape.
+    pub(super) ragged_logs: HashSet<(usize, String)>,
+    /// What the batches are made of in the stages that were lowered.
+    pub(super) batch_sources: HashMap<usize, super::value::BatchSource>,
     pub(super) warnings: Vec<Report>,
     pub(super) environment_error: bool,
     pub(super) repl_files: usize,
@@ -184,6 +190,9 @@ impl Session {
             stage_logs: HashMap::new(),
             touched_stages: HashSet::new(),
             stopping: HashSet::new(),
+            counted: HashSet::new(),
+            ragged_logs: HashSet::new(),
+            batch_sources: HashMap::new(),
             warnings: Vec::new(),
             environment_error: false,
             repl_files: 0,
@@ -217,13 +226,27 @@ impl Session {
         &self.slots
     }
 
-    /// May the stage end early, so that what it logs is known only when it has run?
+    /// May the stage end early, or change the size of its batches, so that what it logs is known only when it has run?
     pub fn may_stop(&self, stage: usize) -> bool {
         self.stopping.contains(&stage)
     }
 
+    /// Stages whose logs what was lowered last reads, while it is not known yet how many entries they have: what was said of
+    /// their shapes is a guess.
+    pub fn guessed(&self) -> Vec<String> {
+        let mut found: Vec<usize> = self
+            .touched_stages
+            .iter()
+            .copied()
+            .filter(|s| self.stopping.contains(s) && !self.counted.contains(s))
+            .collect();
+        found.sort_unstable();
+        found.iter().map(|&s| self.stages[s].name.clone()).collect()
+    }
+
     /// How often a stage that has run logged each of its values.
     pub fn set_log_entries(&mut self, stage: usize, entries: &[(String, usize)]) {
+        self.counted.insert(stage);
         for (name, ty) in self.stage_logs.entry(stage).or_default() {
             let found = entries.iter().find(|e| e.0 == *name);
             if let (Some((_, n)), Some(first)) = (found, ty.shape.first_mut()) {
@@ -251,6 +274,7 @@ impl Session {
         self.past_inits.push(last.clone());
         let mut programs = std::mem::take(&mut self.inits_before);
         programs.push(last);
+        self.past_inits.extend(programs.iter().cloned());
         programs
     }
 

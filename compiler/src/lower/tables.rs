@@ -1,6 +1,5 @@
 //! Tables, their batches, and how long a stage goes over them.
 
-use super::call::Given;
 use super::ctx::Ctx;
 use super::session::{R, Session, rc};
 use super::train::{TrainState, lower_unit};
@@ -10,29 +9,22 @@ use crate::ops;
 use crate::program::{Batching, Every, Program, Sink, TrainPlan};
 use mlc_grammar::ast::{self, Expr};
 use mlc_grammar::span::Span;
-use std::rc::Rc;
 
 impl Session {
     pub(super) fn train_plan(
         &mut self,
         stage: usize,
-        def: &'static ast::Stage,
-        pattern: Option<&'static ast::Pattern>,
         source: Option<&'static Expr>,
         count: &'static Expr,
         unit: ast::Unit,
     ) -> R<TrainPlan> {
-        let env = Env::module(self.root);
+        // The states of the stage are bound here once they are known, for the size of a batch.
+        let env = Env::module(self.root).child();
         let source = match source {
             None => None,
             Some(e) => match self.in_init(|s| s.eval(e, &env))? {
                 Val::Source(s) => Some((*s).clone()),
-                table @ (Val::Record(_) | Val::Slot(_)) => Some(BatchSource {
-                    table,
-                    shuffle: false,
-                    batch: None,
-                    drop_last: false,
-                }),
+                table @ (Val::Record(_) | Val::Slot(_)) => Some(BatchSource::whole(table)),
                 other => {
                     let title = format!("a training loop goes over a table, not {}", other.kind());
                     return Err(Box::new(
@@ -57,7 +49,10 @@ impl Session {
         };
         let batching = match (&source, rows) {
             (Some(s), Some(rows)) => {
-                let size = s.batch.unwrap_or(rows).min(rows.max(1));
+                let size = match s.size.clone() {
+                    Some((e, env)) if rows > 0 => self.first_size(stage, e, &env, rows)?,
+                    _ => s.batch.unwrap_or(rows).min(rows.max(1)),
+                };
                 if rows == 0 {
                     return Err(Box::new(self.err(
                         "E0608",
@@ -78,35 +73,31 @@ impl Session {
         let own = format!("{name}.");
         self.state_values.retain(|path, _| !path.starts_with(&own));
         self.start = Ctx::new(format!("{name}.start"));
-        let lower_step = |s: &mut Self, size: usize| -> R<(Program, TrainState)> {
-            s.train = Some(TrainState::new(&name));
-            let ((), program) = s.program(&name, |s| {
-                let env = Env::module(s.root).child();
-                if let (Some(p), Some(src)) = (pattern, &source) {
-                    let rows = s.ctx.batch_rows(size);
-                    let batch = s.gather_rows(&src.table, rows, p.span)?;
-                    s.bind_pattern(p, batch, &env)?;
-                }
-                s.bind_step(&def.body, &env);
-                s.top = true;
-                s.eval_steps(&def.body.stmts, &env.child())?;
-                s.check_keep()?;
-                let t = s.train.as_mut().expect("set above");
-                if let (true, Some(v)) = (t.logs.is_empty(), t.objective) {
-                    s.ctx.value("objective", v);
-                }
-                Ok(())
-            })?;
-            let state = s.train.take().expect("set above");
-            Ok((program, state))
+        let changing = source.as_ref().and_then(|s| s.size.clone());
+        match source {
+            Some(source) => self.batch_sources.insert(stage, source),
+            None => self.batch_sources.remove(&stage),
         };
         let size = batching.as_ref().map_or(0, |b| b.size);
-        let (step, mut state) = lower_step(self, size)?;
+        let (step, mut state) = self.lower_step(stage, size)?;
+        self.ragged_logs.retain(|l| l.0 != stage);
         let remainder = match &batching {
-            Some(b) if b.rows % b.size != 0 && !b.drop_last => {
-                Some(lower_step(self, b.rows % b.size)?.0)
+            Some(b) if b.rows % b.size != 0 && !b.drop_last && changing.is_none() => {
+                let (rest, _) = self.lower_step(stage, b.rows % b.size)?;
+                self.compare_logs(stage, &step, &rest);
+                Some(rest)
             }
             _ => None,
+        };
+        let size = match changing {
+            Some((e, within)) => {
+                for (name, v) in &state.states {
+                    env.bind(name, v.clone());
+                }
+                self.stopping.insert(stage);
+                Some(self.size_program(&name, e, &within)?)
+            }
+            None => None,
         };
         let mut blocks = Vec::new();
         for (i, (count, unit, body)) in std::mem::take(&mut state.every).into_iter().enumerate() {
@@ -169,8 +160,40 @@ impl Session {
             start: (!start.sinks.is_empty()).then_some(start),
             keep: state.keep.map(|k| k.keep),
             remainder,
+            size,
             every: blocks,
         })
+    }
+
+    /// Lowers a stage's step for batches of a size (0: there are no batches).
+    pub(super) fn lower_step(&mut self, stage: usize, size: usize) -> R<(Program, TrainState)> {
+        let def = self.stage_asts[stage];
+        let name = self.stages[stage].name.clone();
+        let table = self.batch_sources.get(&stage).map(|s| s.table.clone());
+        self.train = Some(TrainState::new(&name));
+        let ((), program) = self.program(&name, |s| {
+            let env = Env::module(s.root).child();
+            if let ast::StageKind::Train {
+                pattern: Some(p), ..
+            } = &def.kind
+                && let Some(table) = &table
+            {
+                let rows = s.ctx.batch_rows(size);
+                let batch = s.gather_rows(table, rows, p.span)?;
+                s.bind_pattern(p, batch, &env)?;
+            }
+            s.bind_step(&def.body, &env);
+            s.top = true;
+            s.eval_steps(&def.body.stmts, &env.child())?;
+            s.check_keep()?;
+            let t = s.train.as_mut().expect("set above");
+            if let (true, Some(v)) = (t.logs.is_empty(), t.objective) {
+                s.ctx.value("objective", v);
+            }
+            Ok(())
+        })?;
+        let state = self.train.take().expect("set above");
+        Ok((program, state))
     }
 
     /// `step` in a stage: how many steps are done.
@@ -250,68 +273,5 @@ impl Session {
                 )?))
             }
         }
-    }
-
-    /// `.shuffle()` and `.batch(n, last: drop)` of a table.
-    pub(super) fn call_source_method(
-        &mut self,
-        on: &Val,
-        name: &str,
-        args: Vec<Given>,
-        span: Span,
-    ) -> R<Val> {
-        let mut source = match on {
-            Val::Source(s) => (**s).clone(),
-            table => BatchSource {
-                table: table.clone(),
-                shuffle: false,
-                batch: None,
-                drop_last: false,
-            },
-        };
-        match (name, args.as_slice()) {
-            ("shuffle", []) => source.shuffle = true,
-            ("batch", [(None, Val::Int(n)), rest @ ..]) if *n > 0 => {
-                source.batch = Some(*n as usize);
-                match rest {
-                    [] => {}
-                    [(Some(l), Val::Str(s))] if &**l == "last" && &**s == "drop" => {
-                        source.drop_last = true
-                    }
-                    _ => {
-                        return Err(Box::new(self.err(
-                            "E0201",
-                            "`batch` takes a size and `last: drop`",
-                            span,
-                        )));
-                    }
-                }
-            }
-            ("batch", [(Some(n), _), ..]) if &**n == "size" => {
-                return Err(self.unsupported("a batch size that changes", span));
-            }
-            ("batch", _) => {
-                return Err(Box::new(self.err(
-                    "E0201",
-                    "`batch` takes a positive size known at compile time",
-                    span,
-                )));
-            }
-            ("shuffle", _) => {
-                return Err(Box::new(self.err(
-                    "E0201",
-                    "`shuffle` takes no arguments",
-                    span,
-                )));
-            }
-            _ => {
-                let title = format!("a table has no method `{name}`");
-                return Err(Box::new(
-                    self.err("E0206", title, span)
-                        .hint("it has `shuffle()` and `batch(n)`"),
-                ));
-            }
-        }
-        Ok(Val::Source(Rc::new(source)))
     }
 }

@@ -96,7 +96,14 @@ impl Session {
                 }
             }
             let mut all = before.clone();
-            for n in super::resolve::names_in_block(&s.body) {
+            let mut names = super::resolve::names_in_block(&s.body);
+            if let ast::StageKind::Train {
+                source: Some(e), ..
+            } = &s.kind
+            {
+                names.extend(super::resolve::names_in(e));
+            }
+            for n in names {
                 if let Some(&j) = index.get(n.as_str())
                     && j != i
                     && !all.contains(&j)
@@ -189,6 +196,7 @@ impl Session {
     /// # Errors
     /// The first mistake met in the stage or in what it uses.
     pub fn lower_stage(&mut self, stage: usize) -> Result<StageProgram, Failure> {
+        self.touched_stages.clear();
         let result = self.stage_program(stage);
         self.train = None;
         result.map_err(|r| self.failure(vec![*r]))
@@ -204,13 +212,12 @@ impl Session {
         }
         match &def.kind {
             ast::StageKind::Train {
-                pattern,
                 source,
                 count,
                 unit,
+                ..
             } => {
-                let plan =
-                    self.train_plan(stage, def, pattern.as_ref(), source.as_ref(), count, *unit)?;
+                let plan = self.train_plan(stage, source.as_ref(), count, *unit)?;
                 let logs = plan_logs(&plan);
                 self.stage_logs.insert(stage, logs);
                 Ok(StageProgram::Train(Box::new(plan)))
@@ -274,6 +281,17 @@ impl Session {
     }
 
     pub(super) fn log_type(&mut self, stage: usize, name: &str, span: Span) -> R<Type> {
+        if self.ragged_logs.contains(&(stage, name.to_string())) {
+            let stage = &self.stages[stage].name;
+            let title = format!("the entries of `{stage}.log.{name}` differ in shape");
+            return Err(Box::new(
+                self.err_at("E0649", title, span, "one tensor cannot hold them")
+                    .note(
+                        "what is logged depends on the number of rows in the batch, which changes",
+                    )
+                    .hint("log something of one size, such as a mean or a sum over the batch"),
+            ));
+        }
         let logs = self.stage_logs.get(&stage).cloned().unwrap_or_default();
         match logs.iter().find(|l| l.0 == name) {
             Some((_, ty)) => Ok(ty.clone()),
@@ -305,7 +323,7 @@ pub(super) fn lower_unit(unit: ast::Unit) -> Unit {
 }
 
 /// The values a program logs, each with the type of `entries` of them.
-fn program_logs(p: &Program, entries: usize) -> Vec<(String, Type)> {
+pub(super) fn program_logs(p: &Program, entries: usize) -> Vec<(String, Type)> {
     p.graph
         .outputs
         .iter()
@@ -322,40 +340,11 @@ fn program_logs(p: &Program, entries: usize) -> Vec<(String, Type)> {
         .collect()
 }
 
-impl TrainPlan {
-    /// Steps in an epoch.
-    pub fn epoch_steps(&self) -> usize {
-        match &self.batching {
-            None => 1,
-            Some(b) if b.drop_last => (b.rows / b.size).max(1),
-            Some(b) => b.rows.div_ceil(b.size),
-        }
-    }
-
-    /// Steps that make up `count` units, rounded up.
-    pub fn steps_of(&self, count: usize, unit: Unit) -> usize {
-        match unit {
-            Unit::Steps => count,
-            Unit::Epochs => count * self.epoch_steps(),
-            Unit::Rows => match &self.batching {
-                None => count,
-                Some(b) => count.div_ceil(b.size),
-            },
-        }
-    }
-
-    /// Steps in the whole run.
-    pub fn total_steps(&self) -> usize {
-        self.steps_of(self.count, self.unit)
-    }
-}
-
 fn plan_logs(plan: &TrainPlan) -> Vec<(String, Type)> {
     let total = plan.total_steps();
     let mut logs = program_logs(&plan.step, total);
     for e in &plan.every {
-        let period = plan.steps_of(e.count, e.unit).max(1);
-        for log in program_logs(&e.program, total / period) {
+        for log in program_logs(&e.program, plan.entries(e.count, e.unit)) {
             if !logs.iter().any(|l| l.0 == log.0) {
                 logs.push(log);
             }

@@ -181,7 +181,22 @@ pub struct BatchSource {
     pub table: Val,
     pub shuffle: bool,
     pub batch: Option<usize>,
+    /// The size of a batch as an expression that is evaluated between steps, and where.
+    pub size: Option<(&'static ast::Expr, Env)>,
     pub drop_last: bool,
+}
+
+impl BatchSource {
+    /// All rows at once, in order.
+    pub fn whole(table: Val) -> Self {
+        Self {
+            table,
+            shuffle: false,
+            batch: None,
+            size: None,
+            drop_last: false,
+        }
+    }
 }
 
 /// Names in scope, innermost first.

@@ -62,6 +62,23 @@ fn cone(g: &Graph, outputs: &[Value], wrt: &[Value]) -> Vec<Value> {
         .collect()
 }
 
+/// Those of `nodes` whose tangent an output needs: of a call its arguments', not those of what its results are made by.
+fn needed(g: &Graph, nodes: &[Value], outputs: &[Value]) -> HashSet<Value> {
+    let mut found: HashSet<Value> = outputs.iter().copied().collect();
+    for &v in nodes.iter().rev() {
+        if !found.contains(&v) {
+            continue;
+        }
+        let operands = g.operands(v);
+        let passed = match &g.node(v).attr {
+            Attr::Call(c) => &operands[..c.args],
+            _ => &operands[..],
+        };
+        found.extend(passed);
+    }
+    found
+}
+
 /// The guard that holds for what passes a node's operands, too: one condition, or one for each lane of all operands.
 fn operand_guard(g: &Graph, v: Value) -> Option<Value> {
     let node = g.node(v);
@@ -274,9 +291,10 @@ pub fn jvp(
     let inside: HashSet<Value> = nodes.iter().copied().collect();
     let targets: HashSet<Value> = points.iter().copied().collect();
     let mut refusal = captures(g, &nodes, &inside, &targets);
+    let needed = needed(g, &nodes, outputs);
     // By call: tangents of its results.
     let mut parts: HashMap<Value, Vec<Option<Value>>> = HashMap::new();
-    for &v in &nodes {
+    for &v in nodes.iter().filter(|v| needed.contains(v)) {
         if refusal.is_some() {
             break;
         }

@@ -3,13 +3,14 @@
 //! - `host` reads data files for the compiler.
 //! - `store` keeps slots, in one version for each stage.
 //! - `engine` runs one program, by machine code or by the reference interpreter.
-//! - `stage` runs the steps of a stage; `run` whole pipelines; `tests` their tests.
+//! - `stage` runs the steps of a stage, `steps` makes their batches; `run` whole pipelines; `tests` their tests.
 
 mod engine;
 mod golden;
 mod host;
 mod run;
 mod stage;
+mod steps;
 mod store;
 mod tests;
 

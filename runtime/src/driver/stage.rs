@@ -2,18 +2,13 @@
 
 use super::engine::Engine;
 use super::run::Pipeline;
+use super::steps::Steps;
 use super::store::Version;
 use super::{Event, Observer, RunError};
-use crate::shuffle::{ShuffleKey, hash_name, permutation};
 use crate::tensor::HostTensor;
 use mlc_compiler::program::{Every, Sink, Source, TrainPlan};
+use mlc_compiler::progress::Progress;
 use std::rc::Rc;
-
-/// The rows of the step: from the order of its epoch.
-struct Rows {
-    order: Vec<usize>,
-    epoch: usize,
-}
 
 /// What a program's inputs are drawn from besides slots.
 #[derive(Default, Clone, Copy)]
@@ -131,12 +126,7 @@ impl Pipeline {
         observer: &mut dyn Observer,
     ) -> Result<(), RunError> {
         let name = self.session.stages()[stage].name.clone();
-        let (total, per_epoch) = (plan.total_steps(), plan.epoch_steps());
-        let mut step_engine = self.engine(plan.step.clone(), &name, observer)?;
-        let mut remainder = match &plan.remainder {
-            Some(p) => Some(self.engine(p.clone(), &name, observer)?),
-            None => None,
-        };
+        let mut steps = Steps::new(self, stage, &plan, observer)?;
         let mut every = Vec::new();
         for e in &plan.every {
             let label = e.program.name.clone();
@@ -144,49 +134,18 @@ impl Pipeline {
         }
         observer.event(&Event::StageStarted {
             stage: &name,
-            steps: total,
+            steps: plan.total_steps(),
         });
-        let key = hash_name(&name);
-        let mut rows = Rows {
-            order: Vec::new(),
-            epoch: usize::MAX,
-        };
         let mut best: Option<Best> = None;
-        for step in 0..total {
-            let epoch = step / per_epoch.max(1);
-            let batch = plan.batching.as_ref().map(|b| {
-                if rows.epoch != epoch {
-                    rows.epoch = epoch;
-                    rows.order = if b.shuffle {
-                        permutation(
-                            b.rows,
-                            ShuffleKey {
-                                seed: self.options.seed,
-                                stage: key,
-                                epoch: epoch as u64,
-                            },
-                        )
-                    } else {
-                        (0..b.rows).collect()
-                    };
-                }
-                let from = (step % per_epoch.max(1)) * b.size;
-                let chosen: Vec<i32> = rows.order[from..(from + b.size).min(b.rows)]
-                    .iter()
-                    .map(|&i| i as i32)
-                    .collect();
-                Rc::new(HostTensor::from_i32(&[chosen.len()], &chosen))
-            });
-            let whole = plan
-                .batching
-                .as_ref()
-                .is_none_or(|b| batch.as_ref().is_none_or(|r| r.len() == b.size));
-            let engine = match (&mut remainder, whole) {
-                (Some(r), false) => r,
-                _ => &mut step_engine,
-            };
-            let at = Position {
-                step,
+        let mut at = Progress::default();
+        // What the blocks were last run after.
+        let mut told = at;
+        while at.done(plan.unit) < plan.count {
+            let batch = steps.batch(self, &plan, version, &at)?;
+            let rows = batch.as_ref().map_or(0, |b| b.len());
+            let engine = steps.engine(self, &plan, rows, observer)?;
+            let position = Position {
+                step: at.steps,
                 rows: batch.as_ref(),
             };
             let before = plan
@@ -194,17 +153,17 @@ impl Pipeline {
                 .as_ref()
                 .filter(|k| k.before)
                 .map(|_| version.clone());
-            let outcome = match self.advance(engine, version, at) {
+            let outcome = match self.advance(engine, version, position) {
                 Ok(outcome) => outcome,
                 Err(Halt::NotANumber(value)) => {
-                    return Err(self.not_a_number(stage, step, value, version));
+                    return Err(self.not_a_number(stage, at.steps, value, version));
                 }
                 Err(Halt::Error(e)) => return Err(e),
             };
             observer.event(&Event::Step {
                 stage: &name,
-                step: step + 1,
-                epoch,
+                step: at.steps + 1,
+                epoch: at.epochs,
                 values: &outcome.values,
             });
             choose(
@@ -214,14 +173,28 @@ impl Pipeline {
                 before.as_ref().unwrap_or(version),
             );
             let mut stop = outcome.stop;
-            self.record(stage, &name, step + 1, epoch, outcome.values)?;
-            let done = step + 1;
-            for (e, engine) in &mut every {
-                let outcome = self.after_step(stage, &plan, e, engine, done, version, observer)?;
-                if let Some(outcome) = outcome {
+            self.record(stage, &name, at.steps + 1, at.epochs, outcome.values)?;
+            match &batch {
+                None => at.step(),
+                Some(b) => at.batch(b.len()),
+            }
+            // A block may change the size of the batches, and that may end the epoch, after which other blocks run.
+            loop {
+                let turned = steps.turn(self, &plan, version, &mut at)?;
+                let mut ran = false;
+                for (e, engine) in &mut every {
+                    if at.done(e.unit) / e.count == told.done(e.unit) / e.count {
+                        continue;
+                    }
+                    ran = true;
+                    let outcome = self.after_step(stage, e, engine, &at, version, observer)?;
                     choose(&mut best, &plan, &outcome, version);
                     stop |= outcome.stop;
-                    self.record(stage, &name, done, done / per_epoch.max(1), outcome.values)?;
+                    self.record(stage, &name, at.steps, at.epochs, outcome.values)?;
+                }
+                told = at;
+                if turned || !ran {
+                    break;
                 }
             }
             if stop {
@@ -238,23 +211,17 @@ impl Pipeline {
         Ok(())
     }
 
-    #[expect(clippy::too_many_arguments, reason = "one call, from the loop above")]
     fn after_step(
         &mut self,
         stage: usize,
-        plan: &TrainPlan,
         every: &Every,
         engine: &mut Engine,
-        done: usize,
+        at: &Progress,
         version: &mut Version,
         observer: &mut dyn Observer,
-    ) -> Result<Option<Outcome>, RunError> {
-        let period = plan.steps_of(every.count, every.unit).max(1);
-        if !done.is_multiple_of(period) {
-            return Ok(None);
-        }
+    ) -> Result<Outcome, RunError> {
         let name = self.session.stages()[stage].name.clone();
-        let epoch = done / plan.epoch_steps().max(1);
+        let (done, epoch) = (at.steps, at.epochs);
         let outcome = match self.advance(
             engine,
             version,
@@ -289,7 +256,7 @@ impl Pipeline {
         if every.checkpoint {
             self.checkpoint(&format!("{name}-{done}"), version)?;
         }
-        Ok(Some(outcome))
+        Ok(outcome)
     }
 
     fn not_a_number(&self, stage: usize, step: usize, name: String, version: &Version) -> RunError {

@@ -70,19 +70,22 @@ impl Pipeline {
         golden: &mut Golden,
         observer: &mut dyn Observer,
     ) -> Result<TestOutcome, RunError> {
-        let t = self.session.lower_test(test)?;
+        // Before anything is trained, to find mistakes early. How often a stage logs that may end early is known only once it
+        // has run.
+        let mut lowered = self.session.lower_test(test);
+        let guessed = !self.session.guessed().is_empty();
+        if !guessed {
+            lowered = Ok(lowered?);
+        }
         self.run_inits(observer)?;
-        for &stage in &t.needs {
+        for stage in self.session.test_needs(test) {
             self.run_stage(stage, observer)?;
         }
-        // How much a stage logged that may end early is known only now.
-        let t = if t.needs.iter().any(|&s| self.session.may_stop(s)) {
-            let t = self.session.lower_test(test)?;
+        if guessed {
+            lowered = self.session.lower_test(test);
             self.run_inits(observer)?;
-            t
-        } else {
-            t
-        };
+        }
+        let t = lowered?;
         let mut engine = self.engine(t.program.clone(), &t.program.name.clone(), observer)?;
         let failed = self.check_assertions(&t, &mut engine, golden)?;
         Ok(if failed.is_empty() {

@@ -145,7 +145,8 @@ impl Session {
 
     /// The value of a top-level `let` that an earlier program computes.
     fn global_now(&mut self, id: crate::program::SlotId) -> Result<Tensor, String> {
-        let found = self.past_inits.iter().find_map(|p| {
+        let programs = self.past_inits.iter().chain(&self.inits_before);
+        let found = programs.into_iter().find_map(|p| {
             let at = p.sinks.iter().position(|s| *s == Sink::Slot(id))?;
             Some((p.graph.clone(), p.sources.clone(), p.graph.outputs[at].1))
         });

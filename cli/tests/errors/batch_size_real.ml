@@ -1,0 +1,3 @@
+let t = {x: zeros(10)}
+state n = 4.0
+stage s = train b in t.batch(size: n) for 2 steps { set n = n + 1.0 }

@@ -1,0 +1,114 @@
+//! How far a training stage is: its steps, rows and epochs, and the rows of the next batch.
+//!
+//! The driver moves on by these rules as it runs; lowering counts by them what a stage will log.
+
+use crate::program::{Batching, TrainPlan, Unit};
+use std::ops::Range;
+
+/// How far a stage is.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct Progress {
+    pub steps: usize,
+    /// Whole epochs. Without batches, each step is one.
+    pub epochs: usize,
+    /// Rows that were in a batch. Without batches, each step counts as one.
+    pub rows: usize,
+    /// Rows of the present epoch that are used up.
+    pub offset: usize,
+}
+
+impl Progress {
+    /// How many of a unit are done.
+    pub fn done(&self, unit: Unit) -> usize {
+        match unit {
+            Unit::Steps => self.steps,
+            Unit::Epochs => self.epochs,
+            Unit::Rows => self.rows,
+        }
+    }
+
+    /// A step without batches.
+    pub fn step(&mut self) {
+        self.steps += 1;
+        self.epochs += 1;
+        self.rows += 1;
+    }
+
+    /// A step on a batch.
+    pub fn batch(&mut self, rows: usize) {
+        self.steps += 1;
+        self.rows += rows;
+        self.offset += rows;
+    }
+}
+
+impl Batching {
+    /// The places, in the order of the epoch, of the rows of the next batch: `size` of them, or what is left.
+    pub fn next(&self, at: &Progress, size: usize) -> Range<usize> {
+        at.offset..(at.offset + size).min(self.rows)
+    }
+
+    /// Ends the epoch if it has no further batch: nothing is left of it, or less than a batch that may not be smaller.
+    pub fn turn(&self, at: &mut Progress, size: usize) -> bool {
+        let left = self.rows - at.offset;
+        let over = at.offset > 0 && (left == 0 || (self.drop_last && left < size));
+        if over {
+            at.epochs += 1;
+            at.offset = 0;
+        }
+        over
+    }
+}
+
+impl TrainPlan {
+    /// The rows that an epoch's batches hold, and their number, while the size of a batch stays.
+    fn epoch(&self) -> (usize, usize) {
+        match &self.batching {
+            None => (1, 1),
+            Some(b) if b.drop_last => {
+                let steps = (b.rows / b.size).max(1);
+                ((steps * b.size).min(b.rows), steps)
+            }
+            Some(b) => (b.rows, b.rows.div_ceil(b.size)),
+        }
+    }
+
+    /// Steps in the whole run. Where the size of a batch changes: as many as there would be if it stayed as at first.
+    pub fn total_steps(&self) -> usize {
+        let (rows, steps) = self.epoch();
+        match self.unit {
+            Unit::Steps => self.count,
+            Unit::Epochs => self.count * steps,
+            Unit::Rows => {
+                let size = self.batching.as_ref().map_or(1, |b| b.size);
+                self.count / rows * steps + (self.count % rows).div_ceil(size)
+            }
+        }
+    }
+
+    /// How often something is done in the whole run that is done once each `count` units. Of a step that ends several, it
+    /// is done once after it.
+    pub fn entries(&self, count: usize, unit: Unit) -> usize {
+        let total = self.total_steps();
+        let (_, steps) = self.epoch();
+        match unit {
+            Unit::Steps => total / count,
+            Unit::Epochs => total / steps / count,
+            Unit::Rows => {
+                let (mut at, mut found) = (Progress::default(), 0);
+                while at.steps < total {
+                    let before = at.rows / count;
+                    match &self.batching {
+                        None => at.step(),
+                        Some(b) => {
+                            at.batch(b.next(&at, b.size).len());
+                            b.turn(&mut at, b.size);
+                        }
+                    }
+                    found += usize::from(at.rows / count > before);
+                }
+                found
+            }
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! The batches of one training stage, and the machine code of its step for each size that they have.
+
+use super::engine::Engine;
+use super::run::Pipeline;
+use super::stage::{Halt, Position};
+use super::store::Version;
+use super::{Observer, RunError};
+use crate::shuffle::{ShuffleKey, hash_name, permutation};
+use crate::tensor::HostTensor;
+use mlc_compiler::lower::Failure;
+use mlc_compiler::program::{Batching, TrainPlan};
+use mlc_compiler::progress::Progress;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+pub struct Steps {
+    stage: usize,
+    name: String,
+    /// By the number of rows of the batch; 0 without batches.
+    engines: HashMap<usize, Engine>,
+    /// Gives the size of the next batch, if it changes.
+    size: Option<Engine>,
+    /// The rows in the order of the epoch.
+    order: Vec<usize>,
+    epoch: Option<usize>,
+}
+
+impl Steps {
+    pub fn new(
+        pipeline: &Pipeline,
+        stage: usize,
+        plan: &TrainPlan,
+        observer: &mut dyn Observer,
+    ) -> Result<Self, RunError> {
+        let name = pipeline.session.stages()[stage].name.clone();
+        let mut engines = HashMap::new();
+        let size = match &plan.size {
+            Some(s) => Some(pipeline.engine(s.program.clone(), &s.program.name, observer)?),
+            None => {
+                let whole = plan.batching.as_ref().map_or(0, |b| b.size);
+                engines.insert(whole, pipeline.engine(plan.step.clone(), &name, observer)?);
+                None
+            }
+        };
+        if let (Some(rest), Some(b)) = (&plan.remainder, &plan.batching) {
+            let engine = pipeline.engine(rest.clone(), &name, observer)?;
+            engines.insert(b.rows % b.size, engine);
+        }
+        Ok(Self {
+            stage,
+            name,
+            engines,
+            size,
+            order: Vec::new(),
+            epoch: None,
+        })
+    }
+
+    /// The size of the next batch, as the states say now.
+    fn size(
+        &mut self,
+        pipeline: &Pipeline,
+        batching: &Batching,
+        version: &Version,
+        at: &Progress,
+    ) -> Result<i64, RunError> {
+        let Some(engine) = &mut self.size else {
+            return Ok(batching.size as i64);
+        };
+        let position = Position {
+            step: at.steps,
+            rows: None,
+        };
+        match pipeline.advance(engine, &mut version.clone(), position) {
+            Ok(outcome) => Ok(outcome.values[0].1.as_i32()[0].into()),
+            Err(Halt::Error(e)) => Err(e),
+            Err(Halt::NotANumber(_)) => unreachable!("a size is an int"),
+        }
+    }
+
+    /// Ends the epoch if it has no further batch.
+    pub fn turn(
+        &mut self,
+        pipeline: &Pipeline,
+        plan: &TrainPlan,
+        version: &Version,
+        at: &mut Progress,
+    ) -> Result<bool, RunError> {
+        let Some(b) = &plan.batching else {
+            return Ok(false);
+        };
+        let size = self.size(pipeline, b, version, at)?;
+        // A size that no batch can have is told of when a batch is made.
+        Ok(b.turn(at, usize::try_from(size).unwrap_or(1)))
+    }
+
+    /// The rows of the next batch, `int[size]`.
+    pub fn batch(
+        &mut self,
+        pipeline: &Pipeline,
+        plan: &TrainPlan,
+        version: &Version,
+        at: &Progress,
+    ) -> Result<Option<Rc<HostTensor>>, RunError> {
+        let Some(b) = &plan.batching else {
+            return Ok(None);
+        };
+        let value = self.size(pipeline, b, version, at)?;
+        let size = match usize::try_from(value) {
+            Ok(size) if (1..=b.rows).contains(&size) => size,
+            _ => {
+                let span = plan.size.as_ref().map(|s| s.span).unwrap_or_default();
+                return Err(RunError::Pipeline(Failure {
+                    reports: vec![pipeline.session.wrong_size(span, value, b.rows)],
+                    environment: false,
+                }));
+            }
+        };
+        if self.epoch != Some(at.epochs) {
+            self.epoch = Some(at.epochs);
+            self.order = if b.shuffle {
+                let key = ShuffleKey {
+                    seed: pipeline.options.seed,
+                    stage: hash_name(&self.name),
+                    epoch: at.epochs as u64,
+                };
+                permutation(b.rows, key)
+            } else {
+                (0..b.rows).collect()
+            };
+        }
+        let rows: Vec<i32> = self.order[b.next(at, size)]
+            .iter()
+            .map(|&i| i as i32)
+            .collect();
+        Ok(Some(Rc::new(HostTensor::from_i32(&[rows.len()], &rows))))
+    }
+
+    /// The step for batches of a number of rows, made ready when first asked for.
+    pub fn engine(
+        &mut self,
+        pipeline: &mut Pipeline,
+        plan: &TrainPlan,
+        rows: usize,
+        observer: &mut dyn Observer,
+    ) -> Result<&mut Engine, RunError> {
+        if !self.engines.contains_key(&rows) {
+            let known = plan.batching.as_ref().is_some_and(|b| b.size == rows);
+            let program = if known {
+                plan.step.clone()
+            } else {
+                let lowered = pipeline.session.lower_size(self.stage, &plan.step, rows)?;
+                pipeline.run_inits(observer)?;
+                lowered
+            };
+            let engine = pipeline.engine(program, &self.name, observer)?;
+            self.engines.insert(rows, engine);
+        }
+        Ok(self.engines.get_mut(&rows).expect("inserted above"))
+    }
+}
