@@ -274,7 +274,6 @@ impl Session {
         self.past_inits.push(last.clone());
         let mut programs = std::mem::take(&mut self.inits_before);
         programs.push(last);
-        self.past_inits.extend(programs.iter().cloned());
         programs
     }
 
