@@ -185,9 +185,16 @@ impl Gen {
                 } else {
                     " with jvp(dx) { dx * sin(x) }"
                 };
-                let rule = if by == "jvp(dx)" { rule.replace("dy", "dx") } else { rule };
+                let rule = if by == "jvp(dx)" {
+                    rule.replace("dy", "dx")
+                } else {
+                    rule
+                };
                 (
-                    format!("fn {f}(x) = tanh({body}) with {by} {{ 0.5 * {} * {rule} }}{other}", &by[4..6]),
+                    format!(
+                        "fn {f}(x) = tanh({body}) with {by} {{ 0.5 * {} * {rule} }}{other}",
+                        &by[4..6]
+                    ),
                     Function::Map(f.clone(), 1),
                 )
             }
