@@ -103,6 +103,7 @@ impl Pipeline {
     /// # Errors
     /// See [`RunError`]. What was written before stays.
     pub fn run(&mut self, observer: &mut dyn Observer) -> Result<(), RunError> {
+        // Those that are made on the way run where they are needed.
         for stage in 0..self.session.stages().len() {
             self.run_stage(stage, observer)?;
         }
@@ -117,8 +118,16 @@ impl Pipeline {
         for need in self.session.stages()[stage].needs.clone() {
             self.run_stage(need, observer)?;
         }
+        let program = loop {
+            let lowered = self.session.lower_stage(stage);
+            if !self.run_touched(stage, lowered.is_err(), observer)? {
+                break lowered?;
+            }
+        };
         let info = self.session.stages()[stage].clone();
-        let program = self.session.lower_stage(stage)?;
+        for &need in &info.after {
+            self.run_stage(need, observer)?;
+        }
         self.run_inits(observer)?;
         let start = Instant::now();
         let mut version = self.store.start(&info.after).map_err(|id| {
@@ -185,6 +194,26 @@ impl Pipeline {
             seconds: start.elapsed().as_secs_f64(),
         });
         Ok(())
+    }
+
+    /// Runs the stages whose results what was lowered last reads. Must it be lowered again, now that more is known?
+    pub(super) fn run_touched(
+        &mut self,
+        stage: usize,
+        failed: bool,
+        observer: &mut dyn Observer,
+    ) -> Result<bool, RunError> {
+        let guessed = !self.session.guessed().is_empty();
+        if failed && !guessed {
+            return Ok(false);
+        }
+        self.run_inits(observer)?;
+        for needed in self.session.touched() {
+            if needed != stage {
+                self.run_stage(needed, observer)?;
+            }
+        }
+        Ok(guessed)
     }
 
     /// Gives slots that lowering asked for their first values.
