@@ -318,7 +318,7 @@ fn check(args: &PipelineArgs) -> Exit {
         reports: mistakes,
         environment: false,
     })));
-    for stage in unapplied {
+    for stage in unapplied.iter().filter(|_| reports.is_empty()) {
         eprintln!("note: nothing applies the stage `{stage}`, so it does not run");
     }
     complain(

@@ -94,7 +94,7 @@ impl Session {
             self.stopping.insert(stage);
         }
         if !self.stage_logs.contains_key(&stage) {
-            let applied = format!("`{}` is applied here", self.stages[stage].name);
+            let applied = format!("in `{}`", self.stages[stage].name);
             self.aside(|s| s.logs_known(stage))
                 .map_err(|r| Box::new(r.label(span, applied)))?;
         }
