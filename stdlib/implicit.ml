@@ -17,7 +17,11 @@ fn fixed_point(f, theta, x0, tol = 1e-6, max = 1000) {
 } with vjp(dy, x) {
   // u = dy + J^T u
   let u = iterate(|u| dy + vjp(f(x, theta), wrt: x, by: u), dy, tol: tol, max: max)
-  { theta: vjp(f(x, theta), wrt: theta, by: u), x0: 0.0 }
+  {theta: vjp(f(x, theta), wrt: theta, by: u), x0: 0.0}
+} with jvp(dtheta, dx0, x) {
+  // dx = J dx + df/dtheta dtheta
+  let e = jvp(f(x, theta), wrt: theta, along: dtheta)
+  iterate(|d| e + jvp(f(x, theta), wrt: x, along: d), e, tol: tol, max: max)
 }
 
 fn _slope(loss, x, theta) = grad(loss(x, theta), wrt: x)
@@ -33,5 +37,7 @@ fn argmin(loss, theta, x0, tol = 1e-6, max = 50) {
   r.x
 } with vjp(dy, x) {
   let u = solve(hessian(loss(x, theta), wrt: x), dy)
-  { theta: -vjp(_slope(loss, x, theta), wrt: theta, by: u), x0: 0.0 }
+  {theta: -vjp(_slope(loss, x, theta), wrt: theta, by: u), x0: 0.0}
+} with jvp(dtheta, dx0, x) {
+  -solve(hessian(loss(x, theta), wrt: x), jvp(_slope(loss, x, theta), wrt: theta, along: dtheta))
 }

@@ -14,7 +14,7 @@ fn gradients_match(f, at, tol = 1e-6, step = 1e-3) {
   let far = (f(x + 2.0 * step * u) - f(x - 2.0 * step * u)) / (4.0 * step)
   let differences = (4.0 * near - far) / 3.0
   let most = tol * max(abs(differences), 1.0)
-  { holds: abs(reverse - differences) <= most and abs(forward - differences) <= most, reverse, forward, differences }
+  {holds: abs(reverse - differences) <= most and abs(forward - differences) <= most, reverse, forward, differences}
 }
 
 /// Is the mean of `draw(i)` over independent draws i = 0 .. draws - 1 equal to `truth`, for instance
@@ -27,5 +27,5 @@ fn unbiased(draw, truth, draws = 2048, error = 1e-6) {
   let m = mean(g, axis: 0)
   let errors = sqrt(mean(for r in g { square(r - m) }, axis: 0) / real(draws - 1))
   let bound = sqrt(2.0 * log(2.0 * real(size(t)) / error)) * errors + 1e-6 * (1.0 + abs(t))
-  { holds: all(abs(m - t) <= bound), mean: m, truth: t, bound }
+  {holds: all(abs(m - t) <= bound), mean: m, truth: t, bound}
 }

@@ -131,7 +131,7 @@ pub struct RunArgs {
     /// Leave out a pass; may be repeated
     #[arg(long, value_name = "PASS")]
     pub disable_pass: Vec<String>,
-    /// Threads that matrix products may use [default: all cores]
+    /// Threads that large loops and products may use [default: all cores]
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,
     /// Run by the reference interpreter, without machine code (slow)

@@ -3,6 +3,7 @@
 //! The compiler knows no files and keeps no tensors. A [`Slot`] names a tensor that the runtime keeps; a [`Program`] is a
 //! graph with a [`Source`] for each input and a [`Sink`] for each output.
 
+use crate::interp::Tensor;
 use crate::ir::{Graph, Type};
 use mlc_grammar::span::Span;
 
@@ -219,11 +220,27 @@ pub trait Host {
     /// What went wrong, for the user, with a hint.
     fn load(&mut self, reader: &str, path: &str, double: bool) -> Result<Vec<Column>, HostError>;
 
+    /// Computes a graph's only output now, before any stage: how many rows a filter leaves.
+    ///
+    /// # Errors
+    /// Why it cannot, for the user.
+    fn evaluate(&mut self, graph: &Graph, inputs: &[Known]) -> Result<Tensor, String>;
+
     /// The name and text of a module file that `use` names (path relative to the pipeline, without `.ml`), if there is one.
     ///
     /// # Errors
     /// If there is one, and it cannot or may not be read.
     fn module(&mut self, path: &[String]) -> Result<Option<(String, String)>, HostError>;
+}
+
+/// An input of a graph that is evaluated while lowering.
+#[derive(Clone, Debug)]
+pub enum Known {
+    /// What [`Host::load`] read, by number.
+    Data(u32),
+    Value(Tensor),
+    /// Of this type; nothing reads it.
+    Unused(Type),
 }
 
 #[derive(Clone, PartialEq, Debug)]

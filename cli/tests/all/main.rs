@@ -1,8 +1,10 @@
 //! The tests of the command, as a user runs it.
 
 mod commands;
+mod docs;
 mod editors;
 mod errors;
+mod programs;
 mod robustness;
 
 use assert_cmd::Command;

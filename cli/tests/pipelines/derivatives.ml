@@ -17,6 +17,14 @@ fn forward_only(x) = exp(x) with jvp(dx, y) { dx * y }
 
 fn both(x) = x^3 with vjp(dy) { 3.0 * x^2 * dy } with jvp(dx) { 3.0 * x^2 * dx }
 
+fn forward(x, s) = s * x^2 with jvp(dx, ds) { 2.0 * s * x * dx + x^2 * ds }
+
+fn backward(x, s) = s * x^2 with vjp(d) { (2.0 * s * x * d, x^2 * d) }
+
+fn hidden(x) = stop(exp(x)) with vjp(dy, y) { dy * y }
+
+fn hidden_forward(x) = stop(exp(x)) with jvp(dx, y) { dx * y }
+
 fn by_name(scale: real, x: real[n]) = scale * x with vjp(dy) { {x: scale * dy, scale: dot(dy, x)} }
 
 test "jacobian, hessian, laplacian" {
@@ -34,6 +42,11 @@ test "jacobian, hessian, laplacian" {
   assert close(ja, x, 1e-14)
   let each = for y in [[1.0, 2.0], [3.0, 4.0]] { hessian(sum(y^3), wrt: y) }
   assert close(each[1], [[18.0, 0.0], [0.0, 24.0]], 1e-13)
+}
+
+test "entries of a matrix that are equal are entries of their own" {
+  let m = [[1.0, 2.0], [2.0, 1.0]]
+  assert close(grad(m[0, 1] * m[1, 0] * m[1, 0] + m[0, 0], wrt: m), [[1.0, 4.0], [8.0, 0.0]], 1e-14)
 }
 
 test "third and fourth derivatives" {
@@ -60,6 +73,27 @@ test "a function's own derivative" {
   assert close(hvp(sum(both(x)), wrt: x, along: y), 6.0 * x * y, 1e-13)
   assert close(jvp(both(x), wrt: x, along: y), 3.0 * x^2 * y, 1e-13)
   assert close(grad(sum(by_name(a, x)), wrt: a), sum(x), 1e-14)
+}
+
+test "arguments that are known at compile time have no derivative to state" {
+  let x = 2.0
+  assert close(jvp(forward(x, a), wrt: x, along: 1.0), 4.0 * a, 1e-14)
+  assert close(jvp(forward(x, 3.0), wrt: x, along: 1.0), 12.0, 1e-14)
+  assert close(jvp(forward(3.0, a), wrt: a, along: 1.0), 9.0, 1e-14)
+  assert close(grad(backward(x, 3.0), wrt: x), 12.0, 1e-14)
+  assert close(grad(backward(3.0, a), wrt: a), 9.0, 1e-14)
+}
+
+test "derivatives of a stated derivative are those of the rule, not of the body" {
+  let x = 0.5
+  assert close(grad(grad(hidden(x), wrt: x), wrt: x), exp(x), 1e-14)
+  assert close(grad(grad(grad(hidden_forward(x), wrt: x), wrt: x), wrt: x), exp(x), 1e-14)
+  assert close(hessian(hidden_forward(x), wrt: x), exp(x), 1e-14)
+  let lanes = for v in [0.5, 1.0] { grad(grad(hidden(v), wrt: v), wrt: v) }
+  assert close(lanes, exp([0.5, 1.0]), 1e-14)
+  let y = scan (c = x) for i in 0..2 { next c = hidden(c) }
+  let z = scan (c = x) for i in 0..2 { next c = exp(c) }
+  assert close(grad(grad(y, wrt: x), wrt: x), grad(grad(z, wrt: x), wrt: x), 1e-12)
 }
 
 test "under for, and in a loop" {
@@ -100,4 +134,15 @@ test "common random numbers" {
   assert close(u, v, 0.0)
   assert not close(u, z, 1e-3)
   assert not close(rand(4), rand(4), 1e-3)
+}
+
+test "implicit derivatives forward, and of second order" {
+  let x = fixed_point(|x, t| 0.5 * cos(t * x), a, 0.5, tol: 1e-13)
+  assert close(jvp(x, wrt: a, along: 2.0), 2.0 * grad(x, wrt: a), 1e-11)
+  // The minimum of |w - c|^2 + t |w|^2 is c / (1 + t).
+  let c = [1.0, 2.0]
+  let w = argmin(|w, t| sqnorm(w - c) + t * sqnorm(w), a, zeros(2), tol: 1e-12)
+  assert close(jvp(w, wrt: a, along: 1.0), -c / (1.0 + a)^2, 1e-11)
+  assert close(hessian(sum(w), wrt: a), 6.0 / (1.0 + a)^3, 1e-10)
+  assert close(grad(grad(sum(w), wrt: a), wrt: a), 6.0 / (1.0 + a)^3, 1e-10)
 }

@@ -38,8 +38,8 @@ test "copies" {
 test "parts, other parameters, stopped nets" {
   assert close(part.student.params.layer[0].w, student.params.layer[0].w, 0.0)
   assert close(part.student.params.layer[1].b, student.params.layer[1].b - 0.1, 1e-12)
-  assert close(student.with (2.0 * student.params).params.layer[1].w, 2.0 * student.params.layer[1].w, 0.0)
-  assert close(student.with (student.params)(x), student(x), 0.0)
+  assert close(student.with(2.0 * student.params).params.layer[1].w, 2.0 * student.params.layer[1].w, 0.0)
+  assert close(student.with(student.params)(x), student(x), 0.0)
   let g = grad(sum(stop(student)(x)) + sum(student(x)), wrt: student)
   let h = grad(sum(student(x)), wrt: student)
   assert close(g.layer[0].w, h.layer[0].w, 0.0)

@@ -35,7 +35,8 @@ pub fn folding(g: &Graph, v: Value) -> Option<(Folding, Option<usize>)> {
     let (Kernel::Reduce(m), Attr::Axes(axes)) = (g.node(v).def.kernel, &g.node(v).attr) else {
         return None;
     };
-    if matches!(m, Monoid::Any | Monoid::All) || g.node(v).in_order() {
+    // Over no axes the result has the operand's shape: what reads it would be taken for a part of the same nest.
+    if matches!(m, Monoid::Any | Monoid::All) || g.node(v).in_order() || axes.is_empty() {
         return None;
     }
     let shape = &g.ty(g.operands(v)[0]).shape;

@@ -428,6 +428,11 @@ pub const CODES: &[Code] = &[
         hint: "write a number of nets, at least 1",
     },
     Code {
+        code: "E0525",
+        about: "Something is asked of data where, or of a value that, cannot be known before a stage starts.",
+        hint: "ask it in a top-level `let`, of data and what is computed from data",
+    },
+    Code {
         code: "E0601",
         about: "`after` names no stage of the file.",
         hint: "name a stage of the same file",

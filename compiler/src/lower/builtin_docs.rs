@@ -566,6 +566,21 @@ pub const DOCS: &[Doc] = &[
         "x in interval",
         "The numbers between two bounds.",
     ),
+    doc(
+        "filter",
+        "filter(table, |r| condition)",
+        "The rows of a table or tensor for which the condition holds; in a top-level `let` only.",
+    ),
+    doc(
+        "unique",
+        "unique(x)",
+        "The values that occur in a tensor, ascending, each once; in a top-level `let` only.",
+    ),
+    doc(
+        "known",
+        "known(x)",
+        "A number computed from data as one known at compile time, so that it can be a size; in a top-level `let` only.",
+    ),
 ];
 
 #[cfg(test)]

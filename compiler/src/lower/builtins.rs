@@ -9,6 +9,7 @@ use std::rc::Rc;
 
 mod algebra;
 mod create;
+mod data;
 mod elementwise;
 mod indices;
 mod order;
@@ -28,6 +29,7 @@ pub(super) type Entry = (&'static str, fn(&mut Session, &mut Args, Span) -> R<Va
 const FAMILIES: &[&[Entry]] = &[
     algebra::TABLE,
     create::TABLE,
+    data::TABLE,
     elementwise::TABLE,
     indices::TABLE,
     order::TABLE,

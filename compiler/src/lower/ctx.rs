@@ -6,7 +6,7 @@ use crate::program::{Program, Sink, SlotId, Source};
 use std::collections::HashMap;
 
 /// A graph under construction with what it is connected to.
-#[derive(Default)]
+#[derive(Default, Clone)]
 pub struct Ctx {
     pub name: String,
     pub graph: Graph,
@@ -25,7 +25,7 @@ pub struct Ctx {
     pub rows: Option<Value>,
 }
 
-#[derive(PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 enum InputKey {
     Seed,
     Step,

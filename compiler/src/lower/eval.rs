@@ -142,7 +142,7 @@ impl Session {
         let saved = std::mem::replace(&mut self.frames, vec![Frame::root("pipeline")]);
         let nets = std::mem::take(&mut self.nets);
         let count = std::mem::take(&mut self.work);
-        let result = self.in_init(|s| match &item.kind {
+        let result = self.in_init_outside(|s| match &item.kind {
             ast::ItemKind::Data { name, value } => {
                 let v = s.eval_data(name, value, &env)?;
                 Ok(vec![(name.text.clone(), v)])

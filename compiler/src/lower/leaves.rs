@@ -49,6 +49,21 @@ fn numbers(v: &Val) -> bool {
     }
 }
 
+/// Do all elements of a list, and of lists in it, fit?
+fn only(v: &Val, fits: fn(&Val) -> bool) -> bool {
+    match v {
+        Val::List(items) => !items.is_empty() && items.iter().all(|v| only(v, fits)),
+        v => fits(v),
+    }
+}
+
+fn is_number(v: &Val) -> bool {
+    matches!(
+        v,
+        Val::Real(_) | Val::Int(_) | Val::Tensor(_) | Val::Slot(_)
+    )
+}
+
 impl Session {
     /// A list as the tensor that it is where one is wanted.
     pub(super) fn unlisted(&mut self, v: &Val, span: Span) -> R<Val> {
@@ -93,11 +108,8 @@ impl Session {
 
     /// Gives every leaf a binding node of its own, so that a derivative by the name counts the paths from here.
     pub(super) fn bind_leaves(&mut self, v: Val, span: Span) -> R<Val> {
-        let numbers = |v: &Val| matches!(v, Val::Real(_) | Val::Int(_) | Val::Tensor(_));
         match &v {
-            Val::List(items)
-                if items.iter().all(numbers) && !items.iter().all(|v| matches!(v, Val::Int(_))) =>
-            {
+            Val::List(_) if only(&v, is_number) && !only(&v, |v| matches!(v, Val::Int(_))) => {
                 let t = self.force(&v, span)?;
                 Ok(Val::Tensor(self.ctx.bind(t)))
             }

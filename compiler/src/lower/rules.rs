@@ -70,9 +70,9 @@ impl Session {
         let mut forward = vec![];
         for rule in &f.rules {
             let Cut { body, captured } = if rule.kind.text == "vjp" {
-                self.trace_vjp(c, rule, &open, &result, env)?
+                self.trace_vjp(c, f, rule, &open, &result, env)?
             } else {
-                self.trace_jvp(c, rule, &open, &result, env)?
+                self.trace_jvp(c, f, rule, &open, &result, env)?
             };
             let place = if rule.kind.text == "vjp" {
                 call.vjp_captured = captured.len();
@@ -175,6 +175,7 @@ impl Session {
     fn trace_vjp(
         &mut self,
         c: &Rc<Closure>,
+        f: &'static Function,
         rule: &'static DerivativeRule,
         open: &[Open],
         result: &Val,
@@ -228,8 +229,15 @@ impl Session {
                 }
                 out
             }
-            (_, [_]) => vec![v],
+            (_, [o]) if !matches!(v, Val::Tuple(_)) || matches!(o.value, Val::Tuple(_)) => vec![v],
             (Val::Tuple(items), _) if items.len() == open.len() => items.to_vec(),
+            // One for each argument, those without derivatives too.
+            (Val::Tuple(items), _) if items.len() == f.args.len() => {
+                let each = f.args.iter().zip(items.iter());
+                each.filter(|(a, _)| open.iter().any(|o| o.name == a.name.text))
+                    .map(|(_, v)| v.clone())
+                    .collect()
+            }
             _ => return Err(self.rule_form(c, rule, open, "it gives another number of values")),
         };
         let mut results = Vec::new();
@@ -239,9 +247,12 @@ impl Session {
         Ok(cut(&self.ctx.graph, mark, &stand_ins, &results))
     }
 
+    /// The names of a `jvp` go by those of the arguments, `dx` for `x`: which of them are reals of the run differs from call to
+    /// call, and the tangent of one that is not is 0. One more name is the result.
     fn trace_jvp(
         &mut self,
         c: &Rc<Closure>,
+        f: &'static Function,
         rule: &'static DerivativeRule,
         open: &[Open],
         result: &Val,
@@ -252,16 +263,34 @@ impl Session {
         let mut stand_ins = Vec::new();
         let scope = self.rule_scope(open, env, span, &mut stand_ins)?;
         let y = self.held(result, "result", &mut stand_ins);
-        let n = rule.args.len();
-        if n != open.len() && n != open.len() + 1 {
-            return Err(self.rule_form(c, rule, open, &format!("it has {n} names")));
-        }
-        for (name, o) in rule.args.iter().zip(open) {
+        let of = |name: &str| {
+            let arg = name.strip_prefix('d')?;
+            f.args.iter().find(|a| a.name.text == arg)
+        };
+        for o in open {
+            let tangent = format!("d{}", o.name);
+            if !rule.args.iter().any(|n| n.text == tangent) {
+                let why = format!("it has no name `{tangent}` for the tangent of `{}`", o.name);
+                return Err(self.rule_form(c, rule, open, &why));
+            }
             let d = self.held(&o.value, "tangent", &mut stand_ins);
-            self.bind_rule_name(&scope, &name.text, d, span)?;
+            self.bind_rule_name(&scope, &tangent, d, span)?;
         }
-        if let Some(r) = rule.args.get(open.len()) {
-            self.bind_rule_name(&scope, &r.text, y, span)?;
+        let mut others = Vec::new();
+        for name in &rule.args {
+            match of(&name.text) {
+                Some(a) if open.iter().any(|o| o.name == a.name.text) => {}
+                Some(_) => scope.bind(&name.text, Val::Real(0.0)),
+                None => others.push(&name.text),
+            }
+        }
+        match others.as_slice() {
+            [] => {}
+            [r] => self.bind_rule_name(&scope, r, y, span)?,
+            [a, b, ..] => {
+                let why = format!("`{a}` and `{b}` are tangents of no argument");
+                return Err(self.rule_form(c, rule, open, &why));
+            }
         }
         let v = self.in_frame("jvp", span, |s| s.eval_block(&rule.body, &scope))?;
         let results = self.rule_leaves(c, rule, &v, result, "the result")?;
@@ -289,7 +318,7 @@ impl Session {
             )
         } else {
             format!(
-                "it has a name for the tangent of each argument of reals ({listed}), and perhaps one more for the result"
+                "it has a name for the tangent of each argument of reals ({listed}), `dx` for `x`, and perhaps one more for the result"
             )
         };
         Box::new(self.err("E0440", title, rule.kind.span).hint(hint))

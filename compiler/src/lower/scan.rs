@@ -747,6 +747,14 @@ impl Session {
 
     /// The counters that name a draw here: the step, and the iterations of the loops around.
     pub(super) fn draw_counters(&mut self) -> Value {
+        // What counts is the same on both sides of an `if`, and for all lanes of its condition.
+        let guard = self.ctx.graph.guard.take();
+        let all = self.counters_of_draw();
+        self.ctx.graph.guard = guard;
+        all
+    }
+
+    fn counters_of_draw(&mut self) -> Value {
         let counted = self.train.is_some() && !self.in_init;
         let step = self.ctx.step_counter(counted);
         if self.counters.is_empty() {

@@ -76,6 +76,10 @@ pub struct Session {
     /// The program that gives slots their first values.
     pub(super) init: Ctx,
     pub(super) init_pending: Vec<SlotId>,
+    /// Initialising programs that are complete, to be run before `init`.
+    pub(super) inits_before: Vec<Program>,
+    /// Initialising programs that were handed out, for what must be known of their values while lowering.
+    pub(super) past_inits: Vec<Program>,
     /// The program being built, and those suspended below it.
     pub(super) ctx: Ctx,
     /// Is `ctx` the initialising program (and the active one is parked)?
@@ -167,6 +171,8 @@ impl Session {
             slot_index: HashMap::new(),
             init: Ctx::new("init"),
             init_pending: Vec::new(),
+            inits_before: Vec::new(),
+            past_inits: Vec::new(),
             ctx: Ctx::new("none"),
             in_init: false,
             start: Ctx::new("start"),
@@ -273,7 +279,41 @@ impl Session {
         next.fresh = self.init.fresh;
         let ctx = std::mem::replace(&mut self.init, next);
         let slots = &self.slots;
-        vec![ctx.finish(|id| slots[id.0 as usize].name.clone())]
+        let last = ctx.finish(|id| slots[id.0 as usize].name.clone());
+        let mut programs = std::mem::take(&mut self.inits_before);
+        programs.push(last);
+        self.past_inits.extend(programs.iter().cloned());
+        programs
+    }
+
+    /// Evaluates a definition in the initialising program, or, where a loop, an `if` or a `strict` of that program is the first
+    /// to mention it, in one of its own that runs before: it is no part of them, and its draws are not the lanes'.
+    pub(super) fn in_init_outside<T>(&mut self, f: impl FnOnce(&mut Self) -> R<T>) -> R<T> {
+        let g = &self.ctx.graph;
+        let inside = self.depth > 0 || g.guard.is_some() || g.strict;
+        if !self.in_init || self.in_start || !inside {
+            return self.in_init(f);
+        }
+        let slots = &self.slots;
+        let name_of = |id: SlotId| slots[id.0 as usize].name.clone();
+        // What the outer program has written so far, `f` may read.
+        let so_far = self.ctx.clone().finish(name_of);
+        if !so_far.sinks.is_empty() {
+            self.inits_before.push(so_far);
+            self.ctx.written.clear();
+        }
+        let mut own = Ctx::new("init");
+        own.fresh = self.ctx.fresh;
+        let outer = std::mem::replace(&mut self.ctx, own);
+        let result = self.outside(f);
+        let own = std::mem::replace(&mut self.ctx, outer);
+        self.ctx.fresh = own.fresh;
+        let slots = &self.slots;
+        let own = own.finish(|id| slots[id.0 as usize].name.clone());
+        if !own.sinks.is_empty() {
+            self.inits_before.push(own);
+        }
+        result
     }
 
     /// Runs `f` with the initialising program as the one being built.

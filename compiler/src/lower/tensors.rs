@@ -25,6 +25,7 @@ impl Session {
                 Ok(Val::record(out))
             }
             Val::Int(i) if name == "abs" && *i != i64::MIN => Ok(Val::Int(i.abs())),
+            Val::Int(i) if name == "sign" => Ok(Val::Int(i.signum())),
             Val::Int(i) => self.map_unary(name, def, &Val::Real(*i as f64), span),
             // Known numbers that compile-time conditions and constants are made of.
             Val::Real(x)

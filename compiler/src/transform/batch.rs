@@ -92,7 +92,7 @@ pub fn batch(
                 batched: false,
             },
         };
-        let args: Vec<Lane> = operands.iter().map(lane).collect();
+        let mut args: Vec<Lane> = operands.iter().map(lane).collect();
         for v in std::iter::once(&v).chain(&operands) {
             let ty = g.ty(*v);
             if args.iter().any(|a| a.value == *v && a.batched) {
@@ -131,6 +131,16 @@ pub fn batch(
             }
             // See Note [Guards of lanes].
             Batch::Custom(rule) => {
+                // Rules look for the axis among the operands; where only the guard has it, they are given it.
+                if !own && !args.iter().any(|a| a.batched) {
+                    args = all_batched(g, &args, n)
+                        .into_iter()
+                        .map(|value| Lane {
+                            value,
+                            batched: true,
+                        })
+                        .collect();
+                }
                 let args = match guard {
                     Some(c) if node.def.kernel == Kernel::Contract => silenced(g, c, &args),
                     _ => args,

@@ -5,6 +5,7 @@
 //! Once derivatives are taken, a call's parts are the results that it was given.
 
 use super::differentiate::{Refusal, vjp};
+use super::loops::part;
 use super::region::inline;
 use crate::ir::{Attr, Call, Graph, Owned, Value};
 use crate::ops::Kernel;
@@ -25,15 +26,20 @@ fn refuse(g: &Graph, v: Value, c: &Call, sentence: &str) -> Refusal {
     }
 }
 
-/// Values that a rule is given: arguments and results, then `more`, then what it captures.
-fn rule_inputs(operands: &[Value], c: &Call, more: &[Value], captured: &[Value]) -> Vec<Value> {
-    let own = c.args + c.results;
-    operands[..own]
-        .iter()
-        .chain(more)
-        .chain(captured)
-        .copied()
-        .collect()
+/// Values that a rule is given: arguments and results, then `more`, then what it captures. The results are the call's parts,
+/// so that a derivative of the rule does not pass through their own making either.
+fn rule_inputs(
+    g: &mut Graph,
+    v: Value,
+    c: &Call,
+    more: &[Value],
+    captured: &[Value],
+) -> Vec<Value> {
+    let mut inputs = g.operands(v)[..c.args].to_vec();
+    inputs.extend((0..c.results).map(|k| part(g, v, k)));
+    inputs.extend(more);
+    inputs.extend(captured);
+    inputs
 }
 
 /// Cotangents of the operands, given those of the results.
@@ -62,7 +68,7 @@ pub fn reverse(
     let back = match (&c.vjp, &c.jvp) {
         (Some(rule), _) => {
             let captured = &operands[own..own + c.vjp_captured];
-            let inputs = rule_inputs(&operands, &c, &cts, captured);
+            let inputs = rule_inputs(g, v, &c, &cts, captured);
             inline(g, rule, &inputs).into_iter().map(Some).collect()
         }
         // The forward rule is linear in the tangents: its transpose is the reverse rule.
@@ -74,7 +80,7 @@ pub fn reverse(
                     bound(g, zero)
                 })
                 .collect();
-            let inputs = rule_inputs(&operands, &c, &tangents, captured);
+            let inputs = rule_inputs(g, v, &c, &tangents, captured);
             let outs = inline(g, rule, &inputs);
             let seeds: Vec<(Value, Value)> = outs.into_iter().zip(cts).collect();
             vjp(g, &seeds, &tangents)?
@@ -122,7 +128,7 @@ pub fn forward(
         });
     }
     let captured = &operands[c.args + c.results + c.vjp_captured..];
-    let inputs = rule_inputs(&operands, &c, &ts, captured);
+    let inputs = rule_inputs(g, v, &c, &ts, captured);
     Ok(inline(g, rule, &inputs).into_iter().map(Some).collect())
 }
 

@@ -20,7 +20,8 @@ pub struct Refusal {
     pub span: Span,
 }
 
-/// Nodes that depend on `wrt` and on which an output depends, oldest first.
+/// Nodes through which a derivative may pass: that depend on `wrt` and on which an output depends, oldest first. What a
+/// `stop` hides is not among them, so that it may be something without derivatives.
 fn cone(g: &Graph, outputs: &[Value], wrt: &[Value]) -> Vec<Value> {
     let (Some(&first), Some(&last)) = (wrt.iter().min(), outputs.iter().max()) else {
         return vec![];
@@ -36,7 +37,8 @@ fn cone(g: &Graph, outputs: &[Value], wrt: &[Value]) -> Vec<Value> {
     }
     for i in 0..n {
         let v = Value(first.0 + i as u32);
-        if !depends[i] && g.ty(v).dtype.is_real() {
+        let passes = !matches!(g.node(v).def.ad, Ad::Zero);
+        if !depends[i] && passes && g.ty(v).dtype.is_real() {
             depends[i] = g.operands(v).iter().any(|&o| o >= first && depends[at(o)]);
         }
     }
@@ -58,6 +60,23 @@ fn cone(g: &Graph, outputs: &[Value], wrt: &[Value]) -> Vec<Value> {
         .filter(|&i| used[i])
         .map(|i| Value(first.0 + i as u32))
         .collect()
+}
+
+/// Those of `nodes` whose tangent an output needs: of a call its arguments', not those of what its results are made by.
+fn needed(g: &Graph, nodes: &[Value], outputs: &[Value]) -> HashSet<Value> {
+    let mut found: HashSet<Value> = outputs.iter().copied().collect();
+    for &v in nodes.iter().rev() {
+        if !found.contains(&v) {
+            continue;
+        }
+        let operands = g.operands(v);
+        let passed = match &g.node(v).attr {
+            Attr::Call(c) => &operands[..c.args],
+            _ => &operands[..],
+        };
+        found.extend(passed);
+    }
+    found
 }
 
 /// The guard that holds for what passes a node's operands, too: one condition, or one for each lane of all operands.
@@ -272,9 +291,10 @@ pub fn jvp(
     let inside: HashSet<Value> = nodes.iter().copied().collect();
     let targets: HashSet<Value> = points.iter().copied().collect();
     let mut refusal = captures(g, &nodes, &inside, &targets);
+    let needed = needed(g, &nodes, outputs);
     // By call: tangents of its results.
     let mut parts: HashMap<Value, Vec<Option<Value>>> = HashMap::new();
-    for &v in &nodes {
+    for &v in nodes.iter().filter(|v| needed.contains(v)) {
         if refusal.is_some() {
             break;
         }
@@ -380,7 +400,11 @@ pub fn jvp(
             }
         };
         if let Some(t) = tangent {
-            let t = masked(g, node.guard, t);
+            // A loop is no tensor; its parts are masked.
+            let t = match node.def.ad {
+                Ad::Region => t,
+                _ => masked(g, node.guard, t),
+            };
             let t = match tangents.get(&v) {
                 Some(&given) => g.add2(given, t),
                 None => t,

@@ -157,14 +157,14 @@ fn check_memory(name: &str, bytes: usize, options: &EngineOptions) -> Result<(),
     }
 }
 
-fn to_interpreter(t: &HostTensor) -> Tensor {
+pub(super) fn to_interpreter(t: &HostTensor) -> Tensor {
     Tensor::new(
         mlc_compiler::ir::Type::new(t.dtype(), t.shape().to_vec()),
         t.to_f64_vec(),
     )
 }
 
-fn from_interpreter(t: &Tensor) -> HostTensor {
+pub(super) fn from_interpreter(t: &Tensor) -> HostTensor {
     let v = t.values();
     let shape = &t.ty.shape;
     match t.ty.dtype {

@@ -1,9 +1,12 @@
 //! The compiler's window to files.
 
+use super::RunError;
+use super::engine::{Engine, EngineOptions, from_interpreter, to_interpreter};
 use crate::data::{DataError, Real, read_csv, read_idx};
 use crate::tensor::HostTensor;
-use mlc_compiler::ir::Type;
-use mlc_compiler::program::{Column, Host, HostError};
+use mlc_compiler::interp::Tensor;
+use mlc_compiler::ir::{Graph, Type};
+use mlc_compiler::program::{Column, Host, HostError, Known, Program};
 use std::cell::RefCell;
 use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
@@ -72,6 +75,28 @@ impl Host for FileHost {
         let real = if double { Real::F64 } else { Real::F32 };
         let columns = read_csv(&path, real).map_err(host_error)?;
         Ok(columns.into_iter().map(|(n, t)| self.keep(n, t)).collect())
+    }
+
+    fn evaluate(&mut self, graph: &Graph, inputs: &[Known]) -> Result<Tensor, String> {
+        let tensors: Vec<Rc<HostTensor>> = inputs
+            .iter()
+            .map(|input| match input {
+                Known::Data(n) => self.data.borrow()[*n as usize].clone(),
+                Known::Value(t) => Rc::new(from_interpreter(t)),
+                Known::Unused(ty) => Rc::new(HostTensor::zeros(ty.dtype, &ty.shape)),
+            })
+            .collect();
+        let program = Program {
+            name: "data".into(),
+            graph: graph.clone(),
+            sources: vec![],
+            sinks: vec![],
+        };
+        let mut engine = Engine::new(program, &EngineOptions::default()).map_err(|e| match e {
+            RunError::Environment(why) => why,
+            _ => "it cannot be compiled".to_string(),
+        })?;
+        Ok(to_interpreter(&engine.run(&tensors)[0]))
     }
 
     fn module(&mut self, path: &[String]) -> Result<Option<(String, String)>, HostError> {

@@ -7,3 +7,4 @@ mod operations;
 mod reference;
 mod shapes;
 mod strict;
+mod vectors;

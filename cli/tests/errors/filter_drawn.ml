@@ -1,0 +1,4 @@
+let xs = rand(10)
+let kept = filter(xs, |x| x > 0.5)
+
+stage s = compute { log total = sum(kept) }
