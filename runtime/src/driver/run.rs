@@ -335,7 +335,10 @@ impl Pipeline {
 
     fn finish(&mut self, observer: &mut dyn Observer) -> Result<(), RunError> {
         let mut last = Version::default();
-        for &stage in &self.done {
+        // What a stage left that stands for itself comes before what an application of one with arguments left.
+        let (applied, plain): (Vec<usize>, Vec<usize>) =
+            self.done.iter().partition(|&&s| self.session.is_applied(s));
+        for stage in applied.into_iter().chain(plain) {
             if let Ok(v) = self.store.start(&[stage]) {
                 last.slots.extend(v.slots);
             }
