@@ -132,12 +132,9 @@ stage sweep = compute { log ends = for lr in [0.1, 1e3] { fit(lr).log.loss[-1] }
         .output()
         .unwrap();
     let text = String::from_utf8(ran.stdout).unwrap();
-    assert_eq!(
-        ran.status.code(),
-        Some(1),
-        "a compute stage logs NaN: {text}"
-    );
+    assert!(ran.status.success(), "{text}");
     assert!(text.contains("fit(lr: 1000.0)  ends at step"), "{text}");
+    assert!(text.contains("NaN]"), "{text}");
     let metrics = std::fs::read_to_string(out.join("metrics.jsonl")).unwrap();
     let of = |stage: &str| metrics.lines().filter(|l| l.contains(stage)).count();
     assert_eq!(of("\"fit(lr: 0.1)\""), 99, "{metrics}");

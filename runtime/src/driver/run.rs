@@ -11,7 +11,7 @@ use crate::rundir::RunDir;
 use crate::tensor::{DType, HostTensor};
 use mlc_compiler::FileId;
 use mlc_compiler::lower::{Failure, LowerOptions, Session};
-use mlc_compiler::program::{Program, ReportItem, SlotKind, StageProgram};
+use mlc_compiler::program::{Program, ReportItem, SlotKind, Source, StageProgram};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Instant;
@@ -41,6 +41,8 @@ pub struct Pipeline {
     report: Option<Report>,
     has_reports: bool,
     done: Vec<usize>,
+    /// Applied stages that met a value that is not a number.
+    pub(super) failed: Vec<usize>,
 }
 
 impl Pipeline {
@@ -73,6 +75,7 @@ impl Pipeline {
             report: None,
             has_reports: false,
             done: Vec::new(),
+            failed: Vec::new(),
         };
         (pipeline, result)
     }
@@ -159,7 +162,8 @@ impl Pipeline {
             }
             StageProgram::Compute(program) => {
                 let mut engine = self.engine(*program, &info.name, observer)?;
-                match self.advance(&mut engine, &mut version, Position::default()) {
+                let at = self.after_failures(&engine);
+                match self.advance(&mut engine, &mut version, at) {
                     Ok(Outcome { values, .. }) => {
                         observer.event(&Event::Log {
                             stage: &info.name,
@@ -194,6 +198,18 @@ impl Pipeline {
             seconds: start.elapsed().as_secs_f64(),
         });
         Ok(())
+    }
+
+    /// Where a program runs that reads results of stages once: those of one that failed are values like others.
+    fn after_failures(&self, engine: &Engine) -> Position<'static> {
+        let reads = |s: &Source| match s {
+            Source::StageSlot(stage, _) | Source::StageLog(stage, _) => self.failed.contains(stage),
+            _ => false,
+        };
+        Position {
+            any: engine.program.sources.iter().any(reads),
+            ..Position::default()
+        }
     }
 
     /// Runs the stages whose results what was lowered last reads. Must it be lowered again, now that more is known?
@@ -388,7 +404,8 @@ impl Pipeline {
         observer: &mut dyn Observer,
     ) -> Result<(), RunError> {
         let mut engine = self.engine(item.program.clone(), stage, observer)?;
-        let values = match self.advance(&mut engine, &mut version.clone(), Position::default()) {
+        let at = self.after_failures(&engine);
+        let values = match self.advance(&mut engine, &mut version.clone(), at) {
             Ok(outcome) => outcome.values,
             Err(Halt::NotANumber(name)) => {
                 return Err(RunError::NotANumber {

@@ -15,6 +15,8 @@ use std::rc::Rc;
 pub struct Position<'a> {
     pub step: usize,
     pub rows: Option<&'a Rc<HostTensor>>,
+    /// May its values be no numbers?
+    pub any: bool,
 }
 
 /// Named results of a program.
@@ -105,7 +107,8 @@ impl Pipeline {
                 Sink::Show(item, name) => outcome.shown.push((*item, name.clone(), t)),
             }
         }
-        if let Some((name, _)) = outcome.values.iter().find(|(_, t)| has_nan(t)) {
+        let wrong = outcome.values.iter().find(|(_, t)| !at.any && has_nan(t));
+        if let Some((name, _)) = wrong {
             return Err(Halt::NotANumber(name.clone()));
         }
         for (output, id, t) in slots {
@@ -147,6 +150,7 @@ impl Pipeline {
             let position = Position {
                 step: at.steps,
                 rows: batch.as_ref(),
+                any: false,
             };
             let before = plan
                 .keep
@@ -241,6 +245,7 @@ impl Pipeline {
             Position {
                 step: done,
                 rows: None,
+                any: false,
             },
         ) {
             Ok(outcome) => outcome,
@@ -303,6 +308,7 @@ impl Pipeline {
                 }
             }
         }
+        self.failed.push(stage);
         let name = self.session.stages()[stage].name.clone();
         observer.event(&Event::Failed {
             stage: &name,
