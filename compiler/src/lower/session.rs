@@ -280,9 +280,9 @@ impl Session {
         let ctx = std::mem::replace(&mut self.init, next);
         let slots = &self.slots;
         let last = ctx.finish(|id| slots[id.0 as usize].name.clone());
+        self.past_inits.push(last.clone());
         let mut programs = std::mem::take(&mut self.inits_before);
         programs.push(last);
-        self.past_inits.extend(programs.iter().cloned());
         programs
     }
 
@@ -299,6 +299,7 @@ impl Session {
         // What the outer program has written so far, `f` may read.
         let so_far = self.ctx.clone().finish(name_of);
         if !so_far.sinks.is_empty() {
+            self.past_inits.push(so_far.clone());
             self.inits_before.push(so_far);
             self.ctx.written.clear();
         }
@@ -311,6 +312,7 @@ impl Session {
         let slots = &self.slots;
         let own = own.finish(|id| slots[id.0 as usize].name.clone());
         if !own.sinks.is_empty() {
+            self.past_inits.push(own.clone());
             self.inits_before.push(own);
         }
         result

@@ -6,6 +6,7 @@ mod calls;
 mod numbers;
 mod reals;
 mod statements;
+mod words;
 
 use super::tree::{Kind, Line, Piece, Place, Program, Tree, Ty, dims, fill};
 
