@@ -313,6 +313,14 @@ fn check(args: &PipelineArgs) -> Exit {
         environment: false,
     };
     collect(Err(independent(f)));
+    let (unapplied, mistakes) = pipeline.session.unapplied();
+    collect(Err(independent(Failure {
+        reports: mistakes,
+        environment: false,
+    })));
+    for stage in unapplied.iter().filter(|_| reports.is_empty()) {
+        eprintln!("note: nothing applies the stage `{stage}`, so it does not run");
+    }
     complain(
         &pipeline.session.take_warnings(),
         pipeline.session.sources(),

@@ -99,6 +99,11 @@ impl Observer for Human {
                 };
                 self.say(&format!("{stage}  {place}{}", short(values)));
             }
+            Event::Failed { stage, step, value } => {
+                self.say(&format!(
+                    "{stage}  ends at step {step}: `{value}` is not a number"
+                ));
+            }
             Event::StageFinished { .. } => {
                 if let Some(bar) = self.bar.take() {
                     bar.finish_and_clear();
@@ -165,6 +170,10 @@ impl Observer for Json {
                     json!({"event": "log", "stage": stage, "step": step, "epoch": epoch, "values": values})
                 );
             }
+            Event::Failed { stage, step, value } => println!(
+                "{}",
+                json!({"event": "failed", "stage": stage, "step": step, "value": value})
+            ),
             Event::StageStarted { .. } | Event::StageFinished { .. } | Event::Wrote { .. } => {}
         }
     }

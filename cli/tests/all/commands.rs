@@ -102,6 +102,46 @@ fn the_pipelines_of_the_tests_hold() {
     }
 }
 
+/// Applications of a stage run where something needs them, once, under their own names; one that meets NaN says so and ends.
+#[test]
+fn applications_run_where_they_are_needed() {
+    let dir = tempfile::tempdir().unwrap();
+    let (out, file) = (dir.path().join("run"), dir.path().join("p.ml"));
+    std::fs::write(
+        &file,
+        "use std.optim.sgd
+param w = 0.0
+stage fit(lr) = train for 99 steps {
+  minimize exp(w * w - w) over w using sgd(lr: lr)
+  log loss = exp(w * w - w)
+}
+stage other(lr) = train for 2 steps { set w = w + lr }
+let unused = fit(0.5).w
+stage plain = train for 1 steps { set w = 7.0 }
+stage sweep = compute { log ends = for lr in [0.1, 1e3] { fit(lr).log.loss[-1] }, again = fit(0.1).w }
+",
+    )
+    .unwrap();
+    let (file, out_text) = (file.to_str().unwrap(), out.to_str().unwrap());
+    let checked = mlc().args(["check", file]).output().unwrap();
+    let said = String::from_utf8(checked.stderr).unwrap();
+    assert!(checked.status.success(), "{said}");
+    assert!(said.contains("nothing applies the stage `other`"), "{said}");
+    let ran = mlc()
+        .args(["run", file, "--out", out_text])
+        .output()
+        .unwrap();
+    let text = String::from_utf8(ran.stdout).unwrap();
+    assert!(ran.status.success(), "{text}");
+    assert!(text.contains("fit(lr: 1000.0)  ends at step"), "{text}");
+    assert!(text.contains("NaN]"), "{text}");
+    let metrics = std::fs::read_to_string(out.join("metrics.jsonl")).unwrap();
+    let of = |stage: &str| metrics.lines().filter(|l| l.contains(stage)).count();
+    assert_eq!(of("\"fit(lr: 0.1)\""), 99, "{metrics}");
+    assert!(of("\"fit(lr: 1000.0)\"") < 99);
+    assert_eq!(of("lr: 0.5") + of("other"), 0);
+}
+
 /// A checkpoint holds parameters, states of any type, and what optimizers keep, by address.
 #[test]
 fn checkpoints_hold_states_and_what_optimizers_keep() {

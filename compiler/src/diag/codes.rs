@@ -568,6 +568,16 @@ pub const CODES: &[Code] = &[
         hint: "log something of one size, such as a mean or a sum over the batch",
     },
     Code {
+        code: "E0650",
+        about: "An argument of a stage is not known at compile time.",
+        hint: "stages are applied to numbers, lists of them, functions, optimizers, and top-level names of data",
+    },
+    Code {
+        code: "E0651",
+        about: "A first value depends on the result of a stage.",
+        hint: "a stage that starts from another's result is `after` it",
+    },
+    Code {
         code: "E0700",
         about: "A construct of the language that this version does not compile.",
         hint: "the end of `docs/language.md` lists what is left out",

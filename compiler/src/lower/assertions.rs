@@ -19,11 +19,6 @@ impl Session {
         result.map_err(|r| self.failure(vec![*r]))
     }
 
-    /// Stages (by index) whose results a test reads.
-    pub fn test_needs(&self, test: usize) -> Vec<usize> {
-        self.needed_stages(self.tests[test].1)
-    }
-
     fn needed_stages(&self, block: &ast::Block) -> Vec<usize> {
         let names = super::resolve::names_in_block(block);
         let named = |i: &usize| names.contains(&self.stages[*i].name);

@@ -92,8 +92,8 @@ impl Session {
                 _ => None,
             });
             if let Some(value) = found {
-                let module = Env::module(self.root);
-                match self.in_init(|s| s.eval(value, &module)) {
+                let within = self.stage_env(stage);
+                match self.in_init(|s| s.eval(value, &within)) {
                     Ok(v @ Val::Int(_)) => env.bind(&read, v),
                     _ => return Ok(unknown),
                 }

@@ -68,6 +68,7 @@ impl Session {
             Val::Builtin(name) => self.call_builtin(name, args, span),
             Val::Partial(p) => self.apply_rest(p, args, span),
             Val::DType(d) => self.cast_to(*d, args, span),
+            Val::StageDef(t) => self.apply_stage(*t, args, span),
             Val::Method(m) => self.call_method(&m.0, &m.1, args, span),
             Val::DistDef(d) => {
                 let formal = &d.def.args;

@@ -192,11 +192,14 @@ impl Session {
                 Ok(vec![(def.name.text.clone(), Val::Optimizer(Rc::new(o)))])
             }
             ast::ItemKind::Stage(stage) => {
-                let at = s.stages.iter().position(|i| i.name == stage.name.text);
-                Ok(vec![(
-                    stage.name.text.clone(),
-                    at.map_or(Val::Unit, Val::Stage),
-                )])
+                let name = &stage.name.text;
+                let template = s.templates.iter().position(|t| t.def.name.text == *name);
+                let at = s.stages.iter().position(|i| i.name == *name);
+                let v = match template {
+                    Some(t) => Val::StageDef(t),
+                    None => at.map_or(Val::Unit, Val::Stage),
+                };
+                Ok(vec![(name.clone(), v)])
             }
             _ => Ok(vec![]),
         });

@@ -410,6 +410,11 @@ impl Session {
             Val::Slot(id) => {
                 let slot = self.slots[id.0 as usize].clone();
                 let name = format!("{}.{}", self.stages[stage].name, slot.name);
+                if self.in_init && !self.in_start {
+                    let name = self.stages[stage].name.clone();
+                    return Err(Box::new(self.reads_stage_early(&name, span)));
+                }
+                self.touched_stages.insert(stage);
                 let t = self.ctx.read_stage(stage, id, &name, &slot.ty);
                 Val::Tensor(self.constrained(id, t, span)?)
             }

@@ -104,6 +104,12 @@ pub struct Session {
     pub(super) taps: Vec<super::taps::TapFrame>,
     pub(super) stages: Vec<StageInfo>,
     pub(super) stage_asts: Vec<&'static ast::Stage>,
+    /// Stages with arguments.
+    pub(super) templates: Vec<super::applications::Template>,
+    /// The arguments of the stages that they made.
+    pub(super) stage_args: HashMap<usize, Env>,
+    /// Top-level `let`s that read results of stages: evaluated in each program that uses them.
+    pub(super) late: HashSet<String>,
     pub(super) tests: Vec<(String, &'static ast::Block, usize)>,
     pub(super) frames: Vec<Frame>,
     pub(super) handlers: Vec<Handler>,
@@ -180,6 +186,9 @@ impl Session {
             taps: Vec::new(),
             stages: Vec::new(),
             stage_asts: Vec::new(),
+            templates: Vec::new(),
+            stage_args: HashMap::new(),
+            late: HashSet::new(),
             tests: Vec::new(),
             frames: vec![Frame::root("pipeline")],
             handlers: Vec::new(),
@@ -336,7 +345,7 @@ impl Session {
     }
 
     /// Runs `f` as if nothing that a program is built in were around it.
-    fn outside<T>(&mut self, f: impl FnOnce(&mut Self) -> R<T>) -> R<T> {
+    pub(super) fn outside<T>(&mut self, f: impl FnOnce(&mut Self) -> R<T>) -> R<T> {
         let depth = std::mem::take(&mut self.depth);
         let handlers = std::mem::take(&mut self.handlers);
         let expects = std::mem::take(&mut self.expects);
@@ -532,6 +541,30 @@ impl Session {
         }
     }
 
+    /// The value of a `let` that reads results of stages, for the program being built.
+    fn late_item(&mut self, item: &'static ast::Item, name: &str) -> R<Val> {
+        let ast::ItemKind::Def(def) = &item.kind else {
+            return Ok(Val::Unit);
+        };
+        let names = super::resolve::item_names(item);
+        for n in &names {
+            let busy = ItemState::Busy(item.span);
+            self.modules[self.root].items.insert(n.text.clone(), busy);
+        }
+        let top = std::mem::take(&mut self.top);
+        let env = Env::module(self.root).child();
+        let result = self.define(def, &env);
+        self.top = top;
+        for n in &names {
+            let waiting = ItemState::Waiting(item);
+            self.modules[self.root]
+                .items
+                .insert(n.text.clone(), waiting);
+        }
+        result?;
+        Ok(env.get(name).unwrap_or(Val::Unit))
+    }
+
     /// The value of a top-level name of a module, evaluated when first asked for.
     pub(super) fn item(&mut self, module: usize, name: &str, span: Span) -> Option<R<Val>> {
         if let Some((target, inner)) = self.modules[module].uses.get(name).cloned() {
@@ -555,6 +588,9 @@ impl Session {
                         "a definition cannot need its own value; recursion is written with `scan`",
                     ),
             )),
+            ItemState::Waiting(item) if module == self.root && self.late.contains(name) => {
+                self.late_item(item, name)
+            }
             ItemState::Waiting(item) => {
                 let busy = ItemState::Busy(item.span);
                 for n in super::resolve::item_names(item) {

@@ -233,6 +233,7 @@ impl Session {
         def: &'static ast::Stage,
         stmt: &'static ast::Stmt,
         nth: usize,
+        env: &Env,
     ) -> R<Option<ReportItem>> {
         let StmtKind::Output { kind, args } = &stmt.kind else {
             return Err(Box::new(
@@ -250,7 +251,7 @@ impl Session {
         }
         let name = format!("{}.{nth}", def.name.text);
         let (columns, program) = self.program(&name, |s| {
-            let env = Env::module(s.root).child();
+            let env = env.child();
             let (columns, values) = s.output_values(args, &env)?;
             for (label, v) in values {
                 s.ctx.value(&label, v);

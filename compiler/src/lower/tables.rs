@@ -19,7 +19,7 @@ impl Session {
         unit: ast::Unit,
     ) -> R<TrainPlan> {
         // The states of the stage are bound here once they are known, for the size of a batch.
-        let env = Env::module(self.root).child();
+        let env = self.stage_env(stage);
         let source = match source {
             None => None,
             Some(e) => match self.in_init(|s| s.eval(e, &env))? {
@@ -107,7 +107,7 @@ impl Session {
                 ..TrainState::new(&name)
             });
             let ((), program) = self.program(&format!("{name}.every[{i}]"), |s| {
-                let env = Env::module(s.root).child();
+                let env = s.stage_env(stage);
                 for (name, v) in &state.states {
                     env.bind(name, v.clone());
                 }
@@ -172,7 +172,7 @@ impl Session {
         let table = self.batch_sources.get(&stage).map(|s| s.table.clone());
         self.train = Some(TrainState::new(&name));
         let ((), program) = self.program(&name, |s| {
-            let env = Env::module(s.root).child();
+            let env = s.stage_env(stage);
             if let ast::StageKind::Train {
                 pattern: Some(p), ..
             } = &def.kind

@@ -6,7 +6,7 @@ use super::session::{Failure, R, Session, rc};
 use super::value::{Env, Val};
 use crate::ir::{Type, Value};
 use crate::program::{Keep, Program, ReportItem, StageInfo, StageProgram, TrainPlan, Unit};
-use mlc_grammar::ast::{self, Expr};
+use mlc_grammar::ast::{self, Expr, ExprKind};
 use mlc_grammar::diag::Report;
 use mlc_grammar::span::Span;
 use petgraph::graph::DiGraph;
@@ -73,6 +73,29 @@ impl Session {
                 _ => None,
             })
             .collect();
+        let defs: HashMap<String, Vec<String>> = tree
+            .items
+            .iter()
+            .filter_map(|i| match &i.kind {
+                ast::ItemKind::Def(d) => Some((i, names_in_def(d, i.span))),
+                _ => None,
+            })
+            .flat_map(|(i, names)| {
+                super::resolve::item_names(i)
+                    .into_iter()
+                    .map(move |n| (n.text.clone(), names.clone()))
+            })
+            .collect();
+        for item in &tree.items {
+            if let ast::ItemKind::Def(d @ ast::Def::Let { .. }) = &item.kind
+                && reached(names_in_def(d, item.span), &defs)
+                    .iter()
+                    .any(|n| asts.iter().any(|s| s.0.name.text == *n))
+            {
+                let names = super::resolve::item_names(item);
+                self.late.extend(names.iter().map(|n| n.text.clone()));
+            }
+        }
         let mut graph = DiGraph::<usize, ()>::new();
         let nodes: Vec<_> = (0..asts.len()).map(|i| graph.add_node(i)).collect();
         let index: HashMap<&str, usize> = asts
@@ -86,12 +109,26 @@ impl Session {
         for (i, (s, _)) in asts.iter().enumerate() {
             let mut before = Vec::new();
             for e in &s.after {
-                match super::resolve::path_text(e).and_then(|p| index.get(p.as_str()).copied()) {
-                    Some(j) => before.push(j),
-                    None => reports.push(
+                let applied = match &e.kind {
+                    ExprKind::Call(f, _) => super::resolve::path_text(f),
+                    _ => None,
+                };
+                let path = applied.clone().or_else(|| super::resolve::path_text(e));
+                match path.and_then(|p| index.get(p.as_str()).copied()) {
+                    // What it is applied to is known when the stage is lowered.
+                    Some(j) if !asts[j].0.args.is_empty() && applied.is_some() => {}
+                    Some(j) if asts[j].0.args.is_empty() && applied.is_none() => before.push(j),
+                    Some(j) if applied.is_none() => {
+                        let name = &asts[j].0.name.text;
+                        reports.push(
+                            Report::new("E0601", format!("`{name}` is a stage with arguments"))
+                                .label(e.span, "they are not given")
+                                .hint(format!("apply it: `after {name}(..)`")),
+                        );
+                    }
+                    _ => reports.push(
                         Report::new("E0601", "`after` names a stage")
-                            .label(e.span, "no stage of this file")
-                            .hint("stages with arguments cannot be compiled by this version"),
+                            .label(e.span, "no stage of this file"),
                     ),
                 }
             }
@@ -103,9 +140,12 @@ impl Session {
             {
                 names.extend(super::resolve::names_in(e));
             }
-            for n in names {
+            for e in &s.after {
+                names.extend(super::resolve::names_in(e));
+            }
+            for n in reached(names, &defs) {
                 if let Some(&j) = index.get(n.as_str())
-                    && j != i
+                    && (j != i || !s.args.is_empty())
                     && !all.contains(&j)
                 {
                     all.push(j);
@@ -143,20 +183,30 @@ impl Session {
                 return reports;
             }
         };
+        let (order, templates): (Vec<usize>, Vec<usize>) =
+            order.iter().partition(|&&i| asts[i].0.args.is_empty());
         let place: HashMap<usize, usize> = order.iter().enumerate().map(|(p, &i)| (i, p)).collect();
+        let places = |of: &[usize]| -> Vec<usize> {
+            of.iter().filter_map(|j| place.get(j).copied()).collect()
+        };
+        for &i in &templates {
+            self.templates.push(super::applications::Template {
+                def: asts[i].0,
+                span: asts[i].1,
+                after: places(&after[i]),
+                needs: places(&needs[i]),
+                instances: vec![],
+            });
+        }
         for &i in &order {
             let (s, span) = asts[i];
             self.stage_asts.push(s);
             self.stages.push(StageInfo {
                 name: s.name.text.clone(),
                 span,
-                kind: match s.kind {
-                    ast::StageKind::Train { .. } => "train",
-                    ast::StageKind::Report => "report",
-                    ast::StageKind::Compute => "compute",
-                },
-                after: after[i].iter().map(|j| place[j]).collect(),
-                needs: needs[i].iter().map(|j| place[j]).collect(),
+                kind: super::applications::kind(s),
+                after: places(&after[i]),
+                needs: places(&needs[i]),
             });
         }
         reports
@@ -204,9 +254,7 @@ impl Session {
 
     fn stage_program(&mut self, stage: usize) -> R<StageProgram> {
         let def = self.stage_asts[stage];
-        if let Some(a) = def.args.first() {
-            return Err(self.unsupported("a stage with arguments", a.name.span));
-        }
+        self.resolve_after(stage)?;
         for need in self.stages[stage].needs.clone() {
             self.logs_known(need)?;
         }
@@ -225,7 +273,7 @@ impl Session {
             ast::StageKind::Compute => {
                 let name = def.name.text.clone();
                 let ((), program) = self.program(&name, |s| {
-                    let env = Env::module(s.root).child();
+                    let env = s.stage_env(stage);
                     s.top = true;
                     s.eval_steps(&def.body.stmts, &env)
                 })?;
@@ -235,8 +283,9 @@ impl Session {
             ast::StageKind::Report => {
                 self.stage_logs.insert(stage, vec![]);
                 let mut items = Vec::new();
+                let env = self.stage_env(stage);
                 for stmt in &def.body.stmts {
-                    if let Some(item) = self.report_item(def, stmt, items.len())? {
+                    if let Some(item) = self.report_item(def, stmt, items.len(), &env)? {
                         items.push(item);
                     }
                 }
@@ -309,9 +358,37 @@ impl Session {
 
     pub(super) fn stage_log(&mut self, stage: usize, name: &ast::Name) -> R<Val> {
         self.log_type(stage, &name.text, name.span)?;
+        if self.in_init && !self.in_start {
+            let stage = self.stages[stage].name.clone();
+            return Err(Box::new(self.reads_stage_early(&stage, name.span)));
+        }
         self.touched_stages.insert(stage);
         Ok(Val::Log(stage, rc(&name.text)))
     }
+}
+
+fn names_in_def(d: &ast::Def, span: Span) -> Vec<String> {
+    super::resolve::names_in_block(&ast::Block {
+        stmts: vec![ast::Stmt {
+            kind: ast::StmtKind::Def(d.clone()),
+            span,
+            doc: None,
+        }],
+        span,
+    })
+}
+
+/// The names, and those that the definitions of these names read.
+fn reached(names: Vec<String>, defs: &HashMap<String, Vec<String>>) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    let mut waiting = names;
+    while let Some(n) = waiting.pop() {
+        if !found.contains(&n) {
+            waiting.extend(defs.get(&n).into_iter().flatten().cloned());
+            found.push(n);
+        }
+    }
+    found
 }
 
 pub(super) fn lower_unit(unit: ast::Unit) -> Unit {

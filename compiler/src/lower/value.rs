@@ -59,6 +59,8 @@ pub enum Val {
     Continuation(Rc<Continuation>),
     Source(Rc<BatchSource>),
     Stage(usize),
+    /// A stage with arguments, not applied.
+    StageDef(usize),
     StageLogs(usize),
     /// Pictures for a report, and how many stand in a row.
     Grid(Rc<(Val, usize)>),
@@ -322,6 +324,7 @@ impl Val {
             Val::Continuation(_) => "a continuation",
             Val::Source(_) => "a source of batches",
             Val::Stage(_) => "a stage",
+            Val::StageDef(_) => "a stage without its arguments",
             Val::StageLogs(_) => "a stage's logs",
             Val::Grid(_) => "a grid of pictures",
             Val::Module(_) => "a module",

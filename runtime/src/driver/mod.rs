@@ -51,6 +51,12 @@ pub enum Event<'a> {
         epoch: usize,
         values: &'a [(String, HostTensor)],
     },
+    /// A value of an applied stage was not a number, which ended it.
+    Failed {
+        stage: &'a str,
+        step: usize,
+        value: &'a str,
+    },
     StageFinished {
         stage: &'a str,
         seconds: f64,

@@ -11,7 +11,7 @@ use crate::rundir::RunDir;
 use crate::tensor::{DType, HostTensor};
 use mlc_compiler::FileId;
 use mlc_compiler::lower::{Failure, LowerOptions, Session};
-use mlc_compiler::program::{Program, ReportItem, SlotKind, StageProgram};
+use mlc_compiler::program::{Program, ReportItem, SlotKind, Source, StageProgram};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Instant;
@@ -41,6 +41,8 @@ pub struct Pipeline {
     report: Option<Report>,
     has_reports: bool,
     done: Vec<usize>,
+    /// Applied stages that met a value that is not a number.
+    pub(super) failed: Vec<usize>,
 }
 
 impl Pipeline {
@@ -73,6 +75,7 @@ impl Pipeline {
             report: None,
             has_reports: false,
             done: Vec::new(),
+            failed: Vec::new(),
         };
         (pipeline, result)
     }
@@ -103,6 +106,7 @@ impl Pipeline {
     /// # Errors
     /// See [`RunError`]. What was written before stays.
     pub fn run(&mut self, observer: &mut dyn Observer) -> Result<(), RunError> {
+        // Those that are made on the way run where they are needed.
         for stage in 0..self.session.stages().len() {
             self.run_stage(stage, observer)?;
         }
@@ -117,8 +121,16 @@ impl Pipeline {
         for need in self.session.stages()[stage].needs.clone() {
             self.run_stage(need, observer)?;
         }
+        let program = loop {
+            let lowered = self.session.lower_stage(stage);
+            if !self.run_touched(stage, lowered.is_err(), observer)? {
+                break lowered?;
+            }
+        };
         let info = self.session.stages()[stage].clone();
-        let program = self.session.lower_stage(stage)?;
+        for &need in &info.after {
+            self.run_stage(need, observer)?;
+        }
         self.run_inits(observer)?;
         let start = Instant::now();
         let mut version = self.store.start(&info.after).map_err(|id| {
@@ -150,7 +162,8 @@ impl Pipeline {
             }
             StageProgram::Compute(program) => {
                 let mut engine = self.engine(*program, &info.name, observer)?;
-                match self.advance(&mut engine, &mut version, Position::default()) {
+                let at = self.after_failures(&engine);
+                match self.advance(&mut engine, &mut version, at) {
                     Ok(Outcome { values, .. }) => {
                         observer.event(&Event::Log {
                             stage: &info.name,
@@ -185,6 +198,38 @@ impl Pipeline {
             seconds: start.elapsed().as_secs_f64(),
         });
         Ok(())
+    }
+
+    /// Where a program runs that reads results of stages once: those of one that failed are values like others.
+    fn after_failures(&self, engine: &Engine) -> Position<'static> {
+        let reads = |s: &Source| match s {
+            Source::StageSlot(stage, _) | Source::StageLog(stage, _) => self.failed.contains(stage),
+            _ => false,
+        };
+        Position {
+            any: engine.program.sources.iter().any(reads),
+            ..Position::default()
+        }
+    }
+
+    /// Runs the stages whose results what was lowered last reads. Must it be lowered again, now that more is known?
+    pub(super) fn run_touched(
+        &mut self,
+        stage: usize,
+        failed: bool,
+        observer: &mut dyn Observer,
+    ) -> Result<bool, RunError> {
+        let guessed = !self.session.guessed().is_empty();
+        if failed && !guessed {
+            return Ok(false);
+        }
+        self.run_inits(observer)?;
+        for needed in self.session.touched() {
+            if needed != stage {
+                self.run_stage(needed, observer)?;
+            }
+        }
+        Ok(guessed)
     }
 
     /// Gives slots that lowering asked for their first values.
@@ -306,7 +351,10 @@ impl Pipeline {
 
     fn finish(&mut self, observer: &mut dyn Observer) -> Result<(), RunError> {
         let mut last = Version::default();
-        for &stage in &self.done {
+        // What a stage left that stands for itself comes before what an application of one with arguments left.
+        let (applied, plain): (Vec<usize>, Vec<usize>) =
+            self.done.iter().partition(|&&s| self.session.is_applied(s));
+        for stage in applied.into_iter().chain(plain) {
             if let Ok(v) = self.store.start(&[stage]) {
                 last.slots.extend(v.slots);
             }
@@ -356,7 +404,8 @@ impl Pipeline {
         observer: &mut dyn Observer,
     ) -> Result<(), RunError> {
         let mut engine = self.engine(item.program.clone(), stage, observer)?;
-        let values = match self.advance(&mut engine, &mut version.clone(), Position::default()) {
+        let at = self.after_failures(&engine);
+        let values = match self.advance(&mut engine, &mut version.clone(), at) {
             Ok(outcome) => outcome.values,
             Err(Halt::NotANumber(name)) => {
                 return Err(RunError::NotANumber {

@@ -5,7 +5,7 @@ use super::run::Pipeline;
 use super::steps::Steps;
 use super::store::Version;
 use super::{Event, Observer, RunError};
-use crate::tensor::HostTensor;
+use crate::tensor::{DType, HostTensor};
 use mlc_compiler::program::{Every, Sink, Source, TrainPlan};
 use mlc_compiler::progress::Progress;
 use std::rc::Rc;
@@ -15,6 +15,8 @@ use std::rc::Rc;
 pub struct Position<'a> {
     pub step: usize,
     pub rows: Option<&'a Rc<HostTensor>>,
+    /// May its values be no numbers?
+    pub any: bool,
 }
 
 /// Named results of a program.
@@ -105,7 +107,8 @@ impl Pipeline {
                 Sink::Show(item, name) => outcome.shown.push((*item, name.clone(), t)),
             }
         }
-        if let Some((name, _)) = outcome.values.iter().find(|(_, t)| has_nan(t)) {
+        let wrong = outcome.values.iter().find(|(_, t)| !at.any && has_nan(t));
+        if let Some((name, _)) = wrong {
             return Err(Halt::NotANumber(name.clone()));
         }
         for (output, id, t) in slots {
@@ -147,6 +150,7 @@ impl Pipeline {
             let position = Position {
                 step: at.steps,
                 rows: batch.as_ref(),
+                any: false,
             };
             let before = plan
                 .keep
@@ -155,6 +159,11 @@ impl Pipeline {
                 .map(|_| version.clone());
             let outcome = match self.advance(engine, version, position) {
                 Ok(outcome) => outcome,
+                // Among the applications of a stage, one that fails is a result like others.
+                Err(Halt::NotANumber(value)) if self.session.is_applied(stage) => {
+                    self.log_failure(stage, &at, &value, &plan, observer)?;
+                    break;
+                }
                 Err(Halt::NotANumber(value)) => {
                     return Err(self.not_a_number(stage, at.steps, value, version));
                 }
@@ -187,7 +196,12 @@ impl Pipeline {
                         continue;
                     }
                     ran = true;
-                    let outcome = self.after_step(stage, e, engine, &at, version, observer)?;
+                    let Some(outcome) =
+                        self.after_step(stage, &plan, e, engine, &at, version, observer)?
+                    else {
+                        stop = true;
+                        continue;
+                    };
                     choose(&mut best, &plan, &outcome, version);
                     stop |= outcome.stop;
                     self.record(stage, &name, at.steps, at.epochs, outcome.values)?;
@@ -211,15 +225,18 @@ impl Pipeline {
         Ok(())
     }
 
+    /// Runs an `every` block. Nothing if a value was not a number.
+    #[expect(clippy::too_many_arguments, reason = "one call, from the loop above")]
     fn after_step(
         &mut self,
         stage: usize,
+        plan: &TrainPlan,
         every: &Every,
         engine: &mut Engine,
         at: &Progress,
         version: &mut Version,
         observer: &mut dyn Observer,
-    ) -> Result<Outcome, RunError> {
+    ) -> Result<Option<Outcome>, RunError> {
         let name = self.session.stages()[stage].name.clone();
         let (done, epoch) = (at.steps, at.epochs);
         let outcome = match self.advance(
@@ -228,9 +245,14 @@ impl Pipeline {
             Position {
                 step: done,
                 rows: None,
+                any: false,
             },
         ) {
             Ok(outcome) => outcome,
+            Err(Halt::NotANumber(value)) if self.session.is_applied(stage) => {
+                self.log_failure(stage, at, &value, plan, observer)?;
+                return Ok(None);
+            }
             Err(Halt::NotANumber(value)) => {
                 return Err(self.not_a_number(stage, done, value, version));
             }
@@ -256,7 +278,44 @@ impl Pipeline {
         if every.checkpoint {
             self.checkpoint(&format!("{name}-{done}"), version)?;
         }
-        Ok(outcome)
+        Ok(Some(outcome))
+    }
+
+    /// Ends the logs of an applied stage in which a value was not a number: each of reals has NaN as its last entry.
+    fn log_failure(
+        &mut self,
+        stage: usize,
+        at: &Progress,
+        value: &str,
+        plan: &TrainPlan,
+        observer: &mut dyn Observer,
+    ) -> Result<(), RunError> {
+        let mut values: Values = Vec::new();
+        let programs = plan.every.iter().map(|e| &e.program).chain([&plan.step]);
+        for p in programs {
+            for ((_, v), sink) in p.graph.outputs.iter().zip(&p.sinks) {
+                let ty = p.graph.ty(*v);
+                if let Sink::Value(name) = sink
+                    && ty.dtype.is_real()
+                    && !values.iter().any(|known| known.0 == *name)
+                {
+                    let nan = vec![f64::NAN; ty.shape.iter().product()];
+                    let t = match ty.dtype {
+                        DType::F64 => HostTensor::from_f64(&ty.shape, &nan),
+                        _ => HostTensor::from_f32(&ty.shape, &vec![f32::NAN; nan.len()]),
+                    };
+                    values.push((name.clone(), t));
+                }
+            }
+        }
+        self.failed.push(stage);
+        let name = self.session.stages()[stage].name.clone();
+        observer.event(&Event::Failed {
+            stage: &name,
+            step: at.steps + 1,
+            value,
+        });
+        self.record(stage, &name, at.steps + 1, at.epochs, values)
     }
 
     fn not_a_number(&self, stage: usize, step: usize, name: String, version: &Version) -> RunError {

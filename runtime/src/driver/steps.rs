@@ -70,6 +70,7 @@ impl Steps {
         let position = Position {
             step: at.steps,
             rows: None,
+            any: false,
         };
         match pipeline.advance(engine, &mut version.clone(), position) {
             Ok(outcome) => Ok(outcome.values[0].1.as_i32()[0].into()),

@@ -70,22 +70,17 @@ impl Pipeline {
         golden: &mut Golden,
         observer: &mut dyn Observer,
     ) -> Result<TestOutcome, RunError> {
-        // Before anything is trained, to find mistakes early. How often a stage logs that may end early is known only once it
-        // has run.
-        let mut lowered = self.session.lower_test(test);
-        let guessed = !self.session.guessed().is_empty();
-        if !guessed {
-            lowered = Ok(lowered?);
-        }
+        // Lowered before anything is trained, to find mistakes early; again where what the stages log is known only then.
+        let t = loop {
+            let lowered = self.session.lower_test(test);
+            if !self.run_touched(usize::MAX, lowered.is_err(), observer)? {
+                break lowered?;
+            }
+        };
         self.run_inits(observer)?;
-        for stage in self.session.test_needs(test) {
+        for &stage in &t.needs {
             self.run_stage(stage, observer)?;
         }
-        if guessed {
-            lowered = self.session.lower_test(test);
-            self.run_inits(observer)?;
-        }
-        let t = lowered?;
         let mut engine = self.engine(t.program.clone(), &t.program.name.clone(), observer)?;
         let failed = self.check_assertions(&t, &mut engine, golden)?;
         Ok(if failed.is_empty() {
