@@ -97,7 +97,7 @@ pub(crate) fn hint(p: &Place) -> Option<&'static str> {
             "an operator stands at the end of a line, not at the start of the next"
         }
         (_, _, "+" | "*" | "/" | "^" | "@") => "an operator stands between two values",
-        _ if started && p.before != "" && p.before != ";" => {
+        _ if started && !p.before.is_empty() && p.before != ";" => {
             "the line above is not complete: it ends in an operator, or a bracket in it is open"
         }
         _ => return None,

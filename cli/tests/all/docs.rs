@@ -96,7 +96,7 @@ fn examples_run(document: &str, at_least: usize) {
 
 #[test]
 fn the_examples_of_the_language_run() {
-    examples_run("docs/language.md", 45);
+    examples_run("docs/language.md", 49);
 }
 
 #[test]

@@ -552,20 +552,6 @@ pub const DOCS: &[Doc] = &[
         "drop",
         "last: drop leaves out the last batch where it is smaller.",
     ),
-    doc("positive", "x in positive", "The numbers above 0."),
-    doc("unit", "x in unit", "The numbers from 0 to 1."),
-    doc("natural", "x in natural", "The numbers 0, 1, 2 and so on."),
-    doc(
-        "simplex",
-        "x in simplex",
-        "Vectors of numbers from 0 to 1 whose sum is 1.",
-    ),
-    doc("ordered", "x in ordered", "Vectors that ascend."),
-    doc(
-        "interval",
-        "x in interval",
-        "The numbers between two bounds.",
-    ),
     doc(
         "filter",
         "filter(table, |r| condition)",
@@ -580,6 +566,21 @@ pub const DOCS: &[Doc] = &[
         "known",
         "known(x)",
         "A number computed from data as one known at compile time, so that it can be a size; in a top-level `let` only.",
+    ),
+    doc(
+        "within",
+        "within(x, low, high)",
+        "The number itself; one known at compile time that lies outside is a mistake.",
+    ),
+    doc(
+        "taps",
+        "taps(e)",
+        "(the value of e, the record of what nets called in it `tap`), which a derivative can be taken by.",
+    ),
+    doc(
+        "randint",
+        "randint(low, high, sizes..)",
+        "Integers drawn uniformly from low to high - 1; biased by less than 2^-52.",
     ),
 ];
 

@@ -109,10 +109,10 @@ impl Session {
         span: Span,
     ) -> R<Val> {
         let o = self.with_arguments(o, span)?;
-        let objective = match args.iter().position(|a| a.0.as_deref() == Some("f")) {
-            Some(i) => Some(args[i].1.clone()),
-            None => None,
-        };
+        let objective = args
+            .iter()
+            .find(|a| a.0.as_deref() == Some("f"))
+            .map(|a| a.1.clone());
         let given: Vec<&Given> = args
             .iter()
             .filter(|a| a.0.as_deref() != Some("f"))

@@ -294,9 +294,9 @@ pub fn reverse(
         }
     }
     let mut captured = Vec::new();
-    for at in s.carries + s.slices..operands.len() {
+    for (at, &operand) in operands.iter().enumerate().skip(s.carries + s.slices) {
         let like = l.body.inputs[1 + at].value;
-        captured.push(b.input("captured", &l.body, like, operands[at]));
+        captured.push(b.input("captured", &l.body, like, operand));
     }
     let inputs: Vec<Value> = std::iter::once(b.g.inputs[0].value)
         .chain(carries.iter().copied())

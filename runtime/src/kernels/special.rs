@@ -391,6 +391,10 @@ impl std::ops::Add for Dual {
 
 impl std::ops::Mul for Dual {
     type Output = Self;
+    #[expect(
+        clippy::suspicious_arithmetic_impl,
+        reason = "the derivative of a product is a sum"
+    )]
     fn mul(self, o: Self) -> Self {
         let d = |i: usize| self.d[i] * o.v + self.v * o.d[i];
         Self {

@@ -40,7 +40,7 @@ fn transposed(x: &Tensor) -> Tensor {
 }
 
 fn identity(n: usize) -> Tensor {
-    let data = (0..n * n).map(|p| if p % (n + 1) == 0 { 1.0 } else { 0.0 });
+    let data = (0..n * n).map(|p| if p.is_multiple_of(n + 1) { 1.0 } else { 0.0 });
     matrix(n, n, data.collect())
 }
 

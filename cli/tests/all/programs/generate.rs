@@ -196,7 +196,7 @@ pub fn program(seed: u64) -> Program {
         derivatives: 0,
         loops: 0,
         double: seed % 3 != 2,
-        linalg: seed % 5 == 0,
+        linalg: seed.is_multiple_of(5),
         conv: false,
         special: false,
         cells: 300,

@@ -430,13 +430,13 @@ impl Gen {
                 let t = match self.rng.below(3) {
                     0 => vec![total],
                     1 => vec![1, total],
-                    _ if total % 2 == 0 => vec![total / 2, 2],
+                    _ if total.is_multiple_of(2) => vec![total / 2, 2],
                     _ => vec![total, 1],
                 };
                 (t, format!("reshape($, {})", dims(s)))
             }
             12 if n > 0 => {
-                let parts: Vec<usize> = (1..=n).filter(|p| n % p == 0).collect();
+                let parts: Vec<usize> = (1..=n).filter(|p| n.is_multiple_of(*p)).collect();
                 let m = *self.rng.pick(&parts);
                 let f = *self.rng.pick(&["repeat", "tile"]);
                 (with(m), format!("{f}($, {}, axis: {axis})", n / m))

@@ -69,7 +69,7 @@ impl Gen {
             return v;
         }
         if !self.rng.chance(3)
-            && let Some(o) = self.from_another(s)
+            && let Some(o) = self.of_another(s)
         {
             return o;
         }
@@ -105,7 +105,7 @@ impl Gen {
     }
 
     /// Made of a variable of another shape.
-    fn from_another(&mut self, s: &[usize]) -> Option<Out> {
+    fn of_another(&mut self, s: &[usize]) -> Option<Out> {
         let k = Kind::Real;
         let all: Vec<Var> = self
             .vars

@@ -179,14 +179,22 @@ impl Gen {
         let (text, function) = match self.rng.below(8) {
             6 => {
                 let (body, rule) = (self.pieces(&["x"], 2), self.pieces(&["x", "dy"], 1));
-                let by = *self.rng.pick(&["vjp(dy)", "jvp(dy)"]);
-                let other = if by == "jvp(dy)" {
+                let by = *self.rng.pick(&["vjp(dy)", "jvp(dx)"]);
+                let other = if by == "jvp(dx)" {
                     ""
                 } else {
-                    " with jvp(d) { d * sin(x) }"
+                    " with jvp(dx) { dx * sin(x) }"
+                };
+                let rule = if by == "jvp(dx)" {
+                    rule.replace("dy", "dx")
+                } else {
+                    rule
                 };
                 (
-                    format!("fn {f}(x) = tanh({body}) with {by} {{ 0.5 * dy * {rule} }}{other}"),
+                    format!(
+                        "fn {f}(x) = tanh({body}) with {by} {{ 0.5 * {} * {rule} }}{other}",
+                        &by[4..6]
+                    ),
                     Function::Map(f.clone(), 1),
                 )
             }
