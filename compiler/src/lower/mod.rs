@@ -30,6 +30,7 @@ mod modules;
 mod nets;
 mod optimizer_values;
 mod optimizers;
+mod order;
 mod partial;
 mod places;
 mod repl;
