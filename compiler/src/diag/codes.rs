@@ -98,6 +98,11 @@ pub const CODES: &[Code] = &[
         hint: "put the file into the pipeline's folder, or allow others with `--allow-outside`",
     },
     Code {
+        code: "E0114",
+        about: "A definition takes the name of a derivative, a draw or another thing that the compiler itself looks for.",
+        hint: "take another name",
+    },
+    Code {
         code: "E0200",
         about: "A tensor is needed, and the value is something else.",
         hint: "tensors are numbers, truth values and lists of them; convert or call what is not one",

@@ -85,6 +85,11 @@ const FORMS: &[&str] = &[
     "taps",
 ];
 
+/// Names that no definition may take: those of derivatives and draws, which the compiler itself looks for.
+pub(super) fn is_kept(name: &str) -> bool {
+    FORMS.contains(&name) || ["stop", "tangent", "sample", "logdensity", "plug_in"].contains(&name)
+}
+
 /// All names that are built in.
 pub fn names() -> impl Iterator<Item = &'static str> {
     UNARY

@@ -40,10 +40,25 @@ impl Checker {
         }
     }
 
+    /// Binds a name where it is defined. What looks at its arguments' text is found by name, so no other thing may have it.
+    fn define(&mut self, name: &str, span: Span) {
+        if super::builtins::is_kept(name) {
+            self.reports.push(
+                Report::new(
+                    "E0114",
+                    format!("`{name}` is built in and keeps its meaning"),
+                )
+                .label(span, "defined again here")
+                .hint("take another name"),
+            );
+        }
+        self.bind(name);
+    }
+
     fn bind_pattern(&mut self, p: &Pattern) {
         let mut names = Vec::new();
-        pattern_names(p, &mut |n, _| names.push(n.to_string()));
-        names.iter().for_each(|n| self.bind(n));
+        pattern_names(p, &mut |n, span| names.push((n.to_string(), span)));
+        names.iter().for_each(|(n, span)| self.define(n, *span));
     }
 
     fn scoped(&mut self, f: impl FnOnce(&mut Self)) {
@@ -132,7 +147,7 @@ impl Checker {
         for a in args {
             a.default.iter().for_each(|e| self.expr(e));
             a.ty.iter().for_each(|t| self.ty(t));
-            self.bind(&a.name.text);
+            self.define(&a.name.text, a.name.span);
         }
     }
 
@@ -141,7 +156,7 @@ impl Checker {
         match &t.kind {
             TypeKind::Named(name, dims) => {
                 if super::types::is_variable(&name.text) {
-                    self.bind(&name.text);
+                    self.define(&name.text, name.span);
                 }
                 for d in dims {
                     // What is unknown in arithmetic on sizes is solved for.
@@ -176,7 +191,7 @@ impl Checker {
                 self.bind_pattern(pattern);
             }
             Def::Fn(f) => {
-                self.bind(&f.name.text);
+                self.define(&f.name.text, f.name.span);
                 self.scoped(|c| {
                     c.args(&f.args);
                     c.body(&f.body);
@@ -196,15 +211,15 @@ impl Checker {
                     }),
                     ModelKind::Value(e) => self.expr(e),
                 }
-                self.bind(&m.name.text);
+                self.define(&m.name.text, m.name.span);
             }
             Def::NetUse { name, index, value } => {
                 index.iter().for_each(|e| self.expr(e));
                 self.expr(value);
-                self.bind(&name.text);
+                self.define(&name.text, name.span);
             }
             Def::Net(n) => {
-                self.bind(&n.name.text);
+                self.define(&n.name.text, n.name.span);
                 self.scoped(|c| {
                     c.args(&n.statics);
                     c.args(&n.args);
@@ -222,11 +237,11 @@ impl Checker {
                 support.iter().for_each(|e| self.expr(e));
                 ty.iter().for_each(|t| self.ty(t));
                 self.expr(value);
-                self.bind(&name.text);
+                self.define(&name.text, name.span);
             }
             Def::State { name, value, .. } => {
                 self.expr(value);
-                self.bind(&name.text);
+                self.define(&name.text, name.span);
             }
         }
     }
@@ -236,11 +251,11 @@ impl Checker {
             StmtKind::Def(d) => self.def(d),
             StmtKind::Site { name, .. } => {
                 each_top_expr(s, &mut |e| self.expr(e));
-                self.bind(&name.text);
+                self.define(&name.text, name.span);
             }
             StmtKind::Tap { name, .. } => {
                 each_top_expr(s, &mut |e| self.expr(e));
-                self.bind(&name.text);
+                self.define(&name.text, name.span);
             }
             // `keep lowest loss` may name a logged value.
             StmtKind::Keep { value, .. } if matches!(value.kind, ExprKind::Name(_)) => {}
