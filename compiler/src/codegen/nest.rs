@@ -262,13 +262,13 @@ impl Nest {
     }
 
     pub fn reach(&self, g: &Graph, o: Value) -> Reach {
-        let Access { axes, .. } = self.source(g, o);
+        let Access { axes, source } = self.source(g, o);
         let shape = &g.ty(o).shape;
         let long: Vec<usize> = (0..shape.len()).filter(|&a| shape[a] != 1).collect();
         let have: Vec<usize> = axes.into_iter().filter(|&a| shape[a] != 1).collect();
         if have == long {
             Reach::Full
-        } else if have.is_empty() {
+        } else if have.is_empty() || g.literal(source).is_some() {
             Reach::Scalar
         } else if long.starts_with(&have) {
             Reach::Column
@@ -284,8 +284,10 @@ impl Nest {
         let long: Vec<usize> = (0..shape.len()).filter(|&x| shape[x] != 1).collect();
         let have: Vec<usize> = a.axes.iter().copied().filter(|&x| shape[x] != 1).collect();
         let extent: usize = have.iter().map(|&x| shape[x]).product();
+        // A literal is the same wherever it stands.
         let fits = have == long
             || have.is_empty()
+            || g.literal(a.source).is_some()
             || (long.starts_with(&have) && extent == self.rows)
             || (long.ends_with(&have) && extent == self.columns);
         if fits {

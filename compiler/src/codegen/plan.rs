@@ -317,12 +317,11 @@ fn order(g: &Graph, live: &[Value], groups: &Groups, group_of: &HashMap<Value, u
                     continue;
                 }
                 let a = access(g, o);
-                match split_of(shape, &a.axes) {
-                    Ok(p) if p.is_none() || p == split => {
-                        keep_root(a.source, &mut kept, &mut copies);
-                    }
-                    _ => keep_root(o, &mut kept, &mut copies),
-                }
+                // A literal is the same wherever it stands.
+                let direct = g.literal(a.source).is_some()
+                    || split_of(shape, &a.axes).is_ok_and(|p| p.is_none() || p == split);
+                let read = if direct { a.source } else { o };
+                keep_root(read, &mut kept, &mut copies);
             }
             if !is_map(g, m) {
                 // What a reduction leaves has a buffer; so do the results of units that are not fused.

@@ -277,6 +277,10 @@ fn node(g: &Graph, v: Value, xs: &[&ArrayD<f64>], inputs: &[Tensor]) -> ArrayD<f
             let mut out = xs[0].clone();
             out.accumulate_axis_inplace(ndarray::Axis(axis), |a, b| {
                 *b = combine(m, *a, *b, n);
+                // Each is the next one's operand, as an element of its type.
+                if n.ty.dtype == DType::F32 {
+                    *b = f64::from(*b as f32);
+                }
             });
             out
         }

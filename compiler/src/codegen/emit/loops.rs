@@ -98,9 +98,15 @@ impl Emit<'_, '_> {
             .map(|o| self.address(o))
             .collect();
         let mut parts = vec![None; l.parts()];
+        // One part may be several nodes, of unlike guards or strictness: the others are copies of the first.
+        let mut copies = Vec::new();
         for &n in &unit.nodes[1..] {
             if let Attr::Part(k, _) = self.g.node(n).attr {
-                parts[k as usize] = Some(self.address(n));
+                let at = self.address(n);
+                match parts[k as usize] {
+                    None => parts[k as usize] = Some(at),
+                    Some(first) => copies.push((self.g.ty(n).bytes(), first, at)),
+                }
             }
         }
         let parts: Vec<cl::Value> = parts
@@ -122,6 +128,11 @@ impl Emit<'_, '_> {
             Arg::Value(parts),
             Arg::Value(scratch),
         ];
-        self.call("mlc_loop", &args)
+        self.call("mlc_loop", &args)?;
+        for (bytes, from, to) in copies {
+            let args = [Arg::Int(bytes as i64), Arg::Value(from), Arg::Value(to)];
+            self.call("mlc_copy_bytes", &args)?;
+        }
+        Ok(())
     }
 }
