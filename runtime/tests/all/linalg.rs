@@ -48,7 +48,7 @@ fn diagonal(d: &Tensor) -> Tensor {
     let d = d.values();
     let n = d.len();
     let at = |p: usize| {
-        if p % (n + 1) == 0 {
+        if p.is_multiple_of(n + 1) {
             d[p / (n + 1)]
         } else {
             0.0
