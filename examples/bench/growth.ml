@@ -1,4 +1,4 @@
-// How compile time grows with the graph: a chain of `n` links of unlike operations and its derivative, about 22 nodes a link.
+// How compile time grows with the graph: a chain of `n` links of unlike operations and its derivative, 31 to 35 nodes a link.
 // `mlc run examples/bench/growth.ml --json --set n=900` says in its `compiled` events how many nodes there are and what
 // making them ready took; docs/results/compile-time.md holds the figures.
 
