@@ -45,6 +45,7 @@ mod supports;
 mod tables;
 mod taps;
 mod tensors;
+mod traced_loop;
 mod train;
 mod types;
 mod updates;
