@@ -365,11 +365,7 @@ impl Session {
             return Err(Box::new(self.err("E0210", title, cond.span)));
         }
         let frames: Vec<Frame> = self.frames.clone();
-        let mut checked = Vec::new();
-        for v in &carries {
-            checked.push(v.clone());
-        }
-        let begin = self.holds(sc, cond, &checked, env)?;
+        let begin = self.holds(sc, cond, &carries, env)?;
         let mut run = |s: &mut Self, index: Value, _: &[Value], carries: &[Val]| {
             s.frames.clone_from(&frames);
             s.counters.push(index);

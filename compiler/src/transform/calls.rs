@@ -133,14 +133,13 @@ pub fn forward(
 }
 
 /// The graph with the parts of calls replaced by the results they stand for.
-pub fn replace(old: &Graph) -> Graph {
-    let has = |g: &Graph| g.values().any(|v| has_call(g, v));
-    if !has(old) {
-        return old.clone();
+pub fn replace(old: Graph) -> Graph {
+    if !old.values().any(|v| has_call(&old, v)) {
+        return old;
     }
     let mut g = Graph::new();
     let mut map: HashMap<Value, Value> = HashMap::new();
-    for v in crate::ir::print::live(old) {
+    for v in crate::ir::print::live(&old) {
         let node = old.node(v);
         let operands = old.operands(v);
         let new = match &node.attr {
@@ -148,7 +147,7 @@ pub fn replace(old: &Graph) -> Graph {
             // The token: nothing refers to it any more.
             Attr::Call(_) => continue,
             Attr::Part(k, _) if old.node(operands[0]).def.kernel == Kernel::Call => {
-                let c = call_of(old, operands[0]).expect("its kernel says so");
+                let c = call_of(&old, operands[0]).expect("its kernel says so");
                 map[&old.operands(operands[0])[c.args + *k as usize]]
             }
             attr => {
@@ -156,7 +155,7 @@ pub fn replace(old: &Graph) -> Graph {
                 (g.span, g.strict) = (node.span, node.strict);
                 let attr = match attr {
                     Attr::Loop(l) => Attr::Loop(Owned::new(crate::ir::Loop {
-                        body: replace(&l.body),
+                        body: replace(l.body.clone()),
                         ..(*l.0).clone()
                     })),
                     attr => attr.clone(),

@@ -33,7 +33,7 @@ pub const PASSES: &[Pass] = &[
 /// Runs the passes that are not switched off. Equal nodes are merged throughout: graphs are hash-consed.
 pub fn optimise(mut g: Graph, disabled: &[String]) -> Graph {
     // Derivatives have been taken: calls are what they stand for.
-    g = calls::replace(&g);
+    g = calls::replace(g);
     for pass in PASSES {
         if disabled.iter().any(|d| d == pass.name) {
             continue;
