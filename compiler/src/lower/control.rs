@@ -67,6 +67,7 @@ impl Session {
             .collect();
         let tap_marks: Vec<usize> = self.taps.iter().map(|t| t.entries.len()).collect();
         let site_mark = self.expects.last().map_or(0, |e| e.sites.len());
+        let factor_mark = self.expects.last().map_or(0, |e| e.factors.len());
         self.depth += 1;
         self.plates.push(super::models::Plate {
             lanes: n,
@@ -90,6 +91,11 @@ impl Session {
         }
         if let Some(e) = self.expects.last() {
             exits.extend(e.sites[site_mark..].iter().map(|s| s.node));
+            exits.extend(
+                e.factors[factor_mark..]
+                    .iter()
+                    .flat_map(super::expect::Factor::nodes),
+            );
         }
         for (frame, m) in self.taps.iter().zip(&tap_marks) {
             for (_, v) in &frame.entries[*m..] {
@@ -144,6 +150,7 @@ impl Session {
                 at += 1;
             }
         }
+        self.join_factors(factor_mark, &full, &mut at);
         for (frame, m) in self.taps.iter_mut().zip(tap_marks) {
             for (_, v) in &mut frame.entries[m..] {
                 *v = map_leaves(v, &mut |_| {

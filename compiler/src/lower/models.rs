@@ -1,5 +1,6 @@
 //! Distributions, models and their handlers, `expect` and its sites.
 
+use super::expect::Factor;
 use super::leaves::{leaves, map_leaves};
 use super::session::{R, Session, rc};
 use super::value::{DistVal, Env, EstimatorVal, ModelVal, Val};
@@ -34,6 +35,10 @@ pub struct Plate {
 #[derive(Default)]
 pub struct ExpectFrame {
     pub sites: Vec<Site>,
+    /// What sites in loops make of the rest.
+    pub factors: Vec<Factor>,
+    /// Sites in loops whose values are known to be used discontinuously.
+    pub rough: Vec<Span>,
     /// Loops open where it stands.
     pub loops: usize,
 }

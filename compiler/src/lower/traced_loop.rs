@@ -100,6 +100,7 @@ impl Session {
             .iter()
             .map(|h| (h.trace.len(), h.log_weights.len()))
             .collect();
+        let factor_mark = self.expects.last().map_or(0, |e| e.factors.len());
         self.depth += 1;
         self.plates.push(super::models::Plate {
             lanes: count,
@@ -137,7 +138,17 @@ impl Session {
             }
             results.extend(&h.log_weights[m.1..]);
         }
+        if let Some(e) = self.expects.last() {
+            results.extend(
+                e.factors[factor_mark..]
+                    .iter()
+                    .flat_map(super::expect::Factor::terms),
+            );
+        }
         let rows = results.len() - n_carries;
+        if step.go.is_some() {
+            self.no_terms(factor_mark)?;
+        }
         results.extend(step.go);
         let region = cut(&self.ctx.graph, mark, &stand_ins, &results);
         operands.extend(&region.captured);
@@ -180,6 +191,7 @@ impl Session {
                 self.handlers[i].log_weights[j] = self.ctx.graph.sum(all, vec![0]);
             }
         }
+        self.loop_factors(factor_mark, token, &mut at);
         Ok(Ok(Swept { carries, yields }))
     }
 

@@ -38,13 +38,10 @@ fn flow(s: &mut Session, name: &str, a: &mut Args, span: Span) -> R<Val> {
         return Ok(Val::Nets(Rc::new(n), *count));
     }
     let v = s.force_leaves(&v, span)?;
-    if name == "assume_smooth" {
-        return Err(s.unsupported("`assume_smooth`", span));
-    }
-    let def = if name == "stop" {
-        &ops::STOP
-    } else {
-        &ops::TANGENT
+    let def = match name {
+        "stop" => &ops::STOP,
+        "tangent" => &ops::TANGENT,
+        _ => &ops::SMOOTH,
     };
     Ok(map_leaves(&v, &mut |t| {
         if s.ctx.graph.ty(t).dtype.is_real() {
