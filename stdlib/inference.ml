@@ -20,17 +20,16 @@ fn marginal(m, keep = none, sum = none, with = none) {
     if len(keep) == 0 {
       refuse("`marginal` keeps nothing", hint: "name what the trace should have: `keep: [.x]`")
     }
-    let strategy = (with)
-    strategy.marginal(m, keep)
+    (with).marginal(m, keep)
   }
 }
 
 /// The model that draws `m`'s trace in proportion to `m`'s density, `with` a strategy: `sir(q, n)`, `smc(..)`, `enumeration()`,
 /// `quadrature(n)`.
-fn normalize(m, with) = with.normalize(m)
+fn normalize(m, with) = (with).normalize(m)
 
 /// log of the integral of `m`'s density over its open sites, exact: `with` is `enumeration()` or `quadrature(n)`.
-fn log_evidence(m, with) = with.log_evidence(m)
+fn log_evidence(m, with) = (with).log_evidence(m)
 
 fn _summed(m, sum) {
   fn density(t) = logdensity(m, t, sum: sum)

@@ -120,12 +120,9 @@ impl Session {
             let v = self.in_frame(&name, span, |s| {
                 s.beside_models(|s| s.apply(&sample, vec![], span))
             })?;
-            let (trace, weight, value) = match &v {
+            let (trace, weight) = match &v {
                 Val::Tuple(p) if matches!(p.as_slice(), [Val::Record(_), _]) => {
-                    (p[0].clone(), p[1].clone(), p[0].clone())
-                }
-                Val::Tuple(p) if matches!(p.as_slice(), [Val::Record(_), _, _]) => {
-                    (p[0].clone(), p[1].clone(), p[2].clone())
+                    (p[0].clone(), p[1].clone())
                 }
                 other => {
                     let title = format!(
@@ -141,7 +138,7 @@ impl Session {
             let trace = self.force_leaves(&trace, span)?;
             let weight = self.weight(&weight, &name, span)?;
             return Ok(Run {
-                value,
+                value: trace.clone(),
                 trace,
                 log_weights: vec![weight],
                 forms,
