@@ -363,6 +363,11 @@ pub const CODES: &[Code] = &[
         hint: "name real values: parameters, or names that a `let` binds",
     },
     Code {
+        code: "E0432",
+        about: "A function of an estimate that is not affine is differentiated: its derivative would be biased.",
+        hint: "move the function inside the `expect`, or write `plug_in(e)` to take the draw for the value",
+    },
+    Code {
         code: "E0440",
         about: "A derivative that a function states does not fit the function.",
         hint: "`with vjp(dy) { .. }` gives a cotangent for each argument of reals, `with jvp(dx, ..) { .. }` a tangent of the result",

@@ -67,6 +67,7 @@ impl Session {
             sites: vec![],
             loops: self.counters.len(),
         });
+        let mark = self.ctx.graph.len();
         // Sites of the block itself belong to no model that happens to be running.
         let opened: Vec<bool> = self.handlers.iter().map(|h| h.open).collect();
         self.handlers.iter_mut().for_each(|h| h.open = false);
@@ -92,7 +93,7 @@ impl Session {
             self.estimates
                 .push(format!("expect at {place}, before\n{before}after\n{after}"));
         }
-        Ok(result)
+        Ok(self.estimate(&result, mark, span))
     }
 
     fn region_text(&self, result: &Val) -> String {

@@ -19,6 +19,7 @@ mod ctx;
 mod derivatives;
 mod dists;
 mod einsum;
+mod estimates;
 mod eval;
 mod expect;
 mod habits;

@@ -69,7 +69,8 @@ fn logdensity(s: &mut Session, a: &mut Args, span: Span) -> R<Val> {
 
 /// The estimate itself.
 fn plug_in(s: &mut Session, a: &mut Args, span: Span) -> R<Val> {
-    s.one("plug_in", a, span)
+    let v = s.one("plug_in", a, span)?;
+    s.plugged_in(&v, span)
 }
 
 /// A function of each leaf.
