@@ -588,6 +588,11 @@ pub const CODES: &[Code] = &[
         hint: "a stage that starts from another's result is `after` it",
     },
     Code {
+        code: "E0652",
+        about: "A `verdict` is not given a check.",
+        hint: "give it one truth value, or a record with one named `holds`: `verdict fitted(p, q)`",
+    },
+    Code {
         code: "E0700",
         about: "A construct of the language that this version does not compile.",
         hint: "the end of `docs/language.md` lists what is left out",

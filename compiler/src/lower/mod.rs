@@ -51,6 +51,7 @@ mod train;
 mod types;
 mod updates;
 mod value;
+mod verdicts;
 
 pub(crate) use builtin_docs::DOCS;
 pub use repl::{ExprProgram, ReplResult, ValueShape};

@@ -67,6 +67,21 @@ impl Session {
                 }
                 Val::Dist(Rc::new(d))
             }
+            Val::Model(m) if *kind == SlotKind::Global => {
+                let mut m = (**m).clone();
+                let args = m.env.0.vars.borrow().clone();
+                let mut args: Vec<(String, Val)> = args.into_iter().collect();
+                args.sort_by(|a, b| a.0.cmp(&b.0));
+                m.env = m.def.env.child();
+                for (n, v) in args {
+                    let v = self.keep(&format!("{path}.{n}"), v, kind, span)?;
+                    m.env.bind(&n, v);
+                }
+                for (n, v) in &mut m.given {
+                    *v = self.keep(&format!("{path}.given.{n}"), v.clone(), kind, span)?;
+                }
+                Val::Model(Rc::new(m))
+            }
             Val::Source(s) => {
                 let mut s = (**s).clone();
                 s.table = self.keep(path, s.table, kind, span)?;
