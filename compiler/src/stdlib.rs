@@ -12,6 +12,13 @@ const FILES: &[(&str, &str)] = &[
     ("random", include_str!("../../stdlib/random.ml")),
     ("inference", include_str!("../../stdlib/inference.ml")),
     ("vi", include_str!("../../stdlib/vi.ml")),
+    ("vi/bounds", include_str!("../../stdlib/vi/bounds.ml")),
+    (
+        "vi/divergences",
+        include_str!("../../stdlib/vi/divergences.ml"),
+    ),
+    ("vi/gradients", include_str!("../../stdlib/vi/gradients.ml")),
+    ("vi/wake_sleep", include_str!("../../stdlib/vi/wake_sleep.ml")),
     ("linalg", include_str!("../../stdlib/linalg.ml")),
     ("implicit", include_str!("../../stdlib/implicit.ml")),
     ("optim", include_str!("../../stdlib/optim.ml")),
