@@ -48,7 +48,7 @@ fn alpha_generator(alpha) = |r| (expm1(alpha * r) - alpha * expm1(r)) / (alpha *
 /// reparameterised.
 fn tail_adaptive(p, q, n, beta = -1.0) {
   let r = plug_in(for i in 0..n { sticking(p, q) })
-  let tail = for a in stop(r) { mean(real(stop(r) >= a)) ^ beta }
+  let tail = for a in stop(r) { mean(real(stop(r) >= a))^beta }
   dot(tail / sum(tail), r)
 }
 

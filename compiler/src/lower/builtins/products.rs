@@ -16,7 +16,12 @@ pub const TABLE: &[Entry] = &[("dot", dot)];
 fn dot(s: &mut Session, a: &mut Args, span: Span) -> R<Val> {
     let (x, y) = s.two("dot", a, span)?;
     let mut total: Option<Val> = None;
-    let (x, y) = (s.force_leaves(&x, span)?, s.force_leaves(&y, span)?);
+    let (mut x, mut y) = (s.force_leaves(&x, span)?, s.force_leaves(&y, span)?);
+    // Beside a tensor a list of numbers is one.
+    if let (Val::Tensor(_), Val::List(_)) | (Val::List(_), Val::Tensor(_)) = (&x, &y) {
+        x = Val::Tensor(s.force(&x, span)?);
+        y = Val::Tensor(s.force(&y, span)?);
+    }
     let (lx, ly) = (leaves(&x), leaves(&y));
     for (p, q) in lx.iter().zip(&ly) {
         let (tp, tq) = (s.ctx.graph.ty(*p).clone(), s.ctx.graph.ty(*q).clone());
