@@ -8,6 +8,13 @@ fn elbo(p, q) = expect {
   logdensity(p, t) - lq
 }
 
+/// The same, with KL(q, p) in the place of its estimate at each site where guide and model have distributions of one family that declares
+/// it (Kingma and Welling 2014, appendix B): E_q[log p(t) - log q(t)] = E_q[.. - KL(q(. | before), p(. | before))].
+fn analytic_elbo(p, q) = expect {
+  let (t, lq) = sample(q)
+  logdensity(p, t, analytic: true) - lq
+}
+
 /// The importance-weighted bound with n particles (Burda, Grosse and Salakhutdinov 2016, equation 8).
 fn iwelbo(p, q, n) = expect {
   logmeanexp(for i in 0..n {

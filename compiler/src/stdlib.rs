@@ -18,7 +18,10 @@ const FILES: &[(&str, &str)] = &[
         include_str!("../../stdlib/vi/divergences.ml"),
     ),
     ("vi/gradients", include_str!("../../stdlib/vi/gradients.ml")),
-    ("vi/wake_sleep", include_str!("../../stdlib/vi/wake_sleep.ml")),
+    (
+        "vi/wake_sleep",
+        include_str!("../../stdlib/vi/wake_sleep.ml"),
+    ),
     ("linalg", include_str!("../../stdlib/linalg.ml")),
     ("implicit", include_str!("../../stdlib/implicit.ml")),
     ("optim", include_str!("../../stdlib/optim.ml")),

@@ -450,8 +450,9 @@ pub const DOCS: &[Doc] = &[
     ),
     doc(
         "logdensity",
-        "logdensity(m, trace)",
-        "The log density of a trace under a model.",
+        "logdensity(m, trace, analytic = false)",
+        "The log density of a trace under a model. With `analytic: true`, sites drawn in the `expect` around from the same family count \
+         by their divergence, where it declares `kl`: the mean is the same.",
     ),
     doc(
         "plug_in",

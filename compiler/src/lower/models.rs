@@ -19,6 +19,7 @@ mod addresses;
 mod branches;
 mod chains;
 mod covers;
+mod families;
 mod forms;
 mod functions;
 mod items;
@@ -52,6 +53,8 @@ struct How {
     path: String,
     /// Addresses of sites to be summed over, in this model.
     sums: Vec<Vec<Rc<str>>>,
+    /// Are divergences to count in the place of log densities, where a value's own distribution has them?
+    analytic: bool,
     /// Where a description of each site is wanted: those so far.
     forms: Option<Vec<SiteForm>>,
 }
@@ -240,9 +243,16 @@ impl Session {
         if let Some(h) = at {
             self.note_form(h, site, d, span)?;
             let key = self.frame().next_key("logpdf");
+            let analytic = given.is_none() && self.handlers[h].how.analytic;
+            let drawn = if analytic {
+                self.family_of(&v, d)
+            } else {
+                None
+            };
             let lp = self
-                .with_frame_key("logpdf", Span::default(), key, |s| {
-                    s.call_member(d, "logpdf", vec![(None, v.clone())], dist_span)
+                .with_frame_key("logpdf", Span::default(), key, |s| match &drawn {
+                    Some(q) => s.divergence_term(q, d, &v, dist_span),
+                    None => s.call_member(d, "logpdf", vec![(None, v.clone())], dist_span),
                 })
                 .map_err(|r| Box::new(r.note(format!("while scoring the site `{site}`"))))?;
             let lp = self.force(&lp, dist_span)?;
@@ -396,6 +406,7 @@ impl Session {
                 .filter(|a| a.len() > 1 && a[0] == *site)
                 .map(|a| a[1..].to_vec())
                 .collect();
+            how.analytic = self.handlers[h].how.analytic;
             if !how.sums.is_empty() {
                 self.handlers[h].met.insert(site.clone());
             }
@@ -534,18 +545,21 @@ impl Session {
         }
     }
 
-    /// `logdensity(m, trace)`; with `sum:` the sites at these addresses are summed over.
+    /// `logdensity(m, trace)`; with `sum:` the sites at these addresses are summed over, with `analytic: true` divergences count
+    /// where there are any.
     pub(super) fn score_model(
         &mut self,
         m: &Val,
         trace: &Val,
         sums: Vec<Vec<Rc<str>>>,
+        analytic: bool,
         span: Span,
     ) -> R<Val> {
         match (m, trace) {
             (Val::Model(m), Val::Record(_)) => {
                 let how = How {
                     sums,
+                    analytic,
                     ..How::default()
                 };
                 let run = self.run_model(m, Some(trace.clone()), how, span)?;

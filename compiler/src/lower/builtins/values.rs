@@ -74,7 +74,15 @@ fn logdensity(s: &mut Session, a: &mut Args, span: Span) -> R<Val> {
         Some(v) => s.addresses(&v, span)?,
         None => vec![],
     };
-    s.score_model(&m, &t, sums, span)
+    let analytic = match a.take("analytic") {
+        None => false,
+        Some(Val::Bool(b)) => b,
+        Some(other) => {
+            let title = format!("`analytic` is `true` or `false`, not {}", other.kind());
+            return s.fail("E0302", title, span);
+        }
+    };
+    s.score_model(&m, &t, sums, analytic, span)
 }
 
 /// The open sites of a model.

@@ -102,7 +102,7 @@ impl Session {
     }
 
     /// The site's distribution on the operands that its node has by now, its plates among its own.
-    fn current_dist(&self, site: &Site) -> Rc<DistVal> {
+    pub(in crate::lower) fn current_dist(&self, site: &Site) -> Rc<DistVal> {
         let operands = self.ctx.graph.operands(site.node);
         let mut next = operands.iter();
         let args = site
