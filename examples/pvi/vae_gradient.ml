@@ -36,15 +36,18 @@ stage automatic = train for 1 steps {
   set bound = value
 }
 
-/// What one would write without a language for it: draw noise, scale and shift it, add up the three logarithms.
+fn log_normal(x, mu, sigma, log_sigma) = sum(-0.5 * square((x - mu) / sigma) - log_sigma - 0.5 * log(2.0 * pi))
+
+/// What one would write by hand: draw noise, scale and shift it, add up the three logarithms.
 fn by_hand(x) {
   let (mu, rho) = halves(encode(x))
   let sigma = softplus(rho)
+  let log_sigma = log(sigma)
   let z = mu + sigma * randn(10)
+  let log_guide = log_normal(z, mu, sigma, log_sigma)
+  let log_prior = log_normal(z, zeros(10), 1.0, 0.0)
   let logits = decode(z)
-  let log_prior = sum(-0.5 * z^2 - 0.5 * log(2.0 * pi))
   let log_likelihood = sum(x * logits - softplus(logits))
-  let log_guide = sum(-0.5 * ((z - mu) / sigma)^2 - log(sigma) - 0.5 * log(2.0 * pi))
   log_prior + log_likelihood - log_guide
 }
 

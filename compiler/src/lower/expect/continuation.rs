@@ -97,8 +97,25 @@ impl Session {
         if (xs.len() > 1 || wide) && !mixed.is_empty() {
             return self.lane_after_lane(site, mixed[0], result, started, span);
         }
+        if let (None, Some(x)) = (order, self.only_value(&ks, &values, &rest)) {
+            let x = self.as_site(site, &rest, x);
+            let at_x = substitute(&mut self.ctx.graph, &[(site.node, x)], &uses.results, None);
+            let mut next = at_x.iter();
+            return Ok(map_leaves(&result, &mut |t| *next.next().unwrap_or(&t)));
+        }
         let made = self.put_in(site, &rest, &ks, made, order, &estimator, started)?;
         Ok(self.assemble(&rest, &result, &made))
+    }
+
+    /// The value at which an estimator continues, if it does nothing else: then the result at that value is its estimate, and need
+    /// not be taken apart.
+    fn only_value(&self, ks: &[Value], values: &[Value], rest: &Rest) -> Option<Value> {
+        let x = self.ctx.graph.operands(*ks.first()?)[0];
+        let plain = values.iter().all(|v| ks.contains(v))
+            && ks.iter().all(|k| {
+                self.ctx.graph.operands(*k)[0] == x && self.anonymous(*k, rest) == 0
+            });
+        plain.then_some(x)
     }
 
     /// The site's distribution on the operands that its node has by now, its plates among its own.
