@@ -58,3 +58,6 @@ stage manual = train for 1 steps {
   set second = h
   set bound = value
 }
+
+// One draw each, of a bound whose draws differ by less than 1.
+test "the same value" { assert abs(automatic.bound - manual.bound) < 5.0 and is_finite(automatic.bound) }
