@@ -117,7 +117,7 @@ stage narrow = compute after fit { verdict fitted(p, guide(loc, 0.2 * scale)) }
 
 stage nothing = compute {
   let wild = normal(0.0, 1.0).sample() * nan
-  verdict { holds: wild < 1.0, wild }
+  verdict {holds: wild < 1.0, wild}
 }
 
 test "verdicts are logged" {
