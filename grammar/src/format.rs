@@ -23,7 +23,7 @@ const OPEN_WORDS: &[&str] = &[
 /// Words that are so only at the start of a statement.
 const STATEMENTS: &[&str] = &[
     "minimize", "maximize", "assert", "snapshot", "verdict", "factor", "log", "set", "update",
-    "image", "plot", "table",
+    "image", "plot", "table", "export",
 ];
 
 /// Formats a file's text.
