@@ -40,7 +40,8 @@ pub fn linear_in(def: &OpDef) -> LinearIn {
         (_, Kernel::Map(Scalar::Identity | Scalar::Zero | Scalar::Neg | Scalar::Cast)) => {
             LinearIn::All
         }
-        (_, Kernel::Map(Scalar::Div)) => LinearIn::Only(&[0]),
+        (_, Kernel::Map(Scalar::Div | Scalar::First)) => LinearIn::Only(&[0]),
+        (_, Kernel::Map(Scalar::Select)) => LinearIn::Only(&[1, 2]),
         (_, Kernel::Linalg(Linalg::TriangularSolve | Linalg::Solve)) => LinearIn::Only(&[1]),
         _ => LinearIn::None,
     }

@@ -195,6 +195,8 @@ pub enum Scalar {
     /// The operand itself: `stop`, `bind`, `estimate`, `plug_in`, `opaque` (they differ in their derivative, and in what is
     /// checked of it).
     Identity,
+    /// The first operand: what `spent` notes beside it is gone before code generation.
+    First,
     /// Zero, whatever the operand: the value of `tangent`.
     Zero,
     Add,
@@ -328,9 +330,11 @@ pub use contract::CONTRACT;
 pub use control::{CALL, LOOP, PART};
 pub use convert::{BITS_TO_UNIT, CAST};
 pub use draw::RANDOM_BITS;
-pub use flow::{BIND, ESTIMATE, OPAQUE, PLUG_IN, STOP, TANGENT};
+pub use flow::{
+    BIND, ESTIMATE, EXHAUSTED, OPAQUE, ORDERED, OTHERS, PLUG_IN, SMOOTH, SPENT, STOP, TANGENT,
+};
 pub use index::{GATHER, SCATTER_ADD, SCATTER_SET, take_along};
-pub use leaf::{FILL, INPUT, IOTA, LANE, SITE, TABLE};
+pub use leaf::{CONTINUE, FILL, INPUT, IOTA, LANE, SITE, TABLE};
 pub use linalg::{CHOLESKY, EIGH, QR, SLOGDET, SOLVE, SVD, TRIANGULAR_SOLVE};
 pub use linear::{LinearIn, linear_in};
 pub use logic::{AND, EQ, IS_FINITE, LE, LT, NE, NOT, OR, SELECT};
@@ -353,6 +357,7 @@ pub static OPS: &[&OpDef] = &[
     &INPUT,
     &LANE,
     &SITE,
+    &CONTINUE,
     &FILL,
     &TABLE,
     &IOTA,
@@ -438,6 +443,11 @@ pub static OPS: &[&OpDef] = &[
     &ESTIMATE,
     &PLUG_IN,
     &OPAQUE,
+    &ORDERED,
+    &SPENT,
+    &EXHAUSTED,
+    &OTHERS,
+    &SMOOTH,
     &SUM,
     &PROD,
     &MAX_OVER,
