@@ -112,9 +112,9 @@ impl Session {
     fn only_value(&self, ks: &[Value], values: &[Value], rest: &Rest) -> Option<Value> {
         let x = self.ctx.graph.operands(*ks.first()?)[0];
         let plain = values.iter().all(|v| ks.contains(v))
-            && ks.iter().all(|k| {
-                self.ctx.graph.operands(*k)[0] == x && self.anonymous(*k, rest) == 0
-            });
+            && ks
+                .iter()
+                .all(|k| self.ctx.graph.operands(*k)[0] == x && self.anonymous(*k, rest) == 0);
         plain.then_some(x)
     }
 
