@@ -2,8 +2,8 @@
 // guide of the rest. r = log p(x, t) - log q(t) is the log weight of a trace t.
 
 /// The Renyi bound of order `alpha` < 1, taken over `n` traces: between the evidence lower bound (alpha = 1) and the importance-
-/// weighted bound (alpha = 0). E log(mean of w^(1 - alpha)) / (1 - alpha) (Li and Turner 2016, equation 14; a bound for each n:
-/// Daudel, Douc and Roueff 2023, equation 5).
+/// weighted bound (alpha = 0). E log(mean of w^(1 - alpha)) / (1 - alpha) (Li and Turner 2016; a bound for each n: Daudel,
+/// Douc and Roueff 2023).
 fn vr_iwae(p, q, alpha, n) = expect {
   let powers = for i in 0..n {
     let (t, lq) = sample(q)
@@ -12,14 +12,14 @@ fn vr_iwae(p, q, alpha, n) = expect {
   logmeanexp(powers) / (1.0 - alpha)
 }
 
-/// E_q[exp(order * (r - shift))]: without bias, and least where q minimises the chi divergence (Dieng et al. 2017, equation 5). Any
+/// E_q[exp(order * (r - shift))]: without bias, and least where q minimises the chi divergence (Dieng et al. 2017). Any
 /// `shift` near the log evidence keeps it from overflowing, and scales it.
 fn chi(p, q, order = 2.0, shift = 0.0) = expect {
   let (t, lq) = sample(q)
   exp(order * (logdensity(p, t) - lq - shift))
 }
 
-/// The chi upper bound log(E_q[w^order]) / order, for order >= 1 (Dieng et al. 2017, equation 3). Biased: the logarithm of the mean of
+/// The chi upper bound log(E_q[w^order]) / order, for order >= 1 (Dieng et al. 2017). Biased: the logarithm of the mean of
 /// `n` draws; others, stopped, say by what they are scaled.
 fn cubo(p, q, order = 2.0, n = 1) {
   let pilot = for i in 0..n {
@@ -31,12 +31,12 @@ fn cubo(p, q, order = 2.0, n = 1) {
   shift + log(plug_in(moment)) / order
 }
 
-/// The variational Renyi bound of any order but 1, a lower one for alpha > 0 and an upper one for alpha < 0 (Li and Turner 2016,
-/// equation 7). Biased, as `cubo`, which it is at the order 1 - alpha; `vr_iwae` is not.
+/// The variational Renyi bound of any order but 1, a lower one for alpha > 0 and an upper one for alpha < 0 (Li and Turner
+/// 2016). Biased, as `cubo`, which it is at the order 1 - alpha; `vr_iwae` is not.
 fn renyi(p, q, alpha, n = 1) = cubo(p, q, order: 1.0 - alpha, n: n)
 
-/// The upper bound E_posterior[r] (the negative of the lower bound's gap on the other side: Ji and Shen 2019), from draws of the
-/// `posterior`. With `n` traces, all but one from the guide: E log(mean of w) (Grosse, Ghahramani and Adams 2015, section 4.2).
+/// The upper bound E_posterior[r], the log evidence plus KL(posterior, q), from draws of the `posterior` (Ji and Shen 2019). With `n`
+/// traces, all but the first from the guide, E log(mean of w), which is nearer (Grosse, Ghahramani and Adams 2015).
 fn eubo(p, q, posterior, n = 1) = expect {
   let (t, _) = sample(posterior)
   let first = logdensity(p, t) - logdensity(q, t)
@@ -53,7 +53,7 @@ fn eubo(p, q, posterior, n = 1) = expect {
 
 /// The thermodynamic objective: the integral over b from 0 to 1 of the mean of r under q^(1 - b) p^b, by a sum over the intervals
 /// between `betas` (from 0 to 1, ascending), each with the mean at its left end, with `upper` at its right (Masrani, Le and Wood
-/// 2019, equations 8 and 9). The means are taken over `n` weighted traces of the guide; the gradient is that of what they are
+/// 2019). The means are taken over `n` weighted traces of the guide; the gradient is that of what they are
 /// expected to give.
 fn tvo(p, q, betas, n, upper = false) = expect {
   let r = for i in 0..n {
@@ -76,7 +76,7 @@ fn beta_elbo(p, q, prior, beta) = expect {
 }
 
 /// The bound with the guide's entropy counted `temperature` times; at its greatest q is p^(1 / temperature), normalised (Katahira,
-/// Watanabe and Okada 2008, equation 7).
+/// Watanabe and Okada 2008).
 fn annealed_elbo(p, q, temperature) = expect {
   let (t, lq) = sample(q)
   logdensity(p, t) - temperature * lq

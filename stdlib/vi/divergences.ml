@@ -1,7 +1,7 @@
 // Divergences between two models of the same sites. Where `p` is conditioned, its density is that of the posterior times the
 // evidence.
 
-use std.vi.gradients.{sticking}
+use std.estimators.reparam
 
 /// KL(p, q) = E_p[log p - log q], from draws of `p`.
 fn forward_kl(p, q) = expect {
@@ -13,7 +13,8 @@ fn forward_kl(p, q) = expect {
 fn jeffreys(p, q) = forward_kl(p, q) + forward_kl(q, p)
 
 /// E_q[f(p / q)], where the convex `f` is one of `generators` or another function of the logarithm r of the ratio (Csiszar 1967).
-/// Where p is conditioned, it is at least f(log evidence), and that at the posterior (Wan, Li, Bui and Turner 2020, theorem 2).
+/// Where p is conditioned, it is at least f(log evidence), and that at the posterior by Jensen's inequality (Wan, Li and
+/// Hovakimyan 2020).
 fn f_divergence(p, q, f) = expect {
   let (t, lq) = sample(q)
   f(logdensity(p, t) - lq)
@@ -40,20 +41,24 @@ let generators = {
 fn _log_middle(r) = softplus(r) - log(2.0)
 
 /// The generator of the alpha divergence, (u^alpha - 1 - alpha (u - 1)) / (alpha (alpha - 1)), for alpha other than 0 and 1, where it
-/// would be `reverse_kl` and `kl` (Amari 1985; Minka 2005, equation 1).
+/// would be `reverse_kl` and `kl` (Amari 1985; Minka 2005).
 fn alpha_generator(alpha) = |r| (expm1(alpha * r) - alpha * expm1(r)) / (alpha * (alpha - 1.0))
 
 /// The gradient of a divergence whose f goes with the tail of the weights, by `n` traces: weights p / q count by the share of traces
-/// with none less, to the power `beta` (Wang, Liu and Liu 2018, algorithm 1). To be maximised. Biased, and for guides whose sites are
-/// reparameterised.
+/// with none less, to the power `beta` (Wang, Liu and Liu 2018, algorithm 1). To be maximised. Biased; all sites of the
+/// guide are reparameterised.
 fn tail_adaptive(p, q, n, beta = -1.0) {
-  let r = plug_in(for i in 0..n { sticking(p, q) })
+  fn ratio() = expect {
+    let (t, lq) = sample(q, strategy: reparam)
+    logdensity(p, t) - lq + tangent(logdensity(q, stop(t)))
+  }
+  let r = plug_in(for i in 0..n { ratio() })
   let tail = for a in stop(r) { mean(real(stop(r) >= a))^beta }
   dot(tail / sum(tail), r)
 }
 
-/// The Fisher divergence E_q |grad log p - grad log q|^2, the gradients by the trace: the evidence does not matter (Hyvarinen 2005,
-/// section 2; as an objective for guides, Huggins et al. 2018). For continuous sites.
+/// The Fisher divergence E_q |grad log p - grad log q|^2, the gradients by the trace: the evidence does not matter (Hyvarinen 2005;
+/// as an objective for guides, Huggins et al. 2018). For continuous sites.
 fn fisher(p, q) = expect {
   let (t, _) = sample(q)
   sqnorm(grad(logdensity(p, t) - logdensity(q, t), wrt: t))

@@ -1,18 +1,24 @@
 // The bounds of `std.vi` with other gradients: the values are theirs, the gradients have the same mean and less variance. Right
-// for one derivative.
+// for one derivative, and for guides whose density is exact.
 
-/// `elbo` without the score of the guide, whose mean is zero: its gradient vanishes at the posterior (Roeder, Wu and Duvenaud 2017,
-/// equation 4).
+use std.estimators.reparam
+
+/// A draw that no derivative passes, also where an `expect` stands around: for objectives that state their gradient themselves.
+estimator held(d, k) {
+  k(stop(d.sample()))
+}
+
+/// `elbo` without the score of the guide, whose mean is zero: its gradient vanishes at the posterior (Roeder, Wu and Duvenaud 2017).
 fn sticking(p, q) = expect {
   let (t, lq) = sample(q)
   logdensity(p, t) - lq + tangent(logdensity(q, stop(t)))
 }
 
 /// `iwelbo` doubly reparameterised: by the guide's parameters the sum of v^2 dr/dt dt/dphi, v the normalised weights (Tucker et al.
-/// 2019, equation 8), by others that of v dr. For guides whose sites are reparameterised.
+/// 2019), by others that of v dr. All sites of the guide are reparameterised.
 fn dreg(p, q, n) = expect {
   let (r, own, path) = for i in 0..n {
-    let (t, lq) = sample(q)
+    let (t, lq) = sample(q, strategy: reparam)
     let held = stop(t)
     let (lp, lp_held) = (logdensity(p, t), logdensity(p, held))
     (lp - lq, tangent(lp_held), tangent(lp - lp_held - lq + logdensity(q, held)))
@@ -22,10 +28,11 @@ fn dreg(p, q, n) = expect {
 }
 
 /// `iwelbo` by scores, each with a baseline made of the other traces: the bound with their geometric mean in the place of its weight
-/// (Mnih and Rezende 2016, equations 7 to 10). For any guide, whatever its estimators.
+/// (Mnih and Rezende 2016): b_i = log((sum over j other than i of w_j + their geometric mean) / n), and the score of trace i counts
+/// bound - b_i times. For any guide, whatever its estimators.
 fn vimco(p, q, n) {
   let (r, lq) = for i in 0..n {
-    let (t, _) = stop(sample(q))
+    let (t, _) = stop(sample(q, strategy: held))
     let lq = logdensity(q, t)
     (logdensity(p, t) - lq, lq)
   }

@@ -5,6 +5,7 @@ precision f64
 
 use std.dist.{normal, bernoulli}
 use std.estimators.{reparam, reinforce, enumerate}
+use std.inference.{marginal, importance}
 use std.testing.unbiased
 use std.vi.{elbo, iwelbo}
 use std.vi.bounds.{
@@ -224,9 +225,13 @@ test "gradients with less variance" {
   assert unbiased(|_| grad(sticking(open_p, scored()), wrt: (m, s, c)), truth: elbo_slope)
   let slope = grad(two(logmeanexp), wrt: (m, s, c))
   assert unbiased(|_| grad(iwelbo(open_p, guide(), 2), wrt: (m, s, c)), truth: slope)
+  // Whatever the guide says, its sites are reparameterised.
   assert unbiased(|_| grad(dreg(open_p, guide(), 2), wrt: (m, s, c)), truth: slope)
+  assert unbiased(|_| grad(dreg(open_p, scored(), 2), wrt: (m, s, c)), truth: slope)
   assert unbiased(|_| grad(vimco(open_p, guide(), 2), wrt: (m, s, c)), truth: slope)
   assert unbiased(|_| grad(vimco(open_p, guide(), 5), wrt: (m, s, c)), against: |_| grad(iwelbo(open_p, guide(), 5), wrt: (m, s, c)))
+  // In an `expect` no score is counted twice.
+  assert unbiased(|_| grad(expect { vimco(open_p, scored(), 2) }, wrt: (m, s, c)), truth: slope)
   // Near the posterior, by half of the variance and less.
   let (m, s) = (0.5, 0.72)
   let q = gaussian(m, s, reparam)
@@ -304,6 +309,23 @@ test "dreams" {
   // z - b x - a has the mean -a and the variance (1 - b)^2 + b^2.
   let truth = grad(-0.5 * (a * a + square(1.0 - b) + b * b) / (s * s) - log(s), wrt: (a, b, s))
   assert unbiased(|_| grad(sleep(joint(0.0), |t| recognised(t.x), [.x]), wrt: (a, b, s)), truth: truth)
+}
+
+// An auxiliary that the guide leaves out.
+model auxiliary() { u ~ normal(0.0, 0.5) }
+
+model mixed() {
+  u ~ normal(0.0, 0.5)
+  z ~ normal(m + u, s)
+}
+
+test "all sites by one strategy" {
+  let q = marginal(mixed(), keep: [.z], with: importance(|_| auxiliary(), n: 2))
+  fn bound(strategy) = expect {
+    let (t, lq) = sample(q, strategy: strategy)
+    logdensity(p, t) - lq
+  }
+  assert unbiased(|_| grad(bound(reparam), wrt: (m, s)), against: |_| grad(elbo(p, q), wrt: (m, s)), precision: 0.1)
 }
 
 test "points" {

@@ -445,8 +445,8 @@ pub const DOCS: &[Doc] = &[
     ),
     doc(
         "sample",
-        "sample(m)",
-        "A trace of a model, and its log density.",
+        "sample(m, strategy = none)",
+        "A trace of a model, and its log density. With a strategy, all sites have this estimator, whatever they say.",
     ),
     doc(
         "logdensity",

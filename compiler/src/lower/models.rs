@@ -176,7 +176,9 @@ impl Session {
         let v = match &value {
             Val::Model(m) => self.eval_submodel(&site, m, name.span)?,
             Val::Dist(d) => {
+                let all = self.strategy_of_all.clone();
                 let strategy = match via {
+                    _ if all.is_some() => all.map(|e| (e, false)),
                     Some(v) => match self.eval(&v.value, env)? {
                         Val::Estimator(e) => Some((e, v.biased)),
                         other => {
@@ -526,11 +528,23 @@ impl Session {
         sum.map_or(Val::Real(0.0), Val::Tensor)
     }
 
-    /// `sample(m)`: (trace, log density)
-    pub(super) fn sample_model(&mut self, m: &Val, span: Span) -> R<Val> {
+    /// `sample(m)`: (trace, log density); with `strategy: e` all sites have this estimator.
+    pub(super) fn sample_model(&mut self, m: &Val, strategy: Option<Val>, span: Span) -> R<Val> {
+        let via = match strategy {
+            None => None,
+            Some(Val::Estimator(e)) => Some(e),
+            Some(other) => {
+                let title = format!("`strategy` takes an estimator, not {}", other.kind());
+                return Err(Box::new(self.err("E0407", title, span)));
+            }
+        };
         match m {
             Val::Model(m) => {
-                let run = self.run_model(m, None, How::default(), span)?;
+                let around = self.strategy_of_all.clone();
+                self.strategy_of_all = via.or(around.clone());
+                let run = self.run_model(m, None, How::default(), span);
+                self.strategy_of_all = around;
+                let run = run?;
                 let lp = self.total(&run.log_weights);
                 Ok(Val::tuple(vec![run.trace, lp]))
             }

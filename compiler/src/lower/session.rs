@@ -116,6 +116,8 @@ pub struct Session {
     /// Sites that are being summed over, in the order in which they were met.
     pub(super) summed: Vec<Summed>,
     pub(super) expects: Vec<ExpectFrame>,
+    /// The estimator of all sites of the model that is sampled, whatever they say themselves.
+    pub(super) strategy_of_all: Option<Rc<super::value::EstimatorVal>>,
     pub(super) nets: Vec<NetFrame>,
     /// Regions (`for` bodies) open.
     pub(super) depth: usize,
@@ -198,6 +200,7 @@ impl Session {
             handlers: Vec::new(),
             summed: Vec::new(),
             expects: Vec::new(),
+            strategy_of_all: None,
             nets: Vec::new(),
             depth: 0,
             train: None,

@@ -64,7 +64,8 @@ fn flow(s: &mut Session, name: &str, a: &mut Args, span: Span) -> R<Val> {
 /// A trace of a model and its log density.
 fn sample(s: &mut Session, a: &mut Args, span: Span) -> R<Val> {
     let v = s.one("sample", a, span)?;
-    s.sample_model(&v, span)
+    let strategy = a.take("strategy");
+    s.sample_model(&v, strategy, span)
 }
 
 /// The log density of a trace.
