@@ -50,6 +50,11 @@ pub fn run(cli: Cli) -> Exit {
             units,
             disable_pass,
         } => ir(&pipeline, stage.as_deref(), [raw, units], &disable_pass),
+        Command::ExplainGradient {
+            pipeline,
+            stage,
+            json,
+        } => crate::gradients::explain(&pipeline, stage.as_deref(), json),
         Command::Doc { name } => doc(name.as_deref()),
         Command::Explain { code } => explain_code(&code),
         Command::Graph {
@@ -110,14 +115,14 @@ fn options(pipeline: &PipelineArgs, run: &RunArgs) -> RunOptions {
 }
 
 /// The options of what runs nothing.
-fn unrun(args: &PipelineArgs) -> RunOptions {
+pub fn unrun(args: &PipelineArgs) -> RunOptions {
     RunOptions {
         allow_outside: args.allow_outside,
         ..RunOptions::default()
     }
 }
 
-fn open(args: &PipelineArgs, options: RunOptions) -> Result<Pipeline, Exit> {
+pub fn open(args: &PipelineArgs, options: RunOptions) -> Result<Pipeline, Exit> {
     if let Some(unknown) = options
         .engine
         .disabled
@@ -155,7 +160,7 @@ fn opened(
     Ok((pipeline, result))
 }
 
-fn failed(f: &Failure, pipeline: &Pipeline) -> Exit {
+pub fn failed(f: &Failure, pipeline: &Pipeline) -> Exit {
     complain(&f.reports, pipeline.session.sources());
     if f.environment {
         Exit::Environment
@@ -587,7 +592,7 @@ fn explain_code(code: &str) -> Exit {
     }
 }
 
-fn write_out(text: &str, out: Option<&Path>) -> Exit {
+pub fn write_out(text: &str, out: Option<&Path>) -> Exit {
     let result = match out {
         Some(path) => mlc_runtime::checkpoint::write_atomically(path, text.as_bytes())
             .map_err(|e| format!("cannot write `{}`: {e}", path.display())),

@@ -1,6 +1,7 @@
 //! The command `mlc`.
 
 mod commands;
+mod gradients;
 mod observer;
 mod options;
 mod repl;

@@ -80,6 +80,17 @@ pub enum Command {
         #[arg(long, value_name = "PASS")]
         disable_pass: Vec<String>,
     },
+    /// Say how gradients pass through each site of each `expect`: the estimator, its formula, the terms it multiplies
+    ExplainGradient {
+        #[command(flatten)]
+        pipeline: PipelineArgs,
+        /// The stage [default: all]
+        #[arg(long)]
+        stage: Option<String>,
+        /// As JSON, one object a site
+        #[arg(long)]
+        json: bool,
+    },
     /// Print the signature and text of what is built in or in the standard library, or list a module's
     Doc {
         /// A name such as elbo, a path such as std.vi.elbo, or a module such as std.vi [default: all modules]

@@ -55,6 +55,7 @@ mod value;
 mod verdicts;
 
 pub(crate) use builtin_docs::DOCS;
+pub use expect::SiteExplained;
 pub use repl::{ExprProgram, ReplResult, ValueShape};
 pub(crate) use resolve::item_names;
 pub use session::{FOLLOWS, Failure, LowerOptions, Session};

@@ -32,8 +32,8 @@ pub struct Failure {
 pub struct LowerOptions {
     /// `--set name=value`: the expression that takes the place of a top-level `let`'s.
     pub sets: Vec<(String, String)>,
-    /// Keep the text of each `expect` before and after its sites are estimated.
-    pub record_estimates: bool,
+    /// Keep what is made of each site of an `expect`.
+    pub explain: bool,
 }
 
 /// A file's top level.
@@ -146,8 +146,8 @@ pub struct Session {
     pub(super) work: u64,
     /// Mistakes after which lowering went on.
     pub(super) collected: Vec<Report>,
-    /// Texts of `expect` regions before and after estimation.
-    pub estimates: Vec<String>,
+    /// What was made of each site of an `expect`, in the order in which they were estimated.
+    pub(super) explained: Vec<super::expect::SiteExplained>,
 }
 
 impl Session {
@@ -218,7 +218,7 @@ impl Session {
             state_values: HashMap::new(),
             work: 0,
             collected: Vec::new(),
-            estimates: Vec::new(),
+            explained: Vec::new(),
         };
         let result = s.load_root(display, text);
         (s, result)
