@@ -1,6 +1,7 @@
 precision f64
 
 use std.dist.{normal, bernoulli, uniform}
+use std.inference.masked
 use std.vi.elbo
 use std.testing.unbiased
 
@@ -151,4 +152,16 @@ test "models of functions" {
   assert close(lw, parts + normal(s.u.x[0] + s.u.x[1], 1.0).logpdf(s.y), 1e-12)
   assert close(logdensity(m given {x: [1.0, 2.0]}, {}), n01(1.0) + n01(2.0), 1e-12)
   assert len(sites(m)) == 1
+}
+
+model partly(seen) {
+  mu ~ normal(0.0, 1.0)
+  for s in seen { y ~ masked(normal(mu, 1.0), s) }
+}
+
+test "missing lanes" {
+  let m = partly([true, false, true]) given {y: [0.5, nan, -1.0]}
+  let mu = 0.2
+  assert close(logdensity(m, {mu}), n01(0.2) + n01(0.3) + n01(-1.2), 1e-12)
+  assert close(grad(logdensity(m, {mu}), wrt: mu), -0.2 + 0.3 - 1.2, 1e-12)
 }

@@ -474,7 +474,8 @@ impl Session {
             }
         }
         for a in &h.how.sums {
-            if !h.met.contains(&a[0]) {
+            let observed = a.len() == 1 && m.given.iter().any(|g| g.0 == a[0]);
+            if observed || !h.met.contains(&a[0]) {
                 let path = format!("{}{}", h.how.path, a.join("."));
                 let title = format!("`.{path}` is to be summed, and is no open site of `{name}`");
                 return Err(Box::new(self.err("E0463", title, m.span)));

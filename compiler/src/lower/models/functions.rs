@@ -120,21 +120,7 @@ impl Session {
             let v = self.in_frame(&name, span, |s| {
                 s.beside_models(|s| s.apply(&sample, vec![], span))
             })?;
-            let (trace, weight) = match &v {
-                Val::Tuple(p) if matches!(p.as_slice(), [Val::Record(_), _]) => {
-                    (p[0].clone(), p[1].clone())
-                }
-                other => {
-                    let title = format!(
-                        "`sample` of `{name}` gives a trace and its log density, not {}",
-                        other.kind()
-                    );
-                    return Err(Box::new(
-                        self.err("E0452", title, span)
-                            .hint("its value is a pair of a record and a number: `({x: ..}, w)`"),
-                    ));
-                }
-            };
+            let (trace, weight) = self.drawn(&v, &name, span)?;
             let trace = self.force_leaves(&trace, span)?;
             let weight = self.weight(&weight, &name, span)?;
             return Ok(Run {
@@ -172,6 +158,24 @@ impl Session {
             log_weights: vec![weight],
             forms,
         })
+    }
+
+    /// What `sample` gives: a trace and its log density.
+    pub(super) fn drawn(&self, v: &Val, name: &str, span: Span) -> R<(Val, Val)> {
+        match v {
+            Val::Tuple(p) if matches!(p.as_slice(), [Val::Record(_), _]) => {
+                Ok((p[0].clone(), p[1].clone()))
+            }
+            other => {
+                let title = format!(
+                    "`sample` of `{name}` gives a trace and its log density, not {}",
+                    other.kind()
+                );
+                Err(Box::new(self.err("E0452", title, span).hint(
+                    "its value is a pair of a record and a number: `({x: ..}, w)`",
+                )))
+            }
+        }
     }
 
     /// A log density: one real.
