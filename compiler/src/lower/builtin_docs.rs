@@ -475,15 +475,19 @@ pub const DOCS: &[Doc] = &[
     ),
     doc(
         "logdensity",
-        "logdensity(m, trace)",
-        "The log density of a trace under a model.",
+        "logdensity(m, trace, sum: l)",
+        "The log density of a trace under a model. The sites at the addresses `sum`, which are finite and not in the trace, are summed over.",
     ),
     doc(
         "plug_in",
         "plug_in(e)",
         "The draw of an estimate taken for its value: biased, and said so.",
     ),
-    doc("map", "map(f, x)", "A function of each leaf."),
+    doc(
+        "map",
+        "map(f, x, ..)",
+        "A function of each leaf, or of the leaves of several values of one form.",
+    ),
     doc(
         "close",
         "close(a, b, tol)",
