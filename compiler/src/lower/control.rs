@@ -128,6 +128,7 @@ impl Session {
         let summed = self.summed.len();
         let tap_marks: Vec<usize> = self.taps.iter().map(|t| t.entries.len()).collect();
         let site_mark = self.expects.last().map_or(0, |e| e.sites.len());
+        let factor_mark = self.expects.last().map_or(0, |e| e.factors.len());
         self.depth += 1;
         self.plates.push(Plate::new(n, Lane::All));
         let result = body(self, lane).and_then(|v| self.close_sums(summed, &marks, v, span));
@@ -148,6 +149,11 @@ impl Session {
         }
         if let Some(e) = self.expects.last() {
             exits.extend(e.sites[site_mark..].iter().map(|s| s.node));
+            exits.extend(
+                e.factors[factor_mark..]
+                    .iter()
+                    .flat_map(super::expect::Factor::nodes),
+            );
         }
         for (frame, m) in self.taps.iter().zip(&tap_marks) {
             for (_, v) in &frame.entries[*m..] {
@@ -203,6 +209,7 @@ impl Session {
                 at += 1;
             }
         }
+        self.join_factors(factor_mark, &full, &mut at);
         for (frame, m) in self.taps.iter_mut().zip(tap_marks) {
             for (_, v) in &mut frame.entries[m..] {
                 *v = map_leaves(v, &mut |_| {
@@ -468,7 +475,10 @@ impl Session {
         self.ctx.graph.guard = outer;
         let (x, y) = (x?, y?);
         if let Some(s) = self.summed.get(summed) {
-            let title = format!("`.{}` stands under an `if` and is to be summed over", s.address);
+            let title = format!(
+                "`.{}` stands under an `if` and is to be summed over",
+                s.address
+            );
             return Err(Box::new(
                 self.err("E0461", title, s.span)
                     .hint("draw the site above the `if`, and use it on one side"),

@@ -3,6 +3,7 @@
 //! A model is a block with sites, or a pair of functions that draw and score (`generative`). Either runs for a trace: drawn, or
 //! given in part or whole.
 
+use super::expect::Factor;
 use super::leaves::{leaves, map_leaves};
 use super::session::{R, Session, rc};
 use super::value::{DistVal, Env, EstimatorVal, ModelCode, ModelDef, ModelVal, Val};
@@ -89,6 +90,10 @@ impl Plate {
 #[derive(Default)]
 pub struct ExpectFrame {
     pub sites: Vec<Site>,
+    /// What sites in loops make of the rest.
+    pub factors: Vec<Factor>,
+    /// Sites in loops whose values are known to be used discontinuously.
+    pub rough: Vec<Span>,
     /// Loops open where it stands.
     pub loops: usize,
 }
@@ -377,8 +382,7 @@ impl Session {
                 }
                 Some(other) => {
                     let path = self.site_path(at, site);
-                    let title =
-                        format!("`{path}` is a model, and is given {}", other.kind());
+                    let title = format!("`{path}` is a model, and is given {}", other.kind());
                     return Err(Box::new(self.err("E0459", title, span).hint(format!(
                         "give values to its sites by name: `{{{site}: {{x: ..}}}}`"
                     ))));

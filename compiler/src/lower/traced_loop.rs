@@ -112,6 +112,7 @@ impl Session {
             slices.push(lane);
         }
         let marks = self.site_marks();
+        let factor_mark = self.expects.last().map_or(0, |e| e.factors.len());
         self.depth += 1;
         let summed = self.summed.len();
         self.plates.push(Plate::new(entries, lane));
@@ -120,10 +121,15 @@ impl Session {
         self.depth -= 1;
         let step = step?;
         if self.summed.len() > summed {
-            let parts = vec![Val::tuple(step.next.clone()), Val::tuple(step.yields.clone())];
+            let parts = vec![
+                Val::tuple(step.next.clone()),
+                Val::tuple(step.yields.clone()),
+            ];
             let out = Val::tuple(parts);
             if let Val::SummedOut(a) = self.close_sums(summed, &marks, out, span)? {
-                let title = format!("the loop carries on or yields what depends on `.{a}`, which is summed over");
+                let title = format!(
+                    "the loop carries on or yields what depends on `.{a}`, which is summed over"
+                );
                 return Err(Box::new(self.err("E0461", title, span).hint(
                     "write the loop with one `for` and without `checkpoint`; its carry may be the site",
                 )));
@@ -157,7 +163,17 @@ impl Session {
             }
             results.extend(&h.log_weights[m.1..]);
         }
+        if let Some(e) = self.expects.last() {
+            results.extend(
+                e.factors[factor_mark..]
+                    .iter()
+                    .flat_map(super::expect::Factor::terms),
+            );
+        }
         let rows = results.len() - n_carries;
+        if step.go.is_some() {
+            self.no_terms(factor_mark)?;
+        }
         results.extend(step.go);
         let region = cut(&self.ctx.graph, mark, &stand_ins, &results);
         operands.extend(&region.captured);
@@ -204,6 +220,7 @@ impl Session {
                 self.handlers[i].log_weights[j] = self.ctx.graph.sum(all, vec![0]);
             }
         }
+        self.loop_factors(factor_mark, token, &mut at);
         Ok(Ok(Swept { carries, yields }))
     }
 

@@ -190,13 +190,15 @@ pub struct Objective {
     pub form: Val,
 }
 
-/// The part of an `expect` downstream of a site.
+/// The part of an `expect` downstream of a site, for an estimator.
 pub struct Continuation {
-    pub site: Value,
+    /// What marks the nodes that stand for it.
+    pub id: u32,
     pub site_type: Type,
+    /// The form of its value.
     pub result: Val,
-    /// Regions open where the `expect` stands.
-    pub depth: usize,
+    /// By leaf: the type of what depends on the site; none if nothing does.
+    pub shares: Vec<Option<Type>>,
 }
 
 /// A table with a way to make batches of it.

@@ -47,13 +47,10 @@ fn flow(s: &mut Session, name: &str, a: &mut Args, span: Span) -> R<Val> {
         return Ok(Val::Nets(Rc::new(n), *count));
     }
     let v = s.force_leaves(&v, span)?;
-    if name == "assume_smooth" {
-        return Err(s.unsupported("`assume_smooth`", span));
-    }
-    let def = if name == "stop" {
-        &ops::STOP
-    } else {
-        &ops::TANGENT
+    let def = match name {
+        "stop" => &ops::STOP,
+        "tangent" => &ops::TANGENT,
+        _ => &ops::SMOOTH,
     };
     Ok(map_leaves(&v, &mut |t| {
         if s.ctx.graph.ty(t).dtype.is_real() {
@@ -106,7 +103,11 @@ fn map(s: &mut Session, a: &mut Args, span: Span) -> R<Val> {
         s.zip_leaves(&first, &v, &mut |s, x, y| match (x, y) {
             (Val::Tensor(_), Val::Tensor(_)) => Ok(Val::Unit),
             (x, y) => {
-                let title = format!("`map` goes over values of one form, and meets {} and {}", x.kind(), y.kind());
+                let title = format!(
+                    "`map` goes over values of one form, and meets {} and {}",
+                    x.kind(),
+                    y.kind()
+                );
                 Err(Box::new(s.err("E0313", title, span)))
             }
         })?;

@@ -104,10 +104,9 @@ impl Session {
     pub(in crate::lower) fn addresses(&self, v: &Val, span: Span) -> R<Vec<Address>> {
         let wrong = |v: &Val| {
             let title = format!("expected addresses, found {}", v.kind());
-            Box::new(
-                self.err("E0454", title, span)
-                    .hint("an address begins with a dot: `.z`, `.h.w`; several stand in brackets: `[.x, .y]`"),
-            )
+            Box::new(self.err("E0454", title, span).hint(
+                "an address begins with a dot: `.z`, `.h.w`; several stand in brackets: `[.x, .y]`",
+            ))
         };
         match v {
             Val::Address(a) => Ok(vec![a.to_vec()]),
@@ -135,7 +134,10 @@ impl Session {
                 return Err(Box::new(if known.is_empty() {
                     r.hint("the record is empty")
                 } else {
-                    r.hint(format!("there is {}", crate::lower::resolve::listed(&known)))
+                    r.hint(format!(
+                        "there is {}",
+                        crate::lower::resolve::listed(&known)
+                    ))
                 }));
             }
         }

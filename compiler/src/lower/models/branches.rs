@@ -52,7 +52,10 @@ impl Session {
                 }
             }
             for (n, x) in ta {
-                let y = tb.iter().find(|f| f.0 == n).map_or(Val::Unit, |f| f.1.clone());
+                let y = tb
+                    .iter()
+                    .find(|f| f.0 == n)
+                    .map_or(Val::Unit, |f| f.1.clone());
                 let v = self
                     .zip_leaves(&x, &y, &mut |s, p, q| s.select_leaf(cond, p, q, span))
                     .map_err(|mut r| {

@@ -56,7 +56,10 @@ impl Session {
         let carried: Vec<bool> = {
             let met: Vec<Value> = stand_ins(&self.summed[before..]);
             let reached = self.reached(&met);
-            step.next.iter().map(|v| !met.is_empty() && reached.any(v)).collect()
+            step.next
+                .iter()
+                .map(|v| !met.is_empty() && reached.any(v))
+                .collect()
         };
         if !carried.contains(&true) {
             self.cut_sites(&marks);
@@ -100,7 +103,15 @@ impl Session {
                 let index = s.op(&ops::ADD, Attr::None, &[i, one], span)?;
                 s.later(&site, &states, place, index, slices, held, span, run)
             };
-            self.one_loop_of(sc, (count, Lane::Rest), &more, begin, None, span, &mut run_rest)?
+            self.one_loop_of(
+                sc,
+                (count, Lane::Rest),
+                &more,
+                begin,
+                None,
+                span,
+                &mut run_rest,
+            )?
         };
         self.prepend(first, &marks, span)?;
         let mut yields = Vec::new();
@@ -193,7 +204,10 @@ impl Session {
                 None => true,
             });
         if !same {
-            let title = format!("`.{}` does not mean the same in each iteration", now.address);
+            let title = format!(
+                "`.{}` does not mean the same in each iteration",
+                now.address
+            );
             return Err(Box::new(self.err("E0461", title, now.span).hint(
                 "its values, and the carry that follows from them, are the same in all iterations of a loop",
             )));
@@ -273,7 +287,10 @@ impl Session {
             .zip(marks)
             .any(|(h, m)| h.trace[m.0..].iter().any(|f| reached.any(&f.1)));
         if out || yields.iter().any(|v| reached.any(v)) {
-            let title = format!("what the loop yields depends on `.{}`, which is summed over", s.address);
+            let title = format!(
+                "what the loop yields depends on `.{}`, which is summed over",
+                s.address
+            );
             return Err(Box::new(self.err("E0461", title, span).hint(
                 "yield what does not depend on it, or draw the site and leave it out of the sum",
             )));

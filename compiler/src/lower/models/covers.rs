@@ -1,8 +1,8 @@
 //! Does what a guide draws lie where the model expects it, and can it reach all of that?
 
+use crate::ir::Value;
 use crate::lower::session::{R, Session};
 use crate::lower::value::{DistVal, Val};
-use crate::ir::Value;
 use mlc_grammar::diag::Label;
 use mlc_grammar::span::Span;
 use std::rc::Rc;
@@ -89,7 +89,12 @@ impl Session {
             format!("`{}`, {kind} `{on}`", d.def.def.name.text)
         };
         let title = format!("the guide's `{site}` {why} the support of the model's");
-        let mut r = self.err_at("E0456", title, span, format!("scored by {}", words(self, d)));
+        let mut r = self.err_at(
+            "E0456",
+            title,
+            span,
+            format!("scored by {}", words(self, d)),
+        );
         r.labels.push(Label {
             span: origin.span,
             text: format!("drawn from {}", words(self, &origin.dist)),

@@ -1,7 +1,7 @@
 //! What is known of a model's open sites before it runs: names, shapes and supports.
 
-use super::addresses::Address;
 use super::How;
+use super::addresses::Address;
 use crate::lower::session::{R, Session, rc};
 use crate::lower::value::{DistVal, Env, Generative, ModelCode, ModelVal, Val};
 use mlc_grammar::ast::ExprKind;
@@ -163,8 +163,12 @@ impl Session {
             };
             return all.ok_or_else(|| {
                 Box::new(
-                    self.err("E0452", "`sites` of `generative` is what `sites(m)` gives", span)
-                        .hint("write `sites: sites(m)` with a model `m` that has the same sites"),
+                    self.err(
+                        "E0452",
+                        "`sites` of `generative` is what `sites(m)` gives",
+                        span,
+                    )
+                    .hint("write `sites: sites(m)` with a model `m` that has the same sites"),
                 )
             });
         }
@@ -247,9 +251,8 @@ impl Session {
                         }));
                     }
                 }
-                let named = |f: &SiteForm, list: &[Address]| {
-                    list.iter().any(|a| f.address.starts_with(a))
-                };
+                let named =
+                    |f: &SiteForm, list: &[Address]| list.iter().any(|a| f.address.starts_with(a));
                 forms.retain(|f| {
                     only.as_ref().is_none_or(|l| named(f, l))
                         && !without.as_ref().is_some_and(|l| named(f, l))

@@ -29,7 +29,9 @@ impl Session {
         if !a.positional.is_empty() || sample.is_none() && density.is_none() {
             return Err(Box::new(
                 self.err("E0452", "`generative` is given its functions by name", span)
-                    .hint("write `generative(sample: || (trace, weight), density: |trace| weight)`"),
+                    .hint(
+                        "write `generative(sample: || (trace, weight), density: |trace| weight)`",
+                    ),
             ));
         }
         if sample.is_none() && sites.is_none() {
@@ -55,7 +57,10 @@ impl Session {
             None => Ok(None),
             Some(f @ (Val::Fn(_) | Val::Builtin(_) | Val::Partial(_))) => Ok(Some(f)),
             Some(other) => {
-                let title = format!("`{name}` of `generative` is {}, not a function", other.kind());
+                let title = format!(
+                    "`{name}` of `generative` is {}, not a function",
+                    other.kind()
+                );
                 Err(Box::new(self.err("E0452", title, span)))
             }
         }
@@ -83,7 +88,8 @@ impl Session {
         let name = g.name.clone();
         if let Some(a) = how.sums.first() {
             let path = format!("{}{}", how.path, a.join("."));
-            let title = format!("`.{path}` lies in `{name}(..)`, whose sites cannot be summed over");
+            let title =
+                format!("`.{path}` lies in `{name}(..)`, whose sites cannot be summed over");
             return Err(Box::new(self.err("E0463", title, span)));
         }
         let sites = self.forms_of_functions(g, span)?;
@@ -179,12 +185,7 @@ impl Session {
     }
 
     /// A log density: one real.
-    fn weight(
-        &mut self,
-        v: &Val,
-        name: &str,
-        span: Span,
-    ) -> R<crate::ir::Value> {
+    fn weight(&mut self, v: &Val, name: &str, span: Span) -> R<crate::ir::Value> {
         let v = match v {
             Val::Int(i) => Val::Real(*i as f64),
             v => v.clone(),
@@ -201,8 +202,12 @@ impl Session {
     fn lacks(&self, name: &str, what: &str, has: &str, span: Span) -> Box<Report> {
         let title = format!("`{name}(..)` cannot be {what}");
         let hint = match has {
-            "`sample`" => "it can only be drawn from: use it where a trace is drawn, or choose a method that has a density",
-            _ => "it can only be scored: use it where the density of a trace is asked for, or choose a method that draws",
+            "`sample`" => {
+                "it can only be drawn from: use it where a trace is drawn, or choose a method that has a density"
+            }
+            _ => {
+                "it can only be scored: use it where the density of a trace is asked for, or choose a method that draws"
+            }
         };
         Box::new(
             self.err_at("E0450", title, span, format!("it has {has} only"))
@@ -218,7 +223,11 @@ impl Session {
         let why = self.one("refuse", a, span)?;
         let hint = a.take("hint");
         let (Val::Str(why), None | Some(Val::Str(_))) = (&why, &hint) else {
-            return self.fail("E0201", "`refuse` takes a string, and `hint:` another", span);
+            return self.fail(
+                "E0201",
+                "`refuse` takes a string, and `hint:` another",
+                span,
+            );
         };
         // The call that a user wrote is the outermost one into the file that refuses.
         let at = self
@@ -227,7 +236,12 @@ impl Session {
             .rev()
             .map(|f| f.span)
             .find(|s| *s != Span::default() && s.file != span.file)
-            .or_else(|| self.frames.last().map(|f| f.span).filter(|s| *s != Span::default()))
+            .or_else(|| {
+                self.frames
+                    .last()
+                    .map(|f| f.span)
+                    .filter(|s| *s != Span::default())
+            })
             .unwrap_or(span);
         let mut r: Report = self.err("E0455", why.to_string(), at);
         if let Some(Val::Str(h)) = hint {

@@ -39,7 +39,8 @@ impl Session {
                     match item[h].0.iter().find(|f| f.0 == name) {
                         Some((_, v)) => values.push(self.force_leaves(v, span)?),
                         None => {
-                            let title = format!("only some items of this list have the site `{name}`");
+                            let title =
+                                format!("only some items of this list have the site `{name}`");
                             return Err(Box::new(self.err("E0457", title, span).hint(
                                 "the trace has one entry for each item: give all items the same sites",
                             )));

@@ -61,7 +61,10 @@ impl Session {
         let full = self.cast(full, self.real);
         let ty = self.ctx.graph.ty(full).clone();
         let Some((&count, rest)) = ty.shape.split_first() else {
-            let title = format!("`support()` of `{}` gives one number, not a list", d.def.def.name.text);
+            let title = format!(
+                "`support()` of `{}` gives one number, not a list",
+                d.def.def.name.text
+            );
             return Err(Box::new(self.err("E0460", title, span)));
         };
         let lane = self.ctx.lane(Type::new(ty.dtype, rest.to_vec()));
@@ -115,7 +118,8 @@ impl Session {
         for (h, m) in self.handlers.iter().zip(marks) {
             for (n, v) in &h.trace[m.0..] {
                 if reached.any(v) {
-                    let title = format!("the site `{n}` would have a value for each of `.{address}`");
+                    let title =
+                        format!("the site `{n}` would have a value for each of `.{address}`");
                     return Err(Box::new(self.err("E0461", title, span)));
                 }
             }
@@ -137,7 +141,11 @@ impl Session {
     }
 
     /// The sum of the weights that depend on these stand-ins, taken out of the handlers, and the handler of the last of them.
-    pub(super) fn take_weights(&mut self, stand_ins: &[Value], marks: &Marks) -> Option<(usize, Value)> {
+    pub(super) fn take_weights(
+        &mut self,
+        stand_ins: &[Value],
+        marks: &Marks,
+    ) -> Option<(usize, Value)> {
         let reached = self.reached(stand_ins);
         let mut mine = Vec::new();
         let mut at = None;
