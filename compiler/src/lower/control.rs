@@ -131,7 +131,7 @@ impl Session {
         let factor_mark = self.expects.last().map_or(0, |e| e.factors.len());
         self.depth += 1;
         self.plates.push(Plate::new(n, Lane::All));
-        let result = body(self, lane).and_then(|v| self.close_sums(summed, &marks, v, span));
+        let result = body(self, lane).and_then(|v| self.close_sums(summed, &marks, v));
         lanes.extend(self.plates.pop().into_iter().flat_map(|p| p.values));
         self.depth -= 1;
         let result = result?;

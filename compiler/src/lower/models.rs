@@ -458,15 +458,10 @@ impl Session {
         });
         let name = def.name.clone();
         let marks = self.site_marks();
-        let marks: Vec<(usize, usize)> = marks[..marks.len() - 1]
-            .iter()
-            .copied()
-            .chain([(0, 0)])
-            .collect();
         let mut result = self.in_frame(&name, span, |s| s.eval_block(def.body, env));
         // Sites of a model within a model may still be used outside it.
         if top {
-            result = result.and_then(|v| self.close_sums(summed, &marks, v, span));
+            result = result.and_then(|v| self.close_sums(summed, &marks, v));
         }
         let mut h = self.handlers.pop().expect("pushed above");
         let value = result?;

@@ -67,7 +67,7 @@ impl Session {
             return Ok(None);
         }
         let site = self.one_carried(before, &step.next, &marks, span)?;
-        self.stays(&site, &step.yields, &marks, span)?;
+        self.stays(&site, &step.yields, span)?;
         let mut states = Vec::new();
         for (v, c) in step.next.iter().zip(&carried) {
             if *c {
@@ -216,8 +216,8 @@ impl Session {
             lanes: previous,
             ..site.clone()
         };
-        self.stays(&before_site, &step.yields, &marks, span)?;
-        self.stays(&now, &step.yields, &marks, span)?;
+        self.stays(&before_site, &step.yields, span)?;
+        self.stays(&now, &step.yields, span)?;
         let (_, w) = self.weights_by_value(&now, &before_site.lanes, &marks)?;
         let w = self.batched_over(&before_site, &[w])?[0];
         // logsumexp over the first axis, which the previous value has.
@@ -257,7 +257,7 @@ impl Session {
         }
         match left.as_slice() {
             [one] => {
-                self.close_sums(before, marks, Val::Unit, span)?;
+                self.close_sums(before, marks, Val::Unit)?;
                 Ok(one.clone())
             }
             [] => {
@@ -278,15 +278,10 @@ impl Session {
         }
     }
 
-    /// What leaves an iteration may not depend on the site.
-    fn stays(&self, s: &Summed, yields: &[Val], marks: &Marks, span: Span) -> R<()> {
+    /// What an iteration yields may not depend on the site. (Its trace was given.)
+    fn stays(&self, s: &Summed, yields: &[Val], span: Span) -> R<()> {
         let reached = self.reached(&stand_ins(std::slice::from_ref(s)));
-        let out = self
-            .handlers
-            .iter()
-            .zip(marks)
-            .any(|(h, m)| h.trace[m.0..].iter().any(|f| reached.any(&f.1)));
-        if out || yields.iter().any(|v| reached.any(v)) {
+        if yields.iter().any(|v| reached.any(v)) {
             let title = format!(
                 "what the loop yields depends on `.{}`, which is summed over",
                 s.address
