@@ -20,15 +20,21 @@ model collected() {
   y ~ normal(sum(z), 1.0)
 }
 test "all lanes at once" { assert is_finite(logdensity(collected() given {y: 1.0}, {}, sum: .s)) }
-model pairs() {
-  scan (a = 0.0, b = 0.0) for i in 0..3 {
+model shifting() {
+  scan (a = 0.0) for i in 0..3 {
     s ~ flip(0.3 + 0.1 * a)
-    r ~ flip(0.3 + 0.1 * b)
-    next a = s
-    next b = r
+    next a = s + real(i)
   }
 }
-test "two chains" { assert is_finite(logdensity(pairs(), {}, sum: [.s, .r])) }
+test "another function each time" { assert is_finite(logdensity(shifting(), {}, sum: .s)) }
+model shown() {
+  let (_, all) = scan (a = 0.0) for i in 0..3 {
+    s ~ flip(0.3 + 0.1 * a)
+    next a = s
+    yield a
+  }
+}
+test "a yield" { assert is_finite(logdensity(shown(), {}, sum: .s)) }
 model under() {
   c ~ flip(0.5)
   if c > 0.5 { s ~ flip(0.2) } else { s ~ flip(0.3) }

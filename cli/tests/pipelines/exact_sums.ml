@@ -220,3 +220,23 @@ test "one chain starts another" {
   }
   assert close(logdensity(linked(), {y, x, v: 0.3}, sum: [.s, .r]), logsumexp(flatten(all)), 1e-12)
 }
+
+model factorial(y: real[n]) {
+  scan (a = 0.0, b = 1.0) for v in y {
+    s ~ index(moves[int(a)])
+    r ~ coin(0.2 + 0.3 * b + 0.4 * s)
+    extra ~ coin(0.3 + 0.2 * r)
+    y ~ normal(s + 2.0 * r - extra, 0.7)
+    next a = s
+    next b = r
+  }
+}
+
+test "two chains side by side" {
+  let y = y[0..2]
+  let m = factorial(y) given {y}
+  let all = for a in [0.0, 1.0], b in [0.0, 1.0], c in [0.0, 1.0], d in [0.0, 1.0], e in [0.0, 1.0], f in [0.0, 1.0] {
+    logdensity(m, {s: stack([a, b]), r: stack([c, d]), extra: stack([e, f])})
+  }
+  assert close(logdensity(m, {}, sum: [.s, .r, .extra]), logsumexp(flatten(all)), 1e-12)
+}

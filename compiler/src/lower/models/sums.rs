@@ -212,16 +212,20 @@ impl Session {
                 )));
             }
         }
-        if width > MAX_WIDTH {
-            let title = format!(
-                "the sum over `.{}` goes over {width} combinations of values at once",
-                s.address
-            );
-            return Err(Box::new(self.err("E0462", title, s.span).hint(format!(
-                "at most {MAX_WIDTH}: sum over fewer sites, and draw the others"
-            ))));
+        self.fits_width(s, width)
+    }
+
+    pub(super) fn fits_width(&self, s: &Summed, width: usize) -> R<()> {
+        if width <= MAX_WIDTH {
+            return Ok(());
         }
-        Ok(())
+        let title = format!(
+            "the sum over `.{}` goes over {width} combinations of values at once",
+            s.address
+        );
+        Err(Box::new(self.err("E0462", title, s.span).hint(format!(
+            "at most {MAX_WIDTH}: sum over fewer sites, and draw the others"
+        ))))
     }
 
     /// The log of the sum of exponentials, of all elements of a vector, by the library.
