@@ -197,7 +197,11 @@ impl Session {
             }
         }
         let same = now.count == site.count
-            && now.lanes.iter().map(|l| l.1).eq(site.lanes.iter().map(|l| l.1))
+            && now
+                .lanes
+                .iter()
+                .map(|l| l.1)
+                .eq(site.lanes.iter().map(|l| l.1))
             && states.iter().zip(&step.next).all(|(state, v)| match state {
                 Some((_, all)) => self
                     .batched_over(&now, &leaves(v))
@@ -272,7 +276,10 @@ impl Session {
             self.fits_width(&s, n.saturating_mul(m).saturating_mul(n.saturating_mul(m)))?;
             let on = self.reached(&stand_ins_of(&joint.lanes));
             if s.lanes.iter().any(|l| on.has(l.1)) {
-                let title = format!("the values of `.{}` depend on `.{}`", s.address, joint.address);
+                let title = format!(
+                    "the values of `.{}` depend on `.{}`",
+                    s.address, joint.address
+                );
                 return Err(Box::new(self.err("E0461", title, s.span)));
             }
             for (_, full) in &mut joint.lanes {
@@ -296,11 +303,17 @@ impl Session {
             let wide: Vec<usize> = [times].into_iter().chain(shape.iter().copied()).collect();
             (wide, (1..=shape.len()).collect())
         } else {
-            let wide: Vec<usize> = [n, times].into_iter().chain(shape[1..].iter().copied()).collect();
+            let wide: Vec<usize> = [n, times]
+                .into_iter()
+                .chain(shape[1..].iter().copied())
+                .collect();
             (wide, [0].into_iter().chain(2..=shape.len()).collect())
         };
         let wide = g.broadcast(full, wide, places);
-        let flat = [n * times].into_iter().chain(shape[1..].iter().copied()).collect();
+        let flat = [n * times]
+            .into_iter()
+            .chain(shape[1..].iter().copied())
+            .collect();
         g.reshape(wide, flat)
     }
 

@@ -4,7 +4,8 @@
 //! without bias of the reciprocal of t's density, exp(w) of `density` of the density itself. A model may have one of the two
 //! only; where the other is needed is a mistake that is found here.
 
-use super::{How, Run};
+use super::How;
+use super::run::Run;
 use crate::lower::builtins::Args;
 use crate::lower::session::{R, Session, rc};
 use crate::lower::value::{Generative, ModelCode, ModelVal, Val};
