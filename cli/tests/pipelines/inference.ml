@@ -1,3 +1,6 @@
+// Marginal and normalized models, tested by many draws.
+// slow by the interpreter
+
 precision f64
 
 use std.dist.{normal, bernoulli, uniform}

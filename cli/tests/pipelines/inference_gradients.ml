@@ -1,3 +1,6 @@
+// Derivatives through guides that are marginal or normalized, against exact ones.
+// slow by the interpreter
+
 precision f64
 use std.dist.{normal, bernoulli, uniform}
 use std.inference.{marginal, normalize, log_evidence, importance, sir, smc, enumeration, quadrature}

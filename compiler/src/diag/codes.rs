@@ -410,7 +410,7 @@ pub const CODES: &[Code] = &[
     Code {
         code: "E0452",
         about: "A model's functions are not of the form that `generative` needs.",
-        hint: "write `generative(sample: || (trace, weight), density: |trace| weight)`",
+        hint: "give the functions by name: `generative(sample: draw, density: score)`",
     },
     Code {
         code: "E0453",
@@ -686,6 +686,11 @@ pub const CODES: &[Code] = &[
         code: "E0652",
         about: "A `verdict` is not given a check.",
         hint: "give it one truth value, or a record with one named `holds`: `verdict fitted(p, q)`",
+    },
+    Code {
+        code: "E0653",
+        about: "An `export` has no file of a known format, or a value that the format cannot hold.",
+        hint: "write `export draws, to: \"posterior.csv\"`; `.npz` and `.json` are the other formats",
     },
     Code {
         code: "E0700",
