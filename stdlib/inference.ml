@@ -332,3 +332,14 @@ fn quadrature(n, low = none, high = none) {
 
 /// The list of `f` of each of a list's first `k` items.
 fn _each(f, items, k) = if k == 0 { [] } else { append(_each(f, items, k - 1), f(items[k - 1])) }
+
+/// The distribution `d`, whose density counts only where `seen` is true: a site in a plate of which some lanes are missing.
+dist masked(d, seen) on d.on {
+  logpdf(x) {
+    if rank(seen) > 0 {
+      refuse("`masked` takes one truth value", hint: "go over the lanes: `for s in seen { y ~ masked(d, s) }`")
+    }
+    if seen { d.logpdf(x) } else { 0.0 }
+  }
+  sample() = d.sample()
+}

@@ -81,7 +81,7 @@ impl Session {
         let support = if in_plate && matches!(on.kind, ExprKind::Call(..)) && has_tensors(d) {
             Val::Missing
         } else {
-            self.support_of(d)
+            self.site_support(d)
         };
         let values = if !in_plate && d.plates.is_empty() && Self::has_member(d, "support") {
             self.call_member(d, "support", vec![], span)?
@@ -107,7 +107,7 @@ impl Session {
     }
 
     /// What stands after `on`, with the distribution's arguments.
-    pub(super) fn support_of(&mut self, d: &Rc<DistVal>) -> Val {
+    pub(super) fn site_support(&mut self, d: &Rc<DistVal>) -> Val {
         let on = &d.def.def.support;
         let env: Env = d.def.env.child();
         for (n, v) in &d.args {
@@ -176,12 +176,9 @@ impl Session {
             return Ok(vec![]);
         };
         let v = self.unseen(span, |s| s.apply(&sample, vec![], span))?;
+        let (trace, _) = self.drawn(&v, &g.name, span)?;
         let mut out = Vec::new();
-        if let Val::Tuple(parts) = &v
-            && let Some(trace) = parts.first()
-        {
-            self.unknown_forms(trace, &mut vec![], &mut out, span)?;
-        }
+        self.unknown_forms(&trace, &mut vec![], &mut out, span)?;
         Ok(out)
     }
 
