@@ -1,0 +1,121 @@
+// The normal distribution and what is made of it. A distribution's members are listed in docs/distributions.md.
+
+/// The normal distribution with mean `mu` and standard deviation `sigma`.
+dist normal(mu, sigma in positive) on real {
+  logpdf(x) = -0.5 * square((x - mu) / sigma) - log(sigma) - 0.5 * log(2.0 * pi)
+  noise() = randn(self.shape)
+  transform(e) = mu + sigma * e
+  // Mohamed et al. 2020, table 1; the Maxwell draw times a uniform one is normal, which couples the pair.
+  mvd() {
+    let w = sqrt(-2.0 * log(rand(self.shape)))
+    let (a, b, c) = (randn(self.shape), randn(self.shape), randn(self.shape))
+    let m = select(rand(self.shape) < 0.5, -1.0, 1.0) * sqrt(a * a + b * b + c * c)
+    let (at, by) = (stop(mu), stop(sigma))
+    [
+      (mu, 1.0 / (by * sqrt(2.0 * pi)), at + by * w, at - by * w),
+      (sigma, 1.0 / by, at + by * m, at + by * m * rand(self.shape)),
+    ]
+  }
+  mvd_order() = 1
+  cdf(x) = ndtr((x - mu) / sigma)
+  quantile(q) = mu + sigma * ndtri(q)
+  mean() = mu
+  variance() = sigma * sigma
+  entropy() = log(sigma) + 0.5 * log(2.0 * pi) + 0.5
+  kl(q: normal) {
+    let r = sigma / q.sigma
+    0.5 * (r * r - 1.0 + square((mu - q.mu) / q.sigma)) - log(r)
+  }
+}
+
+/// exp(x) of a normal x with mean `mu` and standard deviation `sigma`.
+dist log_normal(mu, sigma in positive) on positive {
+  logpdf(x) {
+    let inside = x > 0.0
+    let l = log(select(inside, x, 1.0))
+    select(inside, -0.5 * square((l - mu) / sigma) - log(sigma) - 0.5 * log(2.0 * pi) - l, -inf)
+  }
+  noise() = randn(self.shape)
+  transform(e) = exp(mu + sigma * e)
+  cdf(x) = select(x > 0.0, ndtr((log(select(x > 0.0, x, 1.0)) - mu) / sigma), 0.0)
+  quantile(q) = exp(mu + sigma * ndtri(q))
+  mean() = exp(mu + 0.5 * sigma * sigma)
+  variance() = expm1(sigma * sigma) * exp(2.0 * mu + sigma * sigma)
+  entropy() = mu + log(sigma) + 0.5 * log(2.0 * pi) + 0.5
+  kl(q: log_normal) {
+    let r = sigma / q.sigma
+    0.5 * (r * r - 1.0 + square((mu - q.mu) / q.sigma)) - log(r)
+  }
+}
+
+/// The absolute value of a normal with mean 0 and standard deviation `sigma`.
+dist half_normal(sigma in positive) on positive {
+  logpdf(x) = select(x >= 0.0, -0.5 * square(x / sigma) - log(sigma) + 0.5 * log(2.0 / pi), -inf)
+  noise() = abs(randn(self.shape))
+  transform(e) = sigma * e
+  cdf(x) = select(x > 0.0, erf(max(x, 0.0) / (sigma * sqrt(2.0))), 0.0)
+  quantile(q) = sigma * sqrt(2.0) * erfinv(q)
+  mean() = sigma * sqrt(2.0 / pi)
+  variance() = sigma * sigma * (1.0 - 2.0 / pi)
+  entropy() = log(sigma) + 0.5 * log(0.5 * pi) + 0.5
+  kl(q: half_normal) {
+    let r = sigma / q.sigma
+    0.5 * (r * r - 1.0) - log(r)
+  }
+}
+
+/// The normal distribution with mean `mu` and standard deviation `sigma`, given that it lies between `low` and `high`.
+/// Either end may be left out.
+dist truncated_normal(mu, sigma in positive, low = none, high = none) on interval(low, high) {
+  from() = if provided(low) { low } else { -inf }
+  to() = if provided(high) { high } else { inf }
+  // The ends of the standard normal, turned so that most of the interval is on the left: there no digits are lost.
+  turned() = self.from() + self.to() > 2.0 * mu
+  ends() {
+    let (a, b) = ((self.from() - mu) / sigma, (self.to() - mu) / sigma)
+    let t = self.turned()
+    (select(t, -b, a), select(t, -a, b))
+  }
+  log_mass() {
+    let (a, b) = self.ends()
+    let gap = log_ndtr(a) - log_ndtr(b)
+    log_ndtr(b) + log1p(-exp(gap))
+  }
+  logpdf(x) {
+    let l = -0.5 * square((x - mu) / sigma) - log(sigma) - 0.5 * log(2.0 * pi) - self.log_mass()
+    select(x >= self.from() and x <= self.to(), l, -inf)
+  }
+  noise() = rand(self.shape)
+  transform(u) {
+    let (a, b) = self.ends()
+    let t = self.turned()
+    let v = select(t, 1.0 - u, u)
+    let z = clip(ndtri(ndtr(a) + v * (ndtr(b) - ndtr(a))), a, b)
+    mu + sigma * select(t, -z, z)
+  }
+  cdf(x) {
+    let (a, b) = self.ends()
+    let z = (clip(x, self.from(), self.to()) - mu) / sigma
+    let below = (ndtr(select(self.turned(), -z, z)) - ndtr(a)) / (ndtr(b) - ndtr(a))
+    select(self.turned(), 1.0 - below, below)
+  }
+  // Of the standard normal between the ends: the density at them over the mass, and that times the place (0 if infinite).
+  edges() {
+    let (a, b) = ((self.from() - mu) / sigma, (self.to() - mu) / sigma)
+    let l = self.log_mass() + 0.5 * log(2.0 * pi)
+    let (p, q) = (exp(-0.5 * a * a - l), exp(-0.5 * b * b - l))
+    (p, q, select(is_finite(a), a, 0.0) * p, select(is_finite(b), b, 0.0) * q)
+  }
+  mean() {
+    let (p, q, _, _) = self.edges()
+    mu + sigma * (p - q)
+  }
+  variance() {
+    let (p, q, ap, bq) = self.edges()
+    sigma * sigma * (1.0 + ap - bq - square(p - q))
+  }
+  entropy() {
+    let (_, _, ap, bq) = self.edges()
+    0.5 * log(2.0 * pi) + 0.5 + log(sigma) + self.log_mass() + 0.5 * (ap - bq)
+  }
+}
