@@ -12,7 +12,7 @@ fn softplus_inverse(y) = y + log(-expm1(-y))
 fn _slope(x) = -abs(x) - 2.0 * softplus(-abs(x))
 
 /// All reals.
-let reals = {constrain: |x| x, free: |y| y, holds: |y| true, log_jacobian: |x| 0.0 * sum(x)}
+let reals = {constrain: |x| x, free: |y| y, holds: |y| y == y, log_jacobian: |x| 0.0 * sum(x)}
 
 /// Whole numbers from 0: what they are is known, but no reals are mapped onto them.
 let natural = {holds: |y| y >= 0.0 and y == floor(y)}
@@ -60,10 +60,10 @@ fn above(a) = {
 
 /// Numbers below b.
 fn below(b) = {
-  constrain: |x| b - softplus(x),
-  free: |y| softplus_inverse(b - y),
+  constrain: |x| b - softplus(-x),
+  free: |y| -softplus_inverse(b - y),
   holds: |y| y < b,
-  log_jacobian: |x| sum(log_sigmoid(x)),
+  log_jacobian: |x| sum(log_sigmoid(-x)),
 }
 
 /// Ascending vectors: the first element is free, the steps are positive (the ordered vectors of the Stan reference manual, 10.6, with

@@ -69,17 +69,35 @@ dist half_normal(sigma in positive) on positive {
 dist truncated_normal(mu, sigma in positive, low = none, high = none) on interval(low, high) {
   from() = if provided(low) { low } else { -inf }
   to() = if provided(high) { high } else { inf }
-  // The ends of the standard normal, turned so that most of the interval is on the left: there no digits are lost.
-  turned() = self.from() + self.to() > 2.0 * mu
-  ends() {
-    let (a, b) = ((self.from() - mu) / sigma, (self.to() - mu) / sigma)
-    let t = self.turned()
-    (select(t, -b, a), select(t, -a, b))
-  }
+  // The ends of the standard normal, turned so that most of the interval is on the left: there no digits are lost. The upper
+  // one alone is what it is without the other.
+  turned() =
+    if provided(low) {
+      if provided(high) { low + high > 2.0 * mu } else { true }
+    } else {
+      false
+    }
+  ends() =
+    if provided(low) {
+      let a = (low - mu) / sigma
+      if provided(high) {
+        let b = (high - mu) / sigma
+        let t = self.turned()
+        (select(t, -b, a), select(t, -a, b))
+      } else {
+        (none, -a)
+      }
+    } else {
+      (none, if provided(high) { (high - mu) / sigma } else { inf })
+    }
   log_mass() {
     let (a, b) = self.ends()
-    let gap = log_ndtr(a) - log_ndtr(b)
-    log_ndtr(b) + log1p(-exp(gap))
+    if provided(a) { log_ndtr(b) + log1p(-exp(log_ndtr(a) - log_ndtr(b))) } else { log_ndtr(b) }
+  }
+  // The share of the standard normal left of the turned interval.
+  before() {
+    let (a, _) = self.ends()
+    if provided(a) { ndtr(a) } else { 0.0 }
   }
   logpdf(x) {
     let l = -0.5 * square((x - mu) / sigma) - log(sigma) - 0.5 * log(2.0 * pi) - self.log_mass()
@@ -87,24 +105,27 @@ dist truncated_normal(mu, sigma in positive, low = none, high = none) on interva
   }
   noise() = rand(self.shape)
   transform(u) {
-    let (a, b) = self.ends()
+    let (_, b) = self.ends()
     let t = self.turned()
-    let v = select(t, 1.0 - u, u)
-    let z = clip(ndtri(ndtr(a) + v * (ndtr(b) - ndtr(a))), a, b)
-    mu + sigma * select(t, -z, z)
+    let left = self.before()
+    let z = ndtri(left + select(t, 1.0 - u, u) * (ndtr(b) - left))
+    clip(mu + sigma * select(t, -z, z), self.from(), self.to())
   }
   cdf(x) {
-    let (a, b) = self.ends()
+    let (_, b) = self.ends()
+    let t = self.turned()
     let z = (clip(x, self.from(), self.to()) - mu) / sigma
-    let below = (ndtr(select(self.turned(), -z, z)) - ndtr(a)) / (ndtr(b) - ndtr(a))
-    select(self.turned(), 1.0 - below, below)
+    let left = self.before()
+    let below = (ndtr(select(t, -z, z)) - left) / (ndtr(b) - left)
+    select(t, 1.0 - below, below)
   }
-  // Of the standard normal between the ends: the density at them over the mass, and that times the place (0 if infinite).
+  // Of the standard normal between the ends: the density at them over the mass, and that times the place.
+  edge(z) = exp(-0.5 * z * z - self.log_mass() - 0.5 * log(2.0 * pi))
   edges() {
-    let (a, b) = ((self.from() - mu) / sigma, (self.to() - mu) / sigma)
-    let l = self.log_mass() + 0.5 * log(2.0 * pi)
-    let (p, q) = (exp(-0.5 * a * a - l), exp(-0.5 * b * b - l))
-    (p, q, select(is_finite(a), a, 0.0) * p, select(is_finite(b), b, 0.0) * q)
+    let (a, b) = (if provided(low) { (low - mu) / sigma } else { none }, if provided(high) { (high - mu) / sigma } else { none })
+    let (p, ap) = if provided(a) { (self.edge(a), a * self.edge(a)) } else { (0.0, 0.0) }
+    let (q, bq) = if provided(b) { (self.edge(b), b * self.edge(b)) } else { (0.0, 0.0) }
+    (p, q, ap, bq)
   }
   mean() {
     let (p, q, _, _) = self.edges()

@@ -13,10 +13,10 @@ dist mixture(components, p: real[k] = none, logits: real[k] = none) on component
     let i = argmax(stop(self.logs()) - log(-log(rand(shape(self.probs())))))
     take(for c in components { c.sample() }, i)
   }
-  noise() where has(components, cdf), single(components) = self.sample()
+  noise() where reparameterised(components), has(components, cdf), single(components) = self.sample()
   // Two steps of Newton's method for the point where the distribution function is what it is: the value stays, and each step
   // doubles the order to which derivatives are right, less one.
-  transform(x) where has(components, cdf), single(components) {
+  transform(x) where reparameterised(components), has(components, cdf), single(components) {
     let at = stop(x)
     let u = stop(self.cdf(at))
     let y = at - (self.cdf(at) - u) / exp(self.logpdf(at))
@@ -53,7 +53,6 @@ dist delta(at) on real {
   noise() = zeros_like(at + 0.0)
   transform(e) = at + e
   support() = insert_axis(at + 0.0, 0)
-  cdf(x) = real(x >= at)
   mean() = at
   variance() = 0.0
   entropy() = 0.0
@@ -80,9 +79,10 @@ dist transformed(base, map) on real {
 dist relaxed_bernoulli(temperature in positive, p in unit = none, logits = none) on unit {
   odds() = if provided(logits) { logits } else { log(p) - log1p(-p) }
   logpdf(x) {
-    let y = log(x) - log1p(-x)
-    let z = temperature * y - self.odds()
-    log(temperature) - z - 2.0 * softplus(-z) - log(x) - log1p(-x)
+    let inside = x > 0.0 and x < 1.0
+    let y = select(inside, x, 0.5)
+    let z = temperature * (log(y) - log1p(-y)) - self.odds()
+    select(inside, log(temperature) - z - 2.0 * softplus(-z) - log(y) - log1p(-y), -inf)
   }
   noise() {
     let u = rand(self.shape)

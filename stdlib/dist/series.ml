@@ -96,17 +96,17 @@ dist linear_gaussian(
 
 /// The values at the rows of `x` of a function whose values are jointly normal with mean 0 and covariances `kernel(a, b)`, with
 /// independent noise of standard deviation `noise_sd` on each.
-dist gaussian_process(x, kernel, noise_sd in positive) on real {
-  covariance_matrix() = (for a in x { for b in x { kernel(a, b) } }) + noise_sd * noise_sd * eye(len(x))
+dist gaussian_process(x: real[n, d], kernel, noise_sd in positive) on real {
+  covariance_matrix() = (for a in x { for b in x { kernel(a, b) } }) + noise_sd * noise_sd * eye(n)
   logpdf(y) {
     let l = cholesky(self.covariance_matrix())
-    -0.5 * sqnorm(solve_triangular(l, y)) - sum(log(diagonal(l))) - 0.5 * real(len(x)) * log(2.0 * pi)
+    -0.5 * sqnorm(solve_triangular(l, y)) - sum(log(diagonal(l))) - 0.5 * real(n) * log(2.0 * pi)
   }
-  noise() = randn([len(x)])
+  noise() = randn([n])
   transform(e) = cholesky(self.covariance_matrix()) @ e
-  mean() = zeros(len(x))
+  mean() = zeros(n)
   variance() = diagonal(self.covariance_matrix())
-  entropy() = 0.5 * real(len(x)) * (1.0 + log(2.0 * pi)) + sum(log(diagonal(cholesky(self.covariance_matrix()))))
+  entropy() = 0.5 * real(n) * (1.0 + log(2.0 * pi)) + sum(log(diagonal(cholesky(self.covariance_matrix()))))
   // The mean and the variance, noise included, of new values at the rows of `at`, given the values `y` at `x`.
   predict(y, at) {
     let l = cholesky(self.covariance_matrix())

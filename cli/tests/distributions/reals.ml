@@ -18,4 +18,4 @@ test "student_t" { assert continuous(|t| student_t(t[0], t[1], t[2]), [5.5, 0.4,
 test "laplace" { assert continuous(|t| laplace(t[0], t[1]), [0.0, 1.3], other: [-0.2, 2.0]) }
 test "logistic" { assert continuous(|t| logistic(t[0], t[1]), [0.4, 1.3]) }
 test "gumbel" { assert continuous(|t| gumbel(t[0], t[1]), [0.4, 1.3], other: [-0.2, 2.0]) }
-test "von_mises" { assert continuous(|t| von_mises(t[0], t[1]), [0.4, 1.3], other: [-0.2, 2.0], on: interval(0.4 - pi, 0.4 + pi)) }
+test "von_mises" { assert continuous(|t| von_mises(t[0], t[1]), [0.4, 1.3], other: [-0.2, 2.0], on: |t| interval(t[0] - pi, t[0] + pi)) }

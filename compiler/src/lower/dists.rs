@@ -235,11 +235,11 @@ impl Session {
         env: &Env,
         span: Span,
     ) -> Option<Rc<Scoped<ast::Dist>>> {
-        let v = match env.get(name) {
-            Some(v) => v,
-            None => self.item(env.0.module, name, span)?.ok()?,
-        };
-        match v {
+        if let Some(Val::DistDef(d)) = env.get(name) {
+            return Some(d);
+        }
+        // An argument may have the name of a family, as that of `beta` has.
+        match self.item(env.0.module, name, span)?.ok()? {
             Val::DistDef(d) => Some(d),
             _ => None,
         }
@@ -414,6 +414,15 @@ impl Session {
             let column: Vec<Val> = all.iter().map(|d| d.args[i].1.clone()).collect();
             let v = match v {
                 Val::Missing => v.clone(),
+                // The leading axis belongs to the distribution around.
+                Val::Dist(_) => match self.stack_vals(&column, span)? {
+                    Val::Dist(inner) => {
+                        let mut inner = (*inner).clone();
+                        inner.plates.remove(0);
+                        Val::Dist(Rc::new(inner))
+                    }
+                    _ => return Ok(Val::list(items.to_vec())),
+                },
                 _ => self.stack_vals(&column, span)?,
             };
             args.push((name.clone(), v));
