@@ -9,6 +9,10 @@ const FILES: &[(&str, &str)] = &[
         "dist/gaussian",
         include_str!("../../stdlib/dist/gaussian.ml"),
     ),
+    (
+        "dist/from_normal",
+        include_str!("../../stdlib/dist/from_normal.ml"),
+    ),
     ("dist/coins", include_str!("../../stdlib/dist/coins.ml")),
     ("dist/positive", include_str!("../../stdlib/dist/positive.ml")),
     ("dist/unit", include_str!("../../stdlib/dist/unit.ml")),

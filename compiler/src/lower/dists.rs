@@ -375,13 +375,22 @@ impl Session {
             .map(|m| m.name.text.clone())
             .filter(|n| Self::has_member(d, n))
             .collect();
-        known.push("sample".into());
-        known.dedup();
-        Err(Box::new(
-            self.err("E0402", format!("`{dist}` declares no `{name}`"), span)
-                .label(d.def.def.name.span, "declared here")
-                .hint(format!("it has {}", super::resolve::listed(&known))),
-        ))
+        if !known.iter().any(|k| k == "sample") && has(Some(&Val::Dist(d.clone())), "sample") {
+            known.push("sample".into());
+        }
+        let hint = format!("it has {}", super::resolve::listed(&known));
+        let named = |m: &&Member| m.name.text == name;
+        let lacking = d.def.def.members.iter().find(named);
+        let unmet = lacking.and_then(|m| m.conditions.iter().find(|c| !holds(d, c)));
+        let r = match unmet {
+            Some(c) => self
+                .err("E0402", format!("this `{dist}` has no `{name}`"), span)
+                .label(c.span, "it would need this"),
+            None => self
+                .err("E0402", format!("`{dist}` declares no `{name}`"), span)
+                .label(d.def.def.name.span, "declared here"),
+        };
+        Err(Box::new(r.hint(hint)))
     }
 
     /// Distributions of one family as one of several lanes; a list of them, where they are of several.
