@@ -1,6 +1,7 @@
 // Supports of parameters and of distributions: `param s in positive = 1.0`. A support is a record of functions: `constrain`
 // maps all reals into the set, `free` is its inverse, `holds` says whether a value lies inside, `log_jacobian(x)` is the
 // logarithm of the determinant of `constrain` at x. Elements of a tensor are mapped one by one, where nothing else is said.
+// What lies between two numbers says which, `low` and `high`: so it is known whether one support covers another.
 
 /// log(y / (1 - y)), the inverse of `sigmoid`.
 fn logit(y) = log(y) - log1p(-y)
@@ -12,13 +13,22 @@ fn softplus_inverse(y) = y + log(-expm1(-y))
 fn _slope(x) = -abs(x) - 2.0 * softplus(-abs(x))
 
 /// All reals.
-let reals = {constrain: |x| x, free: |y| y, holds: |y| y == y, log_jacobian: |x| 0.0 * sum(x)}
+let reals = {
+  low: -inf,
+  high: inf,
+  constrain: |x| x,
+  free: |y| y,
+  holds: |y| y == y,
+  log_jacobian: |x| 0.0 * sum(x),
+}
 
 /// Whole numbers from 0: what they are is known, but no reals are mapped onto them.
 let natural = {holds: |y| y >= 0.0 and y == floor(y)}
 
 /// Numbers above 0, by `softplus`.
 let positive = {
+  low: 0.0,
+  high: inf,
   constrain: |x| softplus(x),
   free: |y| softplus_inverse(y),
   holds: |y| y > 0.0,
@@ -27,6 +37,8 @@ let positive = {
 
 /// Numbers between 0 and 1, by `sigmoid`.
 let unit = {
+  low: 0.0,
+  high: 1.0,
   constrain: |x| sigmoid(x),
   free: |y| logit(y),
   holds: |y| y > 0.0 and y < 1.0,
@@ -42,6 +54,8 @@ fn interval(a = none, b = none) =
       above(a)
     } else {
       {
+        low: a,
+        high: b,
         constrain: |x| a + (b - a) * sigmoid(x),
         free: |y| logit((y - a) / (b - a)),
         holds: |y| y > a and y < b,
@@ -52,6 +66,8 @@ fn interval(a = none, b = none) =
 
 /// Numbers above a.
 fn above(a) = {
+  low: a,
+  high: inf,
   constrain: |x| a + softplus(x),
   free: |y| softplus_inverse(y - a),
   holds: |y| y > a,
@@ -60,6 +76,8 @@ fn above(a) = {
 
 /// Numbers below b.
 fn below(b) = {
+  low: -inf,
+  high: b,
   constrain: |x| b - softplus(-x),
   free: |y| -softplus_inverse(b - y),
   holds: |y| y < b,

@@ -28,6 +28,7 @@ const FILES: &[(&str, &str)] = &[
     ("init", include_str!("../../stdlib/init.ml")),
     ("special", include_str!("../../stdlib/special.ml")),
     ("random", include_str!("../../stdlib/random.ml")),
+    ("inference", include_str!("../../stdlib/inference.ml")),
     ("vi", include_str!("../../stdlib/vi.ml")),
     ("linalg", include_str!("../../stdlib/linalg.ml")),
     ("implicit", include_str!("../../stdlib/implicit.ml")),

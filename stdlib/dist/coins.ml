@@ -22,8 +22,18 @@ dist bernoulli(p in unit = none, logits = none) on unit {
   mvd() = [(self.probs(), 1.0, 1.0, 0.0)]
   mvd_order() = inf
   cdf(x) = select(x < 0.0, 0.0, select(x < 1.0, 1.0 - self.probs(), 1.0))
+  quantile(u) = real(u > 1.0 - self.probs())
   mean() = self.probs()
   variance() = self.probs() * (1.0 - self.probs())
+  logit() = if provided(logits) { logits } else { log(p) - log1p(-p) }
+  // The draw is 1 where a logistic variable is positive. Relaxed: that variable, for the uniform numbers u; for v, given x.
+  relaxed(u) = self.logit() + log(u) - log1p(-u)
+  relaxed_given(x, v) {
+    let q = self.probs()
+    self.relaxed(select(x > 0.5, 1.0 - q + v * q, v * (1.0 - q)))
+  }
+  harden(z) = real(z > 0.0)
+  soften(z, temperature) = sigmoid(z / temperature)
   // The probabilities of 1 and of 0, and their logarithms.
   both() =
     if provided(logits) {
@@ -65,6 +75,7 @@ dist categorical(p: real[k] = none, logits: real[k] = none) on natural {
   }
   mvd_order() = inf
   cdf(x) = sum(select(real(iota(len(self.probs()))) <= x, self.probs(), 0.0))
+  quantile(u) = min(real(count(cumsum(self.probs()) < u)), real(len(self.probs()) - 1))
   mean() = dot(self.probs(), real(iota(len(self.probs()))))
   variance() = dot(self.probs(), square(real(iota(len(self.probs()))) - self.mean()))
   entropy() = -sum(weighed(self.probs(), self.logs()))
@@ -89,6 +100,15 @@ dist one_hot_categorical(p: real[k] = none, logits: real[k] = none) on simplex(l
   mvd_order() = inf
   mean() = self.probs()
   variance() = self.probs() * (1.0 - self.probs())
+  // The draw is the place of the largest of the logits with Gumbel noise. Relaxed: those numbers, for the uniform numbers u; for
+  // v, given x (Tucker et al. 2017, appendix C).
+  relaxed(u) = self.logs() - log(-log(u))
+  relaxed_given(x, v) {
+    let top = -log(-sum(x * log(v)))
+    select(x > 0.5, top, -log(exp(-top) - log(v) / select(x > 0.5, 1.0, self.probs())))
+  }
+  harden(z) = one_hot(argmax(z), len(z))
+  soften(z, temperature) = softmax(z / temperature)
   entropy() = -sum(weighed(self.probs(), self.logs()))
   kl(q: one_hot_categorical) = sum(weighed(self.probs(), self.logs() - q.logs()))
 }

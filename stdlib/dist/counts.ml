@@ -48,6 +48,7 @@ dist geometric(p in unit) on natural {
   }
   mvd_order() = 1
   cdf(x) = -expm1(log1p(-p) * (floor(max(x, -1.0)) + 1.0))
+  quantile(u) = max(ceil(log1p(-u) / log1p(-p)) - 1.0, 0.0)
   mean() = (1.0 - p) / p
   variance() = (1.0 - p) / (p * p)
   entropy() = -log(p) - xlog1py((1.0 - p) / p, -p)
@@ -94,6 +95,7 @@ dist discrete_uniform(low, high) on natural {
   sample() = real(randint(low, high + 1))
   support() = real(low) + real(iota(high - low + 1))
   cdf(x) = clip((floor(x) - real(low) + 1.0) / real(high - low + 1), 0.0, 1.0)
+  quantile(u) = real(low) + clip(ceil(u * real(high - low + 1)) - 1.0, 0.0, real(high - low))
   mean() = 0.5 * real(low + high)
   variance() = (square(real(high - low + 1)) - 1.0) / 12.0
   entropy() = log(real(high - low + 1))

@@ -127,6 +127,16 @@ fn discrete(make, at, other = none, low = 0.0, n = 400, whole = true) {
     0.0
   }
   let between = if whole { exp(d.logpdf(low + 0.5)) + exp(d.logpdf(low - 1.0)) } else { 0.0 }
-  let exact = max([cdf_error, support_error, between])
-  {..c, holds: c.holds and exact < 1e-9, cdf_error, support_error, between}
+  // A quantile is the first point with so much mass up to it.
+  let quantile_error = if has(d, quantile) {
+    let wrong = for q in [0.001, 0.3, 0.5, 0.9] {
+      let y = d.quantile(q)
+      d.cdf(y) < q or d.cdf(y - 1.0) >= q
+    }
+    sum(real(wrong))
+  } else {
+    0.0
+  }
+  let exact = max([cdf_error, support_error, quantile_error, between])
+  {..c, holds: c.holds and exact < 1e-9, cdf_error, support_error, quantile_error, between}
 }

@@ -339,8 +339,23 @@ pub const CODES: &[Code] = &[
     },
     Code {
         code: "E0416",
-        about: "A site of an `expect` stands in a `scan` that is not unrolled.",
+        about: "An estimator that uses the rest of an `expect` more than once stands in a `scan` that is not unrolled.",
         hint: "write `unroll: true` on the `scan`",
+    },
+    Code {
+        code: "E0417",
+        about: "An estimator uses its continuation otherwise than affinely: what it gives would be biased.",
+        hint: "add multiples of `k(..)` only, or declare it `biased estimator`",
+    },
+    Code {
+        code: "E0418",
+        about: "The order of an estimator is not a number from 1 on.",
+        hint: "write `order 1`, or a member of the distribution that is such a number",
+    },
+    Code {
+        code: "E0419",
+        about: "The estimators of an `expect` repeat it for each other's values too often.",
+        hint: "use `reparam` or `reinforce` at some of the sites",
     },
     Code {
         code: "E0420",
@@ -351,6 +366,16 @@ pub const CODES: &[Code] = &[
         code: "E0421",
         about: "An estimator needs something that the distribution does not declare.",
         hint: "use another estimator, or declare what it needs in the distribution",
+    },
+    Code {
+        code: "E0425",
+        about: "A mean over the other lanes of a `for`, where there are none.",
+        hint: "write it inside a `for` of two lanes or more",
+    },
+    Code {
+        code: "E0426",
+        about: "A baseline depends on the draw that it is for, so that the gradient would be biased.",
+        hint: "take it from other draws, a state, or a net of what was observed",
     },
     Code {
         code: "E0430",

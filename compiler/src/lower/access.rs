@@ -105,7 +105,7 @@ impl Session {
                     return Ok(v.clone());
                 }
                 match text {
-                    "on" => return self.support_of(d, name.span),
+                    "on" => return self.on(d, name.span),
                     "shape" => return self.element_shape(d, name.span),
                     _ => {}
                 }

@@ -138,7 +138,8 @@ impl Session {
             plates: vec![],
             single: false,
         };
-        d.single = self.elements(&d).is_some_and(|s| s.is_empty());
+        d.single = self.own_elements(&d).is_some_and(|s| s.is_empty())
+            && d.args.iter().all(|(_, v)| !holds_dists(v) || is_single(Some(v)));
         Ok(Val::Dist(Rc::new(d)))
     }
 
@@ -246,7 +247,7 @@ impl Session {
     }
 
     /// Where a distribution's members are evaluated.
-    fn member_env(&mut self, d: &Rc<DistVal>, span: Span) -> R<Env> {
+    pub(super) fn member_env(&mut self, d: &Rc<DistVal>, span: Span) -> R<Env> {
         let env = d.def.env.child();
         for (n, v) in &d.args {
             env.bind(n, v.clone());
@@ -262,7 +263,7 @@ impl Session {
     }
 
     /// `d.on`: the support, a record of functions.
-    pub(super) fn support_of(&mut self, d: &Rc<DistVal>, span: Span) -> R<Val> {
+    pub(super) fn on(&mut self, d: &Rc<DistVal>, span: Span) -> R<Val> {
         let env = self.member_env(d, span)?;
         match self.eval(&d.def.def.support, &env)? {
             Val::Builtin("real") => {
@@ -274,7 +275,15 @@ impl Session {
     }
 
     /// The common shape of the arguments without a declared one. Numbers among them count for every element.
+    /// Where distributions are among the arguments, those have the elements, and members are about the whole already.
     fn elements(&self, d: &DistVal) -> Option<Vec<usize>> {
+        if d.args.iter().any(|(_, v)| holds_dists(v)) {
+            return Some(vec![]);
+        }
+        self.own_elements(d)
+    }
+
+    fn own_elements(&self, d: &DistVal) -> Option<Vec<usize>> {
         let mut shape: Vec<usize> = vec![];
         for (formal, (_, v)) in d.def.def.args.iter().zip(&d.args) {
             let Val::Tensor(t) = v else { continue };

@@ -627,7 +627,9 @@ impl Session {
                 let key = mix(mix(0, "with_key"), &n.to_string());
                 self.with_frame_key("with_key", Span::default(), key, |s| s.eval(inner, env))
             }
-            ExprKind::Address(_) => Err(self.unsupported("an address (`marginal`)", e.span)),
+            ExprKind::Address(names) => Ok(Val::Address(Rc::new(
+                names.iter().map(|n| rc(&n.text)).collect(),
+            ))),
             ExprKind::Hole => Err(Box::new(self.err(
                 super::session::FOLLOWS,
                 "this could not be parsed",

@@ -75,6 +75,7 @@ impl Session {
         self.frames = frames;
         let ctx = std::mem::replace(&mut self.ctx, outer);
         self.handlers.clear();
+        self.summed.clear();
         self.expects.clear();
         self.nets.clear();
         self.depth = 0;

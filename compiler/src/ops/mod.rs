@@ -194,6 +194,8 @@ pub enum View {
 pub enum Scalar {
     /// The operand itself: `stop`, `bind`, `opaque` (they differ only in their derivative).
     Identity,
+    /// The first operand: what `spent` notes beside it is gone before code generation.
+    First,
     /// Zero, whatever the operand: the value of `tangent`.
     Zero,
     Add,
@@ -326,9 +328,9 @@ pub use contract::CONTRACT;
 pub use control::{CALL, LOOP, PART};
 pub use convert::{BITS_TO_UNIT, CAST};
 pub use draw::RANDOM_BITS;
-pub use flow::{BIND, OPAQUE, STOP, TANGENT};
+pub use flow::{BIND, EXHAUSTED, OPAQUE, ORDERED, OTHERS, SMOOTH, SPENT, STOP, TANGENT};
 pub use index::{GATHER, SCATTER_ADD, SCATTER_SET, take_along};
-pub use leaf::{FILL, INPUT, IOTA, LANE, SITE, TABLE};
+pub use leaf::{CONTINUE, FILL, INPUT, IOTA, LANE, SITE, TABLE};
 pub use linalg::{CHOLESKY, EIGH, QR, SLOGDET, SOLVE, SVD, TRIANGULAR_SOLVE};
 pub use logic::{AND, EQ, IS_FINITE, LE, LT, NE, NOT, OR, SELECT};
 pub use math::{
@@ -350,6 +352,7 @@ pub static OPS: &[&OpDef] = &[
     &INPUT,
     &LANE,
     &SITE,
+    &CONTINUE,
     &FILL,
     &TABLE,
     &IOTA,
@@ -433,6 +436,11 @@ pub static OPS: &[&OpDef] = &[
     &BIND,
     &TANGENT,
     &OPAQUE,
+    &ORDERED,
+    &SPENT,
+    &EXHAUSTED,
+    &OTHERS,
+    &SMOOTH,
     &SUM,
     &PROD,
     &MAX_OVER,

@@ -5,9 +5,11 @@ pub mod calls;
 pub mod differentiate;
 pub mod loops;
 pub mod region;
+pub mod shares;
 pub mod simplify;
 pub mod substitute;
 pub mod trim;
+pub mod vanish;
 
 use crate::ir::Graph;
 
@@ -22,6 +24,7 @@ pub struct Pass {
 /// What every program goes through before code is made for it, in order.
 pub const PASSES: &[Pass] = &[
     simplify::ELIMINATE_DEAD_CODE,
+    vanish::VANISH,
     trim::TRIM_LOOPS,
     simplify::SIMPLIFY,
     simplify::FOLD_CONSTANTS,
