@@ -39,7 +39,7 @@ fn log_gamma_plain(alpha) {
 
 /// `l`, the logarithm of a gamma draw with rate 1, as a function of the shape `alpha`. Its derivative is the implicit one
 /// (Figurnov, Mohamed and Mnih 2018), of first order: minus that of the distribution function over the density of `l`.
-fn log_gamma_implicit(alpha, l) = l + 0.0 * alpha
+fn log_gamma_implicit(alpha, l) = l
   with jvp(dalpha, dl, y) {
     let z = exp(y)
     // Far to the left the function is z^a / gamma(a + 1) to the last bit, though z may be 0.

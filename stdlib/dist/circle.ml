@@ -45,7 +45,7 @@ fn _from_mode(kappa, t) {
 fn _shape(kappa, t) = exp(-2.0 * kappa * square(sin(0.5 * t)))
 
 /// The angle `t` drawn for the concentration `kappa`, with the implicit derivative by `kappa`.
-fn _turned(kappa, t) = t + 0.0 * kappa
+fn _turned(kappa, t) = t
   with jvp(dkappa, dt, y) {
     let density = _shape(kappa, y) / (2.0 * pi * i0e(kappa))
     dt - jvp(_from_mode(kappa, y), wrt: kappa, along: dkappa) / density

@@ -393,12 +393,12 @@ pub const CODES: &[Code] = &[
         hint: "`with vjp(dy) { .. }` gives a cotangent for each argument of reals, `with jvp(dx, ..) { .. }` a tangent of the result",
     },
     Code {
-        code: "E0440",
+        code: "E0444",
         about: "The support of a distribution of several elements has too many points to go over.",
         hint: "let each element be a site of its own, in a `for`, or take an estimator that does not enumerate",
     },
     Code {
-        code: "E0441",
+        code: "E0445",
         about: "`mvd` of a distribution does not give weak derivatives.",
         hint: "it gives a list of tuples `(theta, c, plus, minus)`",
     },

@@ -274,6 +274,25 @@ impl Session {
         }
     }
 
+    /// The shape of the elements that members speak of: that of the arguments where a draw has it, too. A draw of a categorical, say,
+    /// is one number whatever its arguments.
+    fn elements_of_draws(&mut self, d: &Rc<DistVal>, span: Span) -> R<Option<Vec<usize>>> {
+        let shape = self.elements(d);
+        let drawn = has(Some(&Val::Dist(d.clone())), "sample");
+        if shape.as_ref().is_none_or(|s| s.is_empty()) || !drawn {
+            return Ok(shape);
+        }
+        // A draw that nothing uses: it shows the type.
+        let x = self.with_frame_key("elements", span, 0, |s| {
+            s.call_member(d, "sample", vec![], span)
+        })?;
+        let alike = match x {
+            Val::Tensor(t) => Some(&self.ctx.graph.ty(t).shape) == shape.as_ref(),
+            _ => false,
+        };
+        Ok(if alike { shape } else { Some(vec![]) })
+    }
+
     /// The common shape of the arguments without a declared one. Numbers among them count for every element.
     /// Where distributions are among the arguments, those have the elements, and members are about the whole already.
     fn elements(&self, d: &DistVal) -> Option<Vec<usize>> {
@@ -341,12 +360,15 @@ impl Session {
             let env = self.member_env(d, span)?;
             let label = format!("{}.{name}", d.def.def.name.text);
             // What a divergence is taken to may have the longer shape.
-            let mut shape = self.elements(d);
+            let mut shape = Some(vec![]);
+            if matches!(name, "entropy" | "kl" | "mean" | "variance" | "support" | "mvd") {
+                shape = self.elements_of_draws(d, span)?;
+            }
             for (_, v) in &args {
-                if let (Val::Dist(q), Some(own)) = (v, &shape)
+                if let (Val::Dist(q), Some(own), "kl") = (v, &shape, name)
                     && own.is_empty()
                 {
-                    shape = self.elements(q);
+                    shape = self.elements_of_draws(q, span)?;
                 }
             }
             let v = self.in_frame(&label, span, |s| {
@@ -366,7 +388,7 @@ impl Session {
                 }
                 "mean" | "variance" => self.for_elements(&v, shape, d, span),
                 "support" => self.points_of_elements(&v, &shape.unwrap_or_default(), d, span),
-                "mvd" => self.weak_derivatives(v, d, span),
+                "mvd" => self.weak_derivatives(v, &shape.unwrap_or_default(), d, span),
                 _ => Ok(v),
             };
         }
@@ -553,7 +575,7 @@ impl Session {
                 "the support of `{}` of {elements} elements has {}^{elements} points",
                 d.def.def.name.text, found[0]
             );
-            return Err(Box::new(self.err("E0440", title, span).hint(
+            return Err(Box::new(self.err("E0444", title, span).hint(
                 "let each element be a site of its own, in a `for`, or take an estimator that does not enumerate",
             )));
         }
@@ -563,13 +585,19 @@ impl Session {
 
     /// Weak derivatives by single parameters. Those that are declared element by element become one for each element, the others
     /// held at a draw.
-    fn weak_derivatives(&mut self, v: Val, d: &Rc<DistVal>, span: Span) -> R<Val> {
+    fn weak_derivatives(
+        &mut self,
+        v: Val,
+        shape: &[usize],
+        d: &Rc<DistVal>,
+        span: Span,
+    ) -> R<Val> {
         let wrong = |s: &Self| {
             let title = format!(
                 "`mvd` of `{}` gives no list of `(theta, c, plus, minus)`",
                 d.def.def.name.text
             );
-            Box::new(s.err("E0441", title, span))
+            Box::new(s.err("E0445", title, span))
         };
         let Val::List(entries) = &v else {
             return Err(wrong(self));
@@ -585,7 +613,6 @@ impl Session {
             };
             let (t, w) = (self.force(theta, span)?, self.force(c, span)?);
             let rank = |s: &Self, t: Value| s.ctx.graph.ty(t).rank();
-            let shape = self.elements(d).unwrap_or_default();
             if rank(self, t) == 0 && rank(self, w) == 0 && shape.is_empty() {
                 out.push(entry.clone());
                 continue;
