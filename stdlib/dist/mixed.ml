@@ -65,7 +65,7 @@ dist flat(space) on space {
 
 /// A draw of `base`, mapped by `map`, a record like those of `std.supports`: `constrain` forward, `free` back, and
 /// `log_jacobian(x)`, the logarithm of the determinant of `constrain` at x. What `map` captures has derivatives, too.
-dist transformed(base, map) on real {
+dist transformed(base, map) on map {
   logpdf(y) where scored(base) {
     let x = map.free(y)
     base.logpdf(x) - map.log_jacobian(x)

@@ -25,5 +25,5 @@ test "mixture of two families" {
   assert continuous(two, [-0.5, 1.0, 0.4])
 }
 test "transformed" {
-  assert continuous(|t| transformed(normal(t[0], t[1]), positive), [0.4, 1.3], on: |_| positive)
+  assert continuous(|t| transformed(normal(t[0], t[1]), positive), [0.4, 1.3])
 }
