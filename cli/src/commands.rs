@@ -33,7 +33,8 @@ pub fn run(cli: Cli) -> Exit {
             run,
             out,
             json,
-        } => run_pipeline(&pipeline, &run, out.as_deref(), json),
+            strict_fit,
+        } => run_pipeline(&pipeline, &run, out.as_deref(), json, strict_fit),
         Command::Check { pipeline } => check(&pipeline),
         Command::Fmt { files, check } => fmt(&files, check),
         Command::Test {
@@ -212,7 +213,13 @@ fn explain(e: &RunError, pipeline: &Pipeline) -> Exit {
     }
 }
 
-fn run_pipeline(args: &PipelineArgs, run: &RunArgs, out: Option<&Path>, json: bool) -> Exit {
+fn run_pipeline(
+    args: &PipelineArgs,
+    run: &RunArgs,
+    out: Option<&Path>,
+    json: bool,
+    strict_fit: bool,
+) -> Exit {
     let start = Instant::now();
     let handler = ctrlc::set_handler(|| STOP.set());
     if let Err(e) = handler {
@@ -223,21 +230,29 @@ fn run_pipeline(args: &PipelineArgs, run: &RunArgs, out: Option<&Path>, json: bo
     } else {
         Box::new(Human::default())
     };
+    let mut unfit = Vec::new();
     let result = open(args, options(args, run)).and_then(|mut pipeline| {
         let dir = pipeline
             .write_to(out, &resolve(&args.file))
             .map_err(|e| explain(&e, &pipeline))?;
         let result = pipeline.run(&mut *observer);
         match result {
-            Ok(()) => Ok(dir),
+            Ok(()) => {
+                unfit = pipeline.unfit().to_vec();
+                Ok(dir)
+            }
             Err(e) => Err(explain(&e, &pipeline)),
         }
     });
     let seconds = start.elapsed().as_secs_f64();
     let exit = match &result {
+        Ok(_) if strict_fit && !unfit.is_empty() => Exit::Unfit,
         Ok(_) => Exit::Done,
         Err(exit) => *exit,
     };
+    if exit == Exit::Unfit {
+        eprintln!("the verdict on {}: do not use", unfit.join(", "));
+    }
     if json {
         let out = result.as_ref().ok().map(|d| d.display().to_string());
         let line = serde_json::json!({"event": "done", "ok": exit == Exit::Done, "seconds": seconds, "out": out});

@@ -2,7 +2,7 @@
 
 use indicatif::{ProgressBar, ProgressStyle};
 use mlc_compiler::ir::DType;
-use mlc_runtime::driver::{Event, Observer};
+use mlc_runtime::driver::{Event, Observer, words};
 use mlc_runtime::tensor::HostTensor;
 use serde_json::{Map, Value, json};
 
@@ -104,6 +104,9 @@ impl Observer for Human {
                     "{stage}  ends at step {step}: `{value}` is not a number"
                 ));
             }
+            Event::Verdict { stage, good } => {
+                self.say(&format!("{stage}  verdict: {}", words(*good)));
+            }
             Event::StageFinished { .. } => {
                 if let Some(bar) = self.bar.take() {
                     bar.finish_and_clear();
@@ -173,6 +176,10 @@ impl Observer for Json {
             Event::Failed { stage, step, value } => println!(
                 "{}",
                 json!({"event": "failed", "stage": stage, "step": step, "value": value})
+            ),
+            Event::Verdict { stage, good } => println!(
+                "{}",
+                json!({"event": "verdict", "stage": stage, "good": good, "words": words(*good)})
             ),
             Event::StageStarted { .. } | Event::StageFinished { .. } | Event::Wrote { .. } => {}
         }

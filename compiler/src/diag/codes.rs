@@ -388,6 +388,11 @@ pub const CODES: &[Code] = &[
         hint: "name real values: parameters, or names that a `let` binds",
     },
     Code {
+        code: "E0432",
+        about: "A function of an estimate that is not affine is differentiated: its derivative would be biased.",
+        hint: "move the function inside the `expect`, or write `plug_in(e)` to take the draw for the value",
+    },
+    Code {
         code: "E0440",
         about: "A derivative that a function states does not fit the function.",
         hint: "`with vjp(dy) { .. }` gives a cotangent for each argument of reals, `with jvp(dx, ..) { .. }` a tangent of the result",
@@ -616,6 +621,11 @@ pub const CODES: &[Code] = &[
         code: "E0651",
         about: "A first value depends on the result of a stage.",
         hint: "a stage that starts from another's result is `after` it",
+    },
+    Code {
+        code: "E0652",
+        about: "A `verdict` is not given a check.",
+        hint: "give it one truth value, or a record with one named `holds`: `verdict fitted(p, q)`",
     },
     Code {
         code: "E0700",

@@ -157,7 +157,7 @@ pub struct Contract {
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Attr {
     None,
-    /// `bind`: a number that makes the node unique.
+    /// `bind`: a number that makes the node unique. `estimate`: the number of its `expect`.
     Id(u32),
     /// `lane`: a number that makes the node unique, and its type.
     Placeholder(u32, Type),

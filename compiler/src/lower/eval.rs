@@ -482,6 +482,7 @@ impl Session {
                 "an assertion stands only in a `test`",
                 stmt.span,
             ))),
+            StmtKind::Verdict(e) => self.eval_verdict(e, env, stmt.span).map(|()| Val::Unit),
             StmtKind::StopWhen(e) => self.eval_stop_when(e, env).map(|()| Val::Unit),
             StmtKind::Keep { lowest, value } => self
                 .eval_keep(*lowest, value, env, stmt.span)

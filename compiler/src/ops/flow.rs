@@ -63,6 +63,40 @@ pub static SMOOTH: OpDef = OpDef {
     cases: || pointwise(1, DType::F64, WIDE),
 };
 
+/// A value that an `expect` gives: a draw that stands for an expected value. The attribute numbers the `expect`. Its
+/// derivatives are estimates, too: they are marked as it is.
+pub static ESTIMATE: OpDef = OpDef {
+    name: "estimate",
+    doc: "The operand, as an estimate of an expected value.",
+    arity: Arity::Exactly(1),
+    shape: real_alike,
+    kernel: Kernel::Map(Scalar::Identity),
+    ad: Ad::Linear {
+        wrt: Wrt::All,
+        transpose: |g, v, _, ct| {
+            let attr = g.node(v).attr.clone();
+            vec![Some(g.add(&ESTIMATE, attr, &[ct]))]
+        },
+    },
+    batch: Batch::Pointwise,
+    cases: super::rules::no_cases,
+};
+
+/// `plug_in(x)`: an estimate that is taken for the value.
+pub static PLUG_IN: OpDef = OpDef {
+    name: "plug_in",
+    doc: "The operand, whose draw is taken for the value that it estimates.",
+    arity: Arity::Exactly(1),
+    shape: real_alike,
+    kernel: Kernel::Map(Scalar::Identity),
+    ad: Ad::Custom {
+        jvp: |_, _, _, ts| ts[0],
+        vjp: |_, _, _, ct| vec![Some(ct)],
+    },
+    batch: Batch::Pointwise,
+    cases: super::rules::no_cases,
+};
+
 /// A plain draw.
 pub static OPAQUE: OpDef = OpDef {
     name: "opaque",

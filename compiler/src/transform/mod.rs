@@ -1,5 +1,6 @@
 //! Passes: graph to graph. Each verifies what it leaves in debug builds.
 
+pub mod affine;
 pub mod batch;
 pub mod calls;
 pub mod differentiate;

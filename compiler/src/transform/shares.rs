@@ -7,8 +7,7 @@
 
 use super::batch::batch;
 use crate::ir::{Attr, Contract, Graph, Literal, Type, Value};
-use crate::ops::{self, Ad, Batch, Kernel, Monoid, Scalar, View, Wrt};
-use mlc_grammar::span::Span;
+use crate::ops::{self, Batch, Kernel, LinearIn, Monoid, Scalar, View, linear_in};
 use std::collections::{HashMap, HashSet};
 
 /// What one result owes.
@@ -66,34 +65,6 @@ pub fn by_lanes(g: &mut Graph, site: Value, axis: usize, results: &[Value]) -> O
     )
 }
 
-/// Where a result depends on the roots otherwise than affinely: the operation and its place. Two roots may not be multiplied.
-pub fn not_affine(
-    g: &Graph,
-    roots: &HashSet<Value>,
-    results: &[Value],
-) -> Option<(&'static str, Span)> {
-    let (first, last) = (roots.iter().min()?, results.iter().max()?);
-    let needed = needed(g, *first, results);
-    let mut depends = roots.clone();
-    for i in first.0..=last.0 {
-        let v = Value(i);
-        if !needed.contains(&v) || roots.contains(&v) {
-            continue;
-        }
-        let xs = g.operands(v);
-        let from: Vec<bool> = xs.iter().map(|x| depends.contains(x)).collect();
-        let guarded = g.node(v).guard.is_some_and(|c| depends.contains(&c));
-        if !guarded && !from.contains(&true) {
-            continue;
-        }
-        depends.insert(v);
-        if guarded || linear(g, v, &from).is_none() {
-            return Some((g.node(v).def.name, g.node(v).span));
-        }
-    }
-    None
-}
-
 /// What the results need, of the nodes not older than `first`.
 fn needed(g: &Graph, first: Value, results: &[Value]) -> HashSet<Value> {
     let mut found: HashSet<Value> = results.iter().copied().collect();
@@ -112,28 +83,17 @@ fn needed(g: &Graph, first: Value, results: &[Value]) -> HashSet<Value> {
 
 /// The operands in which a node is linear together, if those marked are among them.
 fn linear(g: &Graph, v: Value, from: &[bool]) -> Option<Vec<bool>> {
-    let node = g.node(v);
     let n = from.len();
-    let only = |list: &[usize]| (0..n).map(|i| list.contains(&i)).collect::<Vec<bool>>();
     let marked: Vec<usize> = (0..n).filter(|&i| from[i]).collect();
-    let real = |i: usize| g.ty(g.operands(v)[i]).dtype.is_real();
-    let found = match (node.def.kernel, node.def.ad) {
-        (Kernel::Map(Scalar::Div), _) => only(&[0]),
-        (Kernel::Map(Scalar::Select), _) => only(&[1, 2]),
-        (Kernel::Map(Scalar::Identity | Scalar::First | Scalar::Zero), _) => only(&[0]),
-        (Kernel::Map(Scalar::Cast), _) if node.ty.dtype.is_real() && real(0) => only(&[0]),
-        (_, Ad::Linear { wrt: Wrt::All, .. }) => vec![true; n],
-        (
-            _,
-            Ad::Linear {
-                wrt: Wrt::Only(list),
-                ..
-            },
-        ) => only(list),
-        (_, Ad::Bilinear { .. }) if marked.len() == 1 => only(&marked),
-        _ => return None,
+    let found: Vec<bool> = match linear_in(g.node(v).def) {
+        LinearIn::Each if marked.len() > 1 => return None,
+        LinearIn::Each => from.to_vec(),
+        holds => (0..n).map(|i| holds.holds(i)).collect(),
     };
-    marked.iter().all(|&i| found[i]).then_some(found)
+    let operands = g.operands(v);
+    let real = |x: Value| g.ty(x).dtype.is_real();
+    let fits = marked.iter().all(|&i| found[i] && real(operands[i]));
+    (fits && real(v)).then_some(found)
 }
 
 #[derive(Clone, Copy)]

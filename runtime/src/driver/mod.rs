@@ -3,6 +3,7 @@
 //! - `host` reads data files for the compiler.
 //! - `store` keeps slots, in one version for each stage.
 //! - `engine` runs one program, by machine code or by the reference interpreter.
+//! - `verdict` says whether what a stage leaves may be used.
 //! - `stage` runs the steps of a stage, `steps` makes their batches; `run` whole pipelines; `tests` their tests.
 
 mod engine;
@@ -13,6 +14,7 @@ mod stage;
 mod steps;
 mod store;
 mod tests;
+mod verdict;
 
 pub use engine::{Compilation, Engine, EngineOptions};
 pub use golden::{Golden, golden_path};
@@ -20,6 +22,7 @@ pub use host::{Data, FileHost, read_text_file};
 pub use run::{Pipeline, RunOptions};
 pub use store::Store;
 pub use tests::{TestOutcome, TestResult, Tests};
+pub use verdict::words;
 
 use crate::tensor::HostTensor;
 use mlc_compiler::lower::Failure;
@@ -56,6 +59,11 @@ pub enum Event<'a> {
         stage: &'a str,
         step: usize,
         value: &'a str,
+    },
+    /// Whether what a stage leaves may be used.
+    Verdict {
+        stage: &'a str,
+        good: bool,
     },
     StageFinished {
         stage: &'a str,

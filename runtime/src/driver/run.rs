@@ -11,7 +11,8 @@ use crate::rundir::RunDir;
 use crate::tensor::{DType, HostTensor};
 use mlc_compiler::FileId;
 use mlc_compiler::lower::{Failure, LowerOptions, Session};
-use mlc_compiler::program::{Program, ReportItem, SlotKind, Source, StageProgram};
+use mlc_compiler::program::{Program, ReportItem, Sink, SlotKind, Source, StageProgram};
+use mlc_compiler::progress::Progress;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Instant;
@@ -38,9 +39,11 @@ pub struct Pipeline {
     pub(super) path: PathBuf,
     dir: Option<RunDir>,
     metrics: Option<MetricsWriter>,
-    report: Option<Report>,
+    pub(super) report: Option<Report>,
     has_reports: bool,
     done: Vec<usize>,
+    /// Stages whose verdict is that what they leave should not be used.
+    pub(super) unfit: Vec<String>,
     /// Applied stages that met a value that is not a number.
     pub(super) failed: Vec<usize>,
 }
@@ -75,6 +78,7 @@ impl Pipeline {
             report: None,
             has_reports: false,
             done: Vec::new(),
+            unfit: Vec::new(),
             failed: Vec::new(),
         };
         (pipeline, result)
@@ -153,7 +157,11 @@ impl Pipeline {
                             )),
                         })?;
                 }
-                self.train(stage, *plan, &mut version, observer)?;
+                let verdict = plan.verdict.take();
+                let end = self.train(stage, *plan, &mut version, observer)?;
+                if let Some(program) = verdict {
+                    self.judge(stage, program, &version, &end, observer)?;
+                }
                 let logs = self.store.logs(stage).iter();
                 let entries: Vec<(String, usize)> =
                     logs.map(|(n, v)| (n.clone(), v.len())).collect();
@@ -164,14 +172,8 @@ impl Pipeline {
                 let mut engine = self.engine(*program, &info.name, observer)?;
                 let at = self.after_failures(&engine);
                 match self.advance(&mut engine, &mut version, at) {
-                    Ok(Outcome { values, .. }) => {
-                        observer.event(&Event::Log {
-                            stage: &info.name,
-                            step: 0,
-                            epoch: 0,
-                            values: &values,
-                        });
-                        self.record(stage, &info.name, 0, 0, values)?;
+                    Ok(Outcome { values, good, .. }) => {
+                        self.tell(stage, &Progress::default(), values, good, observer)?;
                     }
                     Err(Halt::NotANumber(name)) => {
                         return Err(RunError::NotANumber {
@@ -206,8 +208,10 @@ impl Pipeline {
             Source::StageSlot(stage, _) | Source::StageLog(stage, _) => self.failed.contains(stage),
             _ => false,
         };
+        // What a verdict is by may be anything: then it does not hold.
+        let judged = engine.program.sinks.contains(&Sink::Verdict);
         Position {
-            any: engine.program.sources.iter().any(reads),
+            any: judged || engine.program.sources.iter().any(reads),
             ..Position::default()
         }
     }

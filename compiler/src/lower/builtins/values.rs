@@ -87,7 +87,8 @@ fn sites(s: &mut Session, a: &mut Args, span: Span) -> R<Val> {
 
 /// The estimate itself.
 fn plug_in(s: &mut Session, a: &mut Args, span: Span) -> R<Val> {
-    s.one("plug_in", a, span)
+    let v = s.one("plug_in", a, span)?;
+    s.plugged_in(&v, span)
 }
 
 /// A function of each leaf, or of the leaves of several values of one form.

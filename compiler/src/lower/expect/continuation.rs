@@ -90,7 +90,7 @@ impl Session {
             .map(|(v, _)| *v)
             .collect();
         let ks = self.continuations(id, &values);
-        self.check_affine(&estimator, site, &ks, &values)?;
+        self.check_continuation(&estimator, site, id, &values)?;
         let xs: std::collections::HashSet<Value> =
             ks.iter().map(|k| self.ctx.graph.operands(*k)[0]).collect();
         let wide = ks.iter().any(|k| self.anonymous(*k, &rest) > 0);

@@ -7,14 +7,15 @@
 //! For the score function the weight is the product of exp(tangent(log p)), right at every order (Foerster et al. 2018).
 
 use super::conditions::{Uses, demands_smooth, has_mark, rough_in_body, rough_use};
-use crate::ir::{Attr, DType, Type, Value};
+use crate::ir::{Attr, DType, Node, Type, Value};
 use crate::lower::leaves::{leaves, map_leaves};
 use crate::lower::models::Site;
 use crate::lower::session::{R, Session};
 use crate::lower::value::{Continuation, EstimatorVal, Val};
 use crate::ops;
+use crate::transform::affine::{Role, affine};
 use crate::transform::loops::part;
-use crate::transform::shares::{Share, not_affine, split, zeros};
+use crate::transform::shares::{Share, split, zeros};
 use crate::transform::substitute::substitute;
 use mlc_grammar::span::Span;
 use std::collections::HashSet;
@@ -168,7 +169,7 @@ impl Session {
             return Err(self.not_in_loop(site, &estimator));
         }
         let k = found[0];
-        self.check_affine(&estimator, site, &[k], &[made])?;
+        self.check_continuation(&estimator, site, id, &[made])?;
         let x = self.ctx.graph.operands(k)[0];
         self.ctx.fresh += 1;
         let mark = self.ctx.fresh;
@@ -337,25 +338,30 @@ impl Session {
     }
 
     /// An unbiased estimator uses its continuation affinely: the mean of a product of two draws, or of another function of
-    /// one, is not that of the means.
-    pub(super) fn check_affine(
+    /// one, is not that of the means. `id` is the continuation's number.
+    pub(super) fn check_continuation(
         &self,
         e: &Rc<EstimatorVal>,
         site: &Site,
-        ks: &[Value],
+        id: u32,
         made: &[Value],
     ) -> R<()> {
         let def = e.def.def;
         if def.biased {
             return Ok(());
         }
-        match not_affine(&self.ctx.graph, &ks.iter().copied().collect(), made) {
-            None => Ok(()),
-            Some((op, at)) => {
+        let role = |node: &Node| match node.attr {
+            Attr::Continue(of, ..) if of == id => Role::Source(id),
+            _ => Role::Plain,
+        };
+        match affine(&self.ctx.graph, made, &[], &role) {
+            Ok(_) => Ok(()),
+            Err(bent) => {
                 let name = &def.name.text;
                 let title = format!("`{name}` uses its continuation otherwise than affinely");
+                let label = format!("`{}` of what `k` gives", bent.op);
                 Err(Box::new(
-                    self.err_at("E0417", title, at, format!("`{op}` of what `k` gives"))
+                    self.err_at("E0417", title, bent.at, label)
                         .label(site.span, format!("`{name}` stands here"))
                         .hint(format!(
                             "sums of `k(..)` and multiples by what does not depend on it are unbiased; otherwise declare `biased estimator {name}`"

@@ -78,11 +78,12 @@ impl Session {
         span: Span,
     ) -> R<Val> {
         let frames = self.frames.clone();
+        let mark = self.ctx.graph.len();
         let mut rough: Vec<Span> = vec![];
         loop {
             let (result, frame) = self.run_expect(block, env, span, &rough)?;
-            match self.estimate(result, frame, span)? {
-                Ok(v) => return Ok(v),
+            match self.without_sites(result, frame, span)? {
+                Ok(v) => return Ok(self.estimate(&v, mark, span)),
                 // A site of a loop was given an estimator that is not valid there, as is known only now.
                 Err(site) => {
                     rough.push(site);
@@ -117,7 +118,7 @@ impl Session {
     }
 
     /// The result without the sites; or the site of a loop that needs another estimator.
-    fn estimate(
+    fn without_sites(
         &mut self,
         mut result: Val,
         frame: ExpectFrame,
