@@ -5,6 +5,7 @@
 pub mod checkpoint;
 pub mod data;
 pub mod driver;
+pub mod export;
 pub mod kernels;
 pub mod metrics;
 pub mod report;

@@ -55,12 +55,14 @@ impl Pipeline {
         observer: &mut dyn Observer,
     ) -> Result<(), RunError> {
         let name = self.session.stages()[stage].name.clone();
-        observer.event(&Event::Log {
-            stage: &name,
-            step: at.steps,
-            epoch: at.epochs,
-            values: &values,
-        });
+        if !values.is_empty() {
+            observer.event(&Event::Log {
+                stage: &name,
+                step: at.steps,
+                epoch: at.epochs,
+                values: &values,
+            });
+        }
         self.record(stage, &name, at.steps, at.epochs, values)?;
         let Some(good) = good else {
             return Ok(());
