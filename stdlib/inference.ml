@@ -110,7 +110,7 @@ fn sir(q, n = 1) {
 fn _not_exact() =
   refuse("the logarithm of an estimate is no estimate of the logarithm", hint: "use `enumeration()` or `quadrature(n)`")
 
-model _index(logits) { i ~ categorical(logits) }
+model _index(logits) { i ~ categorical(logits: logits) }
 
 /// An index with probability proportional to exp(w), as a site: derivatives pass by its estimator.
 fn _pick(w) {
