@@ -30,10 +30,18 @@ pub fn run(cli: Cli) -> Exit {
     match cli.command {
         Command::Run {
             pipeline,
+            stages,
             run,
             out,
             json,
-        } => run_pipeline(&pipeline, &run, out.as_deref(), json),
+        } => run_pipeline(&pipeline, &stages, &run, out.as_deref(), json),
+        Command::Plan {
+            pipeline,
+            stages,
+            run,
+            json,
+        } => crate::plan::plan(&pipeline, &stages, &run, json),
+        Command::Cache { what } => crate::cache::cache(&what),
         Command::Check { pipeline } => check(&pipeline),
         Command::Fmt { files, check } => fmt(&files, check),
         Command::Test {
@@ -92,7 +100,7 @@ fn resolve(file: &Path) -> std::path::PathBuf {
     }
 }
 
-fn options(pipeline: &PipelineArgs, run: &RunArgs) -> RunOptions {
+pub fn options(pipeline: &PipelineArgs, run: &RunArgs) -> RunOptions {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     kernels::set_threads(run.threads.unwrap_or(cores));
     RunOptions {
@@ -105,6 +113,8 @@ fn options(pipeline: &PipelineArgs, run: &RunArgs) -> RunOptions {
             interpret: run.interpret,
         },
         stop: Some(&STOP),
+        cache: crate::cache::kept(),
+        fresh: run.fresh,
     }
 }
 
@@ -116,7 +126,7 @@ fn unrun(args: &PipelineArgs) -> RunOptions {
     }
 }
 
-fn open(args: &PipelineArgs, options: RunOptions) -> Result<Pipeline, Exit> {
+pub fn open(args: &PipelineArgs, options: RunOptions) -> Result<Pipeline, Exit> {
     if let Some(unknown) = options
         .engine
         .disabled
@@ -164,7 +174,7 @@ fn failed(f: &Failure, pipeline: &Pipeline) -> Exit {
 }
 
 /// Says why a run ended early.
-fn explain(e: &RunError, pipeline: &Pipeline) -> Exit {
+pub fn explain(e: &RunError, pipeline: &Pipeline) -> Exit {
     match e {
         RunError::Pipeline(f) => failed(f, pipeline),
         RunError::NotANumber {
@@ -212,7 +222,34 @@ fn explain(e: &RunError, pipeline: &Pipeline) -> Exit {
     }
 }
 
-fn run_pipeline(args: &PipelineArgs, run: &RunArgs, out: Option<&Path>, json: bool) -> Exit {
+/// The stages that are named, all if none is.
+pub fn chosen(pipeline: &Pipeline, names: &[String]) -> Result<Vec<usize>, Exit> {
+    let stages = pipeline.session.stages();
+    if names.is_empty() {
+        return Ok((0..stages.len()).collect());
+    }
+    let mut found = Vec::new();
+    for name in names {
+        let Some(i) = stages.iter().position(|s| s.name == *name) else {
+            let known: Vec<&str> = stages.iter().map(|s| s.name.as_str()).collect();
+            eprintln!(
+                "error: there is no stage `{name}`; there are: {}",
+                known.join(", ")
+            );
+            return Err(Exit::Misuse);
+        };
+        found.push(i);
+    }
+    Ok(found)
+}
+
+fn run_pipeline(
+    args: &PipelineArgs,
+    stages: &[String],
+    run: &RunArgs,
+    out: Option<&Path>,
+    json: bool,
+) -> Exit {
     let start = Instant::now();
     let handler = ctrlc::set_handler(|| STOP.set());
     if let Err(e) = handler {
@@ -224,10 +261,15 @@ fn run_pipeline(args: &PipelineArgs, run: &RunArgs, out: Option<&Path>, json: bo
         Box::new(Human::default())
     };
     let result = open(args, options(args, run)).and_then(|mut pipeline| {
+        let some = chosen(&pipeline, stages)?;
         let dir = pipeline
             .write_to(out, &resolve(&args.file))
             .map_err(|e| explain(&e, &pipeline))?;
-        let result = pipeline.run(&mut *observer);
+        let result = if stages.is_empty() {
+            pipeline.run(&mut *observer)
+        } else {
+            pipeline.run_some(&some, &mut *observer)
+        };
         match result {
             Ok(()) => Ok(dir),
             Err(e) => Err(explain(&e, &pipeline)),
@@ -572,7 +614,7 @@ fn explain_code(code: &str) -> Exit {
     }
 }
 
-fn write_out(text: &str, out: Option<&Path>) -> Exit {
+pub fn write_out(text: &str, out: Option<&Path>) -> Exit {
     let result = match out {
         Some(path) => mlc_runtime::checkpoint::write_atomically(path, text.as_bytes())
             .map_err(|e| format!("cannot write `{}`: {e}", path.display())),

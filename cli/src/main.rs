@@ -1,8 +1,10 @@
 //! The command `mlc`.
 
+mod cache;
 mod commands;
 mod observer;
 mod options;
+mod plan;
 mod repl;
 mod show;
 

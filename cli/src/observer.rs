@@ -6,11 +6,20 @@ use mlc_runtime::driver::{Event, Observer};
 use mlc_runtime::tensor::HostTensor;
 use serde_json::{Map, Value, json};
 
-/// Sees nothing.
+/// Sees nothing but trouble.
 pub struct Quiet;
 
 impl Observer for Quiet {
-    fn event(&mut self, _: &Event) {}
+    fn event(&mut self, event: &Event) {
+        warn(event);
+    }
+}
+
+/// What is wrong with kept results is told on stderr, whatever else is seen.
+fn warn(event: &Event) {
+    if let Event::Trouble { what } = event {
+        eprintln!("warning: {what}");
+    }
 }
 
 /// A progress bar on stderr, logged values on stdout.
@@ -104,6 +113,10 @@ impl Observer for Human {
                     "{stage}  ends at step {step}: `{value}` is not a number"
                 ));
             }
+            Event::Reused { stage, seconds } => {
+                self.say(&format!("{stage}  kept from a run that took {seconds:.1} s"));
+            }
+            Event::Trouble { .. } => warn(event),
             Event::StageFinished { .. } => {
                 if let Some(bar) = self.bar.take() {
                     bar.finish_and_clear();
@@ -174,6 +187,11 @@ impl Observer for Json {
                 "{}",
                 json!({"event": "failed", "stage": stage, "step": step, "value": value})
             ),
+            Event::Reused { stage, seconds } => println!(
+                "{}",
+                json!({"event": "reused", "stage": stage, "seconds": seconds})
+            ),
+            Event::Trouble { .. } => warn(event),
             Event::StageStarted { .. } | Event::StageFinished { .. } | Event::Wrote { .. } => {}
         }
     }

@@ -152,6 +152,7 @@ impl Steps {
             } else {
                 let lowered = pipeline.session.lower_size(self.stage, &plan.step, rows)?;
                 pipeline.run_inits(observer)?;
+                pipeline.note_size(self.stage, rows, &lowered);
                 lowered
             };
             let engine = pipeline.engine(program, &self.name, observer)?;
