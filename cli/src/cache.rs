@@ -2,6 +2,7 @@
 
 use crate::Exit;
 use crate::commands::write_out;
+use crate::observer::took;
 use crate::options::CacheCommand;
 use mlc_runtime::cache::{Cache, Listed};
 use serde_json::json;
@@ -94,7 +95,7 @@ fn list(cache: &Cache, json: bool) -> io::Result<Exit> {
             continue;
         }
         let what = match &e.about {
-            Some(a) => format!("{:>8.1} s  {}  {}", a.seconds, a.stage, a.pipeline),
+            Some(a) => format!("{:>8}  {}  {}", took(a.seconds), a.stage, a.pipeline),
             None => format!("damaged: {file}"),
         };
         text += &format!("{:>9}  {:>8}  {what}\n", size(e.bytes), ago(age(e)));

@@ -37,6 +37,15 @@ impl Human {
     }
 }
 
+/// A span of time, short.
+pub fn took(seconds: f64) -> String {
+    if seconds < 1.0 {
+        format!("{:.0} ms", seconds * 1e3)
+    } else {
+        format!("{seconds:.1} s")
+    }
+}
+
 /// Four decimals, or four digits and a power of ten where those would hide the number.
 fn real(x: f64) -> String {
     let size = x.abs();
@@ -114,7 +123,8 @@ impl Observer for Human {
                 ));
             }
             Event::Reused { stage, seconds } => {
-                self.say(&format!("{stage}  kept from a run that took {seconds:.1} s"));
+                let took = took(*seconds);
+                self.say(&format!("{stage}  kept from a run that took {took}"));
             }
             Event::Trouble { .. } => warn(event),
             Event::StageFinished { .. } => {

@@ -2,7 +2,7 @@
 
 use crate::Exit;
 use crate::commands::{chosen, explain, open, options, write_out};
-use crate::observer::Quiet;
+use crate::observer::{Quiet, took};
 use crate::options::{PipelineArgs, RunArgs};
 use mlc_runtime::driver::{Foreseen, Why, Will};
 use serde_json::json;
@@ -49,7 +49,7 @@ fn listed(names: &[String]) -> String {
 fn said(will: &Will) -> (&'static str, &'static str, String) {
     let why = match will {
         Will::Reuse { seconds } => {
-            let words = format!("kept from a run that took {seconds:.1} s");
+            let words = format!("kept from a run that took {}", took(*seconds));
             return ("reuse", "kept", words);
         }
         Will::Depends(names) => {
@@ -77,7 +77,7 @@ fn said(will: &Will) -> (&'static str, &'static str, String) {
         ),
         Why::Short(seconds) => (
             "short",
-            format!("it takes {:.0} ms, too short to be kept", seconds * 1e3),
+            format!("it takes {}, too short to be kept", took(*seconds)),
         ),
         Why::Gone => ("gone", "its result is not kept any more".to_string()),
         Why::Damaged => ("damaged", "its kept result is damaged".to_string()),

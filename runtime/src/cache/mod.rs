@@ -219,7 +219,7 @@ fn remove(path: &Path) -> io::Result<bool> {
 
 fn unreadable(e: io::Error) -> Missing {
     match e.kind() {
-        ErrorKind::NotFound => Missing::Absent,
+        ErrorKind::NotFound | ErrorKind::NotADirectory => Missing::Absent,
         _ => Missing::Unreadable(e),
     }
 }
