@@ -185,7 +185,11 @@ const ALL: [&str; 8] = [
 fn what_is_told_again_is_a_run_to_the_bit() {
     let place = Place::new(PIPELINE);
     let plain = place.plain(&[]);
-    assert!(plain.contains_key("fit-20.safetensors"), "{:?}", plain.keys());
+    assert!(
+        plain.contains_key("fit-20.safetensors"),
+        "{:?}",
+        plain.keys()
+    );
     assert_eq!(place.run("first", &[]), Vec::<String>::new());
     same(&plain, &place.files("first"));
     assert_eq!(place.run("second", &[]), ALL);
@@ -198,7 +202,10 @@ fn what_is_told_again_is_a_run_to_the_bit() {
     assert!(said.contains("fit  epoch 4 step 20  whole"), "{said}");
     assert!(said.contains("try(rate: 1000.0)  ends at step"), "{said}");
     // Some stages, and what they need.
-    assert_eq!(place.run("some", &["sums"]), ["fit", "grows", "apart", "sums"]);
+    assert_eq!(
+        place.run("some", &["sums"]),
+        ["fit", "grows", "apart", "sums"]
+    );
 }
 
 #[test]
@@ -237,7 +244,13 @@ fn an_edit_redoes_what_it_reaches() {
     place.edit("p.ml", "param v = 1.0", "param v = 1.5");
     check(
         &place,
-        &["apart", "sums", "try(rate: 0.1)", "try(rate: 1000.0)", "tried"],
+        &[
+            "apart",
+            "sums",
+            "try(rate: 0.1)",
+            "try(rate: 1000.0)",
+            "tried",
+        ],
         &[],
     );
     // The seed, where something draws.
@@ -407,9 +420,75 @@ fn what_is_kept_can_be_listed_and_removed() {
         .unwrap();
     assert_eq!(off.status.code(), Some(3));
     // The tests of a pipeline use what is kept, too.
-    place.edit("p.ml", "data table", "test \"t\" { assert fit.w != 0.5 }\ndata table");
+    place.edit(
+        "p.ml",
+        "data table",
+        "test \"t\" { assert fit.w != 0.5 }\ndata table",
+    );
     let said = place.command(&["test", "p.ml"]).output().unwrap();
     assert!(said.status.success());
     assert_eq!(place.entries().len(), 1);
     assert!(root().exists());
+}
+
+/// A sweep is compiled once: its applications differ in numbers and in the keys of their draws. One that fails is a value.
+#[test]
+fn a_sweep_compiles_one_program() {
+    let text = "use std.optim.adam
+param w = zeros(40)
+fn loss(p) = mean(for (x, i) in (p, 0..40) { (x - real(i) / 40.0)^2 })
+stage fit(lr, wide = 1.0) = train for 30 steps {
+  let noise = scan c = 0.0 for i in 0..3 { next c = c * lr + 0.01 * mean(randn(4)) }
+  minimize loss(w + noise.c) + exp(wide * sum(w * w)) * 1e-3 over w using adam(lr: lr)
+}
+stage sweep = compute {
+  log ends = for r in [1e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.5] { loss(fit(r).w) }
+}
+stage one = compute { log end = loss(fit(0.01).w) }
+stage wild = compute { log end = for s in [0.5, 1e30] { loss(fit(0.1, wide: s).w) } }
+";
+    let place = Place::new(text);
+    let compiled = |stages: &[&str]| {
+        let mut args = vec!["run", "p.ml", "--fresh", "--json", "--out", "out"];
+        args.extend(stages);
+        let lines = place.says(&args).0;
+        let all = lines
+            .lines()
+            .map(|l| serde_json::from_str::<Value>(l).unwrap());
+        let stages = all.filter(|v| v["event"] == "compiled");
+        let stages = stages.map(|v| v["stage"].as_str().unwrap().to_string());
+        (stages.collect::<Vec<_>>(), lines)
+    };
+    let (stages, swept) = compiled(&["sweep"]);
+    let steps = |all: &[String]| all.iter().filter(|s| s.ends_with(')')).count();
+    assert_eq!(steps(&stages), 1, "{stages:?}");
+    // What an application leaves does not depend on what ran before it.
+    let logs = |lines: &str| {
+        let of = lines
+            .lines()
+            .filter(|l| l.contains("\"fit(lr: 0.01)\"") && l.contains("log"));
+        of.filter(|l| !l.contains("compiled"))
+            .map(str::to_string)
+            .collect::<Vec<_>>()
+    };
+    let (_, alone) = compiled(&["one"]);
+    assert_eq!(logs(&alone).len(), 30);
+    assert_eq!(logs(&alone), logs(&swept));
+    let (stages, lines) = compiled(&["wild"]);
+    assert_eq!(steps(&stages), 1, "{stages:?}");
+    assert!(lines.contains("\"failed\""), "{lines}");
+    // And by the interpreter it is the same but for rounding.
+    let (said, _) = place.says(&["run", "p.ml", "one", "--interpret", "--out", "slow"]);
+    let number = |text: &str| -> f64 {
+        let line = text.lines().find(|l| l.contains("one")).unwrap();
+        line.split([':', ' ', '}'])
+            .filter_map(|w| w.parse::<f64>().ok())
+            .next_back()
+            .unwrap()
+    };
+    let fast = place.says(&["run", "p.ml", "one", "--out", "fast"]).0;
+    assert!(
+        (number(&said) - number(&fast)).abs() < 1e-4,
+        "{said} {fast}"
+    );
 }

@@ -3,6 +3,7 @@
 pub mod batch;
 pub mod calls;
 pub mod differentiate;
+pub mod lift;
 pub mod loops;
 pub mod region;
 pub mod simplify;

@@ -30,9 +30,15 @@ pub struct Logged {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Happened {
     /// Values logged by a step, a block, or when a value was no number; the form has their names.
-    Step { form: usize },
-    Block { form: usize },
-    Failed { form: usize },
+    Step {
+        form: usize,
+    },
+    Block {
+        form: usize,
+    },
+    Failed {
+        form: usize,
+    },
     /// Shown in the report.
     Shown(usize),
     Checkpoint(usize),

@@ -139,8 +139,7 @@ impl Pipeline {
             values,
         };
         r.hold(shown.bytes());
-        r.happened
-            .push((Happened::Shown(r.shown.len()), step, 0));
+        r.happened.push((Happened::Shown(r.shown.len()), step, 0));
         r.shown.push(shown);
     }
 
@@ -233,7 +232,11 @@ impl Pipeline {
         observer: &mut dyn Observer,
     ) -> Result<(), RunError> {
         let name = self.session.stages()[stage].name.clone();
-        let wrong = || RunError::Environment(format!("internal error: the kept result of `{name}` does not fit it"));
+        let wrong = || {
+            RunError::Environment(format!(
+                "internal error: the kept result of `{name}` does not fit it"
+            ))
+        };
         observer.event(&Event::Reused {
             stage: &name,
             seconds: saved.seconds,

@@ -20,7 +20,7 @@ mod steps;
 mod store;
 mod tests;
 
-pub use engine::{Compilation, Engine, EngineOptions};
+pub use engine::{Compilation, Engine, EngineOptions, Memo};
 pub use golden::{Golden, golden_path};
 pub use host::{Data, FileHost, read_text_file};
 pub use plan::{Foreseen, Why, Will};

@@ -198,9 +198,7 @@ impl Pipeline {
         }
         let slots = self.session.slots();
         // The stage's own states have no value yet.
-        let found = self
-            .store
-            .read(&Version::default(), id, slots, &self.data);
+        let found = self.store.read(&Version::default(), id, slots, &self.data);
         if let Some(t) = found {
             let d = self.digest_of(&t);
             let of = match slot.kind {

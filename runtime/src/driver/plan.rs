@@ -16,7 +16,9 @@ pub struct Foreseen {
 /// What a run would do with a stage.
 pub enum Will {
     /// Tell again what is kept of a run that took this long.
-    Reuse { seconds: f64 },
+    Reuse {
+        seconds: f64,
+    },
     Run(Why),
     /// It runs unless these stages, which run before it, leave what they left last time.
     Depends(Vec<String>),
@@ -152,7 +154,8 @@ impl Pipeline {
     /// Which of the stages leave something that is not known.
     fn unknown(&self, names: &[String]) -> Vec<String> {
         let stages = self.session.stages().iter().enumerate();
-        let unknown = stages.filter(|(i, s)| names.contains(&s.name) && !self.results.contains_key(i));
+        let unknown =
+            stages.filter(|(i, s)| names.contains(&s.name) && !self.results.contains_key(i));
         unknown.map(|(_, s)| s.name.clone()).collect()
     }
 

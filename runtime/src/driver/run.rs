@@ -1,6 +1,6 @@
 //! A whole pipeline: its stages in order, and what they leave in the run's folder.
 
-use super::engine::{Engine, EngineOptions};
+use super::engine::{Engine, EngineOptions, Memo};
 use super::keep::{Recording, Told};
 use super::parts::Parts;
 use super::stage::{Halt, Outcome, Position};
@@ -59,6 +59,7 @@ pub struct Pipeline {
     /// Of tensors that last.
     pub(super) digests: HashMap<*const HostTensor, (Rc<HostTensor>, Digest)>,
     pub(super) machine: Option<Digest>,
+    memo: Memo,
     /// What determined the stages that ran, by name.
     pub(super) past: BTreeMap<String, Past<Parts>>,
 }
@@ -98,6 +99,7 @@ impl Pipeline {
             results: HashMap::new(),
             digests: HashMap::new(),
             machine: None,
+            memo: Memo::default(),
             past: BTreeMap::new(),
         };
         (pipeline, result)
@@ -241,14 +243,14 @@ impl Pipeline {
             StageProgram::Train(plan) => {
                 if let Some(start) = &plan.start {
                     let label = format!("{name}.start");
-                    let mut engine = self.engine(start.clone(), &label, observer)?;
+                    let mut engine = self.stage_engine(stage, start.clone(), &label, observer)?;
                     self.advance(&mut engine, version, Position::default())
                         .map_err(first_value_error)?;
                 }
                 self.train(stage, plan, version, observer)
             }
             StageProgram::Compute(program) => {
-                let mut engine = self.engine((**program).clone(), &name, observer)?;
+                let mut engine = self.stage_engine(stage, (**program).clone(), &name, observer)?;
                 let at = self.after_failures(&engine);
                 match self.advance(&mut engine, version, at) {
                     Ok(Outcome { values, .. }) => {
@@ -342,11 +344,34 @@ impl Pipeline {
         label: &str,
         observer: &mut dyn Observer,
     ) -> Result<Engine, RunError> {
-        let engine = Engine::new(program, &self.options.engine)?;
-        observer.event(&Event::Compiled {
-            stage: label,
-            compilation: &engine.compilation,
-        });
+        self.make_engine(program, label, false, observer)
+    }
+
+    /// The engine of a stage's program: what applications of one stage differ in is given to the same machine code.
+    pub(super) fn stage_engine(
+        &self,
+        stage: usize,
+        program: Program,
+        label: &str,
+        observer: &mut dyn Observer,
+    ) -> Result<Engine, RunError> {
+        self.make_engine(program, label, self.session.is_applied(stage), observer)
+    }
+
+    fn make_engine(
+        &self,
+        program: Program,
+        label: &str,
+        lifted: bool,
+        observer: &mut dyn Observer,
+    ) -> Result<Engine, RunError> {
+        let engine = Engine::new(program, &self.options.engine, &self.memo, lifted)?;
+        if engine.made {
+            observer.event(&Event::Compiled {
+                stage: label,
+                compilation: &engine.compilation,
+            });
+        }
         Ok(engine)
     }
 

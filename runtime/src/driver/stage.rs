@@ -134,7 +134,7 @@ impl Pipeline {
         let mut every = Vec::new();
         for e in &plan.every {
             let label = e.program.name.clone();
-            every.push(self.engine(e.program.clone(), &label, observer)?);
+            every.push(self.stage_engine(stage, e.program.clone(), &label, observer)?);
         }
         observer.event(&Event::StageStarted {
             stage: &name,
