@@ -438,8 +438,8 @@ fn a_sweep_compiles_one_program() {
 param w = zeros(40)
 fn loss(p) = mean(for (x, i) in (p, 0..40) { (x - real(i) / 40.0)^2 })
 stage fit(lr, wide = 1.0) = train for 30 steps {
-  let noise = scan c = 0.0 for i in 0..3 { next c = c * lr + 0.01 * mean(randn(4)) }
-  minimize loss(w + noise.c) + exp(wide * sum(w * w)) * 1e-3 over w using adam(lr: lr)
+  let noise = scan (c = 0.0) for i in 0..3 { next c = c * lr + 0.01 * mean(randn(4)) }
+  minimize loss(w + noise) + exp(wide * sum(w * w)) * 1e-3 over w using adam(lr: lr)
 }
 stage sweep = compute {
   log ends = for r in [1e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.5] { loss(fit(r).w) }
