@@ -7,6 +7,8 @@ dist normal(mu, sigma in positive) on real {
   logpdf(x) = sum(-0.5 * square((x - mu) / sigma) - log(sigma) - 0.5 * log(2.0 * pi))
   noise() = randn(shape(mu + sigma))
   transform(e) = mu + sigma * e
+  mean() = mu + 0.0 * sigma
+  quantile(u) = mu + sigma * ndtri(u)
 }
 
 /// 1 with probability `p`, otherwise 0; or `bernoulli(logits: l)` with p = sigmoid(l), exact for large l.
@@ -23,6 +25,20 @@ dist bernoulli(p in unit = none, logits = none) on unit {
     let q = if provided(logits) { sigmoid(logits) } else { p + 0.0 }
     real(rand(shape(q)) < q)
   }
+  support() = [0.0, 1.0]
+  mvd() = [(self.probs(), 1.0, 1.0, 0.0)]
+  mvd_order() = inf
+  mean() = self.probs()
+  quantile(u) = real(u > 1.0 - self.probs())
+  logit() = if provided(logits) { logits } else { log(p) - log1p(-p) }
+  // The draw is 1 where a logistic variable is positive. Relaxed: that variable, for the uniform numbers u; for v, given x.
+  relaxed(u) = self.logit() + log(u) - log1p(-u)
+  relaxed_given(x, v) {
+    let q = self.probs()
+    self.relaxed(select(x > 0.5, 1.0 - q + v * q, v * (1.0 - q)))
+  }
+  harden(z) = real(z > 0.0)
+  soften(z, temperature) = sigmoid(z / temperature)
 }
 
 /// x * log(y), and 0 where x is 0, whatever y is; its derivative there is 0 as well.

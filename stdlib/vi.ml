@@ -1,5 +1,7 @@
 // Variational objectives. `p` is the model, conditioned on what was observed; `q` the guide of the rest.
 
+use std.inference.{marginal, importance}
+
 /// The evidence lower bound E_q[log p(t) - log q(t)] (Jordan et al. 1999).
 fn elbo(p, q) = expect {
   let (t, lq) = sample(q)
@@ -13,3 +15,13 @@ fn iwelbo(p, q, n) = expect {
     logdensity(p, t) - lq
   })
 }
+
+/// The bound with a guide that has auxiliaries, all but the sites `keep`, and one draw of them per trace: `r` is a function from the
+/// kept part of the trace to a model of the auxiliaries (Ranganath, Tran and Blei 2016, equation 7).
+fn hvi(p, q, keep, r) = elbo(p, marginal(q, keep: keep, with: importance(r, n: 1)))
+
+/// The same with `m` draws of the auxiliaries, that of the guide among them (Sobolev and Vetrov 2019, equation 5).
+fn iwhvi(p, q, keep, r, m) = elbo(p, marginal(q, keep: keep, with: importance(r, n: m)))
+
+/// The importance-weighted bound with `n` traces, each with `m` draws of the auxiliaries (Sobolev and Vetrov 2019, section 5.2).
+fn diwhvi(p, q, keep, r, n, m) = iwelbo(p, marginal(q, keep: keep, with: importance(r, n: m)), n)

@@ -34,7 +34,8 @@ pub fn run(cli: Cli) -> Exit {
             run,
             out,
             json,
-        } => run_pipeline(&pipeline, &stages, &run, out.as_deref(), json),
+            strict_fit,
+        } => run_pipeline(&pipeline, &stages, &run, out.as_deref(), [json, strict_fit]),
         Command::Plan {
             pipeline,
             stages,
@@ -248,7 +249,7 @@ fn run_pipeline(
     stages: &[String],
     run: &RunArgs,
     out: Option<&Path>,
-    json: bool,
+    [json, strict_fit]: [bool; 2],
 ) -> Exit {
     let start = Instant::now();
     let handler = ctrlc::set_handler(|| STOP.set());
@@ -260,6 +261,7 @@ fn run_pipeline(
     } else {
         Box::new(Human::default())
     };
+    let mut unfit = Vec::new();
     let result = open(args, options(args, run)).and_then(|mut pipeline| {
         let some = chosen(&pipeline, stages)?;
         let dir = pipeline
@@ -271,15 +273,22 @@ fn run_pipeline(
             pipeline.run_some(&some, &mut *observer)
         };
         match result {
-            Ok(()) => Ok(dir),
+            Ok(()) => {
+                unfit = pipeline.unfit().to_vec();
+                Ok(dir)
+            }
             Err(e) => Err(explain(&e, &pipeline)),
         }
     });
     let seconds = start.elapsed().as_secs_f64();
     let exit = match &result {
+        Ok(_) if strict_fit && !unfit.is_empty() => Exit::Unfit,
         Ok(_) => Exit::Done,
         Err(exit) => *exit,
     };
+    if exit == Exit::Unfit {
+        eprintln!("the verdict on {}: do not use", unfit.join(", "));
+    }
     if json {
         let out = result.as_ref().ok().map(|d| d.display().to_string());
         let line = serde_json::json!({"event": "done", "ok": exit == Exit::Done, "seconds": seconds, "out": out});

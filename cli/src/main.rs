@@ -23,6 +23,8 @@ pub enum Exit {
     Environment = 3,
     /// A test or assertion failed.
     Failed = 4,
+    /// With `--strict-fit`: a verdict was that something should not be used.
+    Unfit = 5,
     Interrupted = 130,
 }
 

@@ -2,7 +2,7 @@
 
 use indicatif::{ProgressBar, ProgressStyle};
 use mlc_compiler::ir::DType;
-use mlc_runtime::driver::{Event, Observer};
+use mlc_runtime::driver::{Event, Observer, words};
 use mlc_runtime::tensor::HostTensor;
 use serde_json::{Map, Value, json};
 
@@ -127,6 +127,9 @@ impl Observer for Human {
                 self.say(&format!("{stage}  kept from a run that took {took}"));
             }
             Event::Trouble { .. } => warn(event),
+            Event::Verdict { stage, good } => {
+                self.say(&format!("{stage}  verdict: {}", words(*good)));
+            }
             Event::StageFinished { .. } => {
                 if let Some(bar) = self.bar.take() {
                     bar.finish_and_clear();
@@ -202,6 +205,10 @@ impl Observer for Json {
                 json!({"event": "reused", "stage": stage, "seconds": seconds})
             ),
             Event::Trouble { .. } => warn(event),
+            Event::Verdict { stage, good } => println!(
+                "{}",
+                json!({"event": "verdict", "stage": stage, "good": good, "words": words(*good)})
+            ),
             Event::StageStarted { .. } | Event::StageFinished { .. } | Event::Wrote { .. } => {}
         }
     }

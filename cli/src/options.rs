@@ -11,7 +11,7 @@ use std::path::PathBuf;
     name = "mlc",
     version,
     after_help = "Exit codes: 0 done; 1 the pipeline is wrong; 2 misuse of the command; \
-    3 a file or memory; 4 a failed test; 130 interrupted."
+    3 a file or memory; 4 a failed test; 5 a bad verdict with --strict-fit; 130 interrupted."
 )]
 pub struct Cli {
     #[command(subcommand)]
@@ -34,6 +34,9 @@ pub enum Command {
         /// One JSON object a line on stdout, and nothing else there
         #[arg(long)]
         json: bool,
+        /// End with the exit code 5 if a `verdict` is that what a stage leaves should not be used
+        #[arg(long)]
+        strict_fit: bool,
     },
     /// Say which stages a run would run, and why, without running them
     Plan {

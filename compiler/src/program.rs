@@ -58,6 +58,8 @@ pub enum Sink {
     Value(String),
     /// A truth value: ends the stage after this step where it holds.
     Stop,
+    /// A truth value: whether what the stage leaves may be used.
+    Verdict,
     /// The number by which the best snapshot of the stage is chosen.
     Keep,
     /// A named part of a block's n-th output (see [`Every::shown`]).
@@ -120,6 +122,8 @@ pub struct TrainPlan {
     /// [`Session::lower_size`](crate::lower::Session::lower_size).
     pub size: Option<BatchSize>,
     pub every: Vec<Every>,
+    /// Gives the verdict on what the stage leaves, once, and logs what it is by.
+    pub verdict: Option<Program>,
 }
 
 /// `keep lowest v`: the parameters and states with the best value of `v` are what a stage leaves.

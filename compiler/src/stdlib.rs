@@ -10,11 +10,13 @@ const FILES: &[(&str, &str)] = &[
     ("init", include_str!("../../stdlib/init.ml")),
     ("special", include_str!("../../stdlib/special.ml")),
     ("random", include_str!("../../stdlib/random.ml")),
+    ("inference", include_str!("../../stdlib/inference.ml")),
     ("vi", include_str!("../../stdlib/vi.ml")),
     ("linalg", include_str!("../../stdlib/linalg.ml")),
     ("implicit", include_str!("../../stdlib/implicit.ml")),
     ("optim", include_str!("../../stdlib/optim.ml")),
     ("schedules", include_str!("../../stdlib/schedules.ml")),
+    ("diagnostics", include_str!("../../stdlib/diagnostics.ml")),
     ("testing", include_str!("../../stdlib/testing.ml")),
 ];
 

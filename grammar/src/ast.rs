@@ -311,6 +311,8 @@ pub enum StmtKind {
     Assert(Expr),
     /// `snapshot e`
     Snapshot(Expr),
+    /// `verdict e`
+    Verdict(Expr),
     /// `stop when e`
     StopWhen(Expr),
     /// `keep lowest e`, `keep highest e`

@@ -22,7 +22,8 @@ const OPEN_WORDS: &[&str] = &[
 
 /// Words that are so only at the start of a statement.
 const STATEMENTS: &[&str] = &[
-    "minimize", "maximize", "assert", "factor", "log", "set", "update", "image", "plot", "table",
+    "minimize", "maximize", "assert", "verdict", "factor", "log", "set", "update", "image", "plot",
+    "table",
 ];
 
 /// Formats a file's text.

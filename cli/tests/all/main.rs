@@ -7,6 +7,7 @@ mod editors;
 mod errors;
 mod programs;
 mod robustness;
+mod verdicts;
 
 use assert_cmd::Command;
 use std::path::PathBuf;

@@ -1,13 +1,14 @@
-use std.dist.normal
+use std.dist.bernoulli
+use std.estimators.enumerate
 use std.optim.sgd
 
-param m = 0.0
+param p = 0.5
 
-stage s = train for 1 steps {
-  minimize expect {
-    scan (x = 0.0) for i in 0..3 {
-      z ~ normal(m, 1.0)
-      next x = x + z
+stage fit = train for 1 steps {
+  maximize expect {
+    scan (n = 0.0) for t in 0..4 {
+      z ~ bernoulli(p) via enumerate
+      next n = n + z
     }
-  } over m using sgd(lr: 0.1)
+  } over p using sgd(lr: 0.1)
 }

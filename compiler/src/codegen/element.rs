@@ -227,7 +227,7 @@ impl Element<'_, '_> {
     pub fn apply(&mut self, f: Scalar, x: &[Value], from: DType, to: DType) -> Value {
         let real = from.is_real();
         match f {
-            Scalar::Identity => x[0],
+            Scalar::Identity | Scalar::First => x[0],
             Scalar::Zero => match to {
                 DType::F32 | DType::F64 => self.real(0.0, to),
                 DType::I32 => self.int(0),

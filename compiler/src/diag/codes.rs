@@ -339,8 +339,23 @@ pub const CODES: &[Code] = &[
     },
     Code {
         code: "E0416",
-        about: "A site of an `expect` stands in a `scan` that is not unrolled.",
+        about: "An estimator that uses the rest of an `expect` more than once stands in a `scan` that is not unrolled.",
         hint: "write `unroll: true` on the `scan`",
+    },
+    Code {
+        code: "E0417",
+        about: "An estimator uses its continuation otherwise than affinely: what it gives would be biased.",
+        hint: "add multiples of `k(..)` only, or declare it `biased estimator`",
+    },
+    Code {
+        code: "E0418",
+        about: "The order of an estimator is not a number from 1 on.",
+        hint: "write `order 1`, or a member of the distribution that is such a number",
+    },
+    Code {
+        code: "E0419",
+        about: "The estimators of an `expect` repeat it for each other's values too often.",
+        hint: "use `reparam` or `reinforce` at some of the sites",
     },
     Code {
         code: "E0420",
@@ -353,6 +368,16 @@ pub const CODES: &[Code] = &[
         hint: "use another estimator, or declare what it needs in the distribution",
     },
     Code {
+        code: "E0425",
+        about: "A mean over the other lanes of a `for`, where there are none.",
+        hint: "write it inside a `for` of two lanes or more",
+    },
+    Code {
+        code: "E0426",
+        about: "A baseline depends on the draw that it is for, so that the gradient would be biased.",
+        hint: "take it from other draws, a state, or a net of what was observed",
+    },
+    Code {
         code: "E0430",
         about: "An operation has no derivative.",
         hint: "stop the derivative there with `stop(..)`, or write the value in another way",
@@ -361,6 +386,11 @@ pub const CODES: &[Code] = &[
         code: "E0431",
         about: "A derivative is taken with respect to something that is not a real value in scope.",
         hint: "name real values: parameters, or names that a `let` binds",
+    },
+    Code {
+        code: "E0432",
+        about: "A function of an estimate that is not affine is differentiated: its derivative would be biased.",
+        hint: "move the function inside the `expect`, or write `plug_in(e)` to take the draw for the value",
     },
     Code {
         code: "E0440",
@@ -581,6 +611,11 @@ pub const CODES: &[Code] = &[
         code: "E0651",
         about: "A first value depends on the result of a stage.",
         hint: "a stage that starts from another's result is `after` it",
+    },
+    Code {
+        code: "E0652",
+        about: "A `verdict` is not given a check.",
+        hint: "give it one truth value, or a record with one named `holds`: `verdict fitted(p, q)`",
     },
     Code {
         code: "E0700",

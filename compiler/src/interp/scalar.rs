@@ -31,7 +31,7 @@ pub fn apply(f: Scalar, x: &[f64], from: DType, to: DType) -> f64 {
     let int = |i: i64| f64::from(i as i32);
     let is_int = from == DType::I32;
     match f {
-        Scalar::Identity => x[0],
+        Scalar::Identity | Scalar::First => x[0],
         Scalar::Zero => 0.0,
         Scalar::Add if is_int => int(x[0] as i64 + x[1] as i64),
         Scalar::Sub if is_int => int(x[0] as i64 - x[1] as i64),

@@ -122,6 +122,8 @@ pub fn attr_text(attr: &Attr) -> String {
         Attr::Call(c) => format!(" {}", c.name),
         Attr::Part(k, _) => format!("[{k}]"),
         Attr::Site(i, _) => format!(" #{i}"),
+        Attr::Continue(i, leaf, _) => format!(" #{i}.{leaf}"),
+        Attr::Order(n) => format!(" {n}"),
     }
 }
 

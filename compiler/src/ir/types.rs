@@ -157,7 +157,7 @@ pub struct Contract {
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Attr {
     None,
-    /// `bind`: a number that makes the node unique.
+    /// `bind`: a number that makes the node unique. `estimate`: the number of its `expect`.
     Id(u32),
     /// `lane`: a number that makes the node unique, and its type.
     Placeholder(u32, Type),
@@ -224,4 +224,9 @@ pub enum Attr {
     Part(u32, Type),
     /// `site`: the number of a site record kept beside the graph, and the site's type.
     Site(u32, Type),
+    /// `continue`: the number of a continuation, which leaf of its result, and the result's type: that of the leaf's share
+    /// behind the axes of the lanes that it has been given.
+    Continue(u32, u32, Type),
+    /// `ordered`, `spent`: how often a derivative may still pass.
+    Order(u32),
 }

@@ -428,6 +428,17 @@ pub const DOCS: &[Doc] = &[
     ),
     doc("tangent", "tangent(x)", "0, with the derivative of x."),
     doc(
+        "others_mean",
+        "others_mean(v)",
+        "The mean of v over the other lanes of the `for` around it.",
+    ),
+    doc(
+        "free_of",
+        "free_of(v, x)",
+        "v; an error if it depends on x otherwise than through other lanes.",
+    ),
+    doc("is_function", "is_function(v)", "Can v be called?"),
+    doc(
         "assume_smooth",
         "assume_smooth(x)",
         "x, taken for smooth in what an estimator checks.",

@@ -11,6 +11,7 @@ mod algebra;
 mod create;
 mod data;
 mod elementwise;
+mod estimates;
 mod indices;
 mod order;
 mod pieces;
@@ -31,6 +32,7 @@ const FAMILIES: &[&[Entry]] = &[
     create::TABLE,
     data::TABLE,
     elementwise::TABLE,
+    estimates::TABLE,
     indices::TABLE,
     order::TABLE,
     pieces::TABLE,

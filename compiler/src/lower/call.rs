@@ -3,7 +3,7 @@
 use super::eval::mix;
 use super::partial::leaves_a_rest;
 use super::session::{R, Session, rc};
-use super::value::{Closure, Code, Env, EstimatorVal, ModelVal, NetCtor, Partial, Val};
+use super::value::{Closure, Code, Env, EstimatorVal, ModelCode, ModelVal, NetCtor, Partial, Val};
 use mlc_grammar::ast::{self, Arg, CallArg, Expr, ExprKind};
 use mlc_grammar::span::Span;
 use std::rc::Rc;
@@ -89,8 +89,7 @@ impl Session {
                 let inner = m.env.child();
                 self.bind_args(&m.name, m.args, args, &inner, span)?;
                 Ok(Val::Model(Rc::new(ModelVal {
-                    def: m.clone(),
-                    env: inner,
+                    code: ModelCode::Block(m.clone(), inner),
                     given: vec![],
                     span,
                 })))

@@ -1,6 +1,7 @@
 //! `for`, `if` and `scan`.
 
 use super::leaves::{leaves, map_leaves};
+use super::models::{Lane, Plate};
 use super::session::{R, Session};
 use super::value::{Env, Val};
 use crate::ir::{Attr, DType, Literal, Type, Value};
@@ -11,15 +12,77 @@ use mlc_grammar::span::Span;
 
 impl Session {
     pub(super) fn eval_for(&mut self, f: &'static ast::For, env: &Env, span: Span) -> R<Val> {
-        if let Some((name, value)) = f.options.first() {
-            if name.text == "of" {
-                let span = name.span.to(value.span);
-                return Err(self.unsupported("a subsampled plate (`of:`)", span));
+        let mut of = None;
+        for (name, value) in &f.options {
+            if name.text != "of" || of.is_some() {
+                let title = format!("`for` has no option `{}`", name.text);
+                return Err(Box::new(self.err("E0210", title, name.span)));
             }
-            let title = format!("`for` has no option `{}`", name.text);
-            return Err(Box::new(self.err("E0210", title, name.span)));
+            of = Some((value, name.span.to(value.span)));
         }
-        self.for_generators(&f.generators, &f.body, env, span)
+        match of {
+            Some((value, at)) => self.eval_subsample(f, value, at, env, span),
+            None => self.for_generators(&f.generators, &f.body, env, span),
+        }
+    }
+
+    /// `for x in xs, of: n { .. }`: the lanes are a sample of n, so every log density inside counts for more.
+    fn eval_subsample(
+        &mut self,
+        f: &'static ast::For,
+        of: &'static Expr,
+        of_span: Span,
+        env: &Env,
+        span: Span,
+    ) -> R<Val> {
+        let Some(h) = self.handlers.iter().rposition(|h| h.open) else {
+            let title = "`of:` stands on a plate of a model";
+            return Err(Box::new(self.err("E0458", title, of_span).hint(
+                "it scales the densities of the sites inside; elsewhere, scale the sum itself",
+            )));
+        };
+        let [(pattern, source)] = f.generators.as_slice() else {
+            let title = "`of:` says of what one generator is a sample, and here are several";
+            return Err(Box::new(
+                self.err("E0458", title, of_span)
+                    .hint("write a `for` in a `for`, each with its own `of:`"),
+            ));
+        };
+        let total = self.eval(of, env)?;
+        let whole = match &total {
+            Val::Int(n) => Some(*n as f64),
+            Val::Real(x) => Some(*x),
+            _ => None,
+        };
+        let source_val = self.eval(source, env)?;
+        let before = self.site_marks();
+        let mut lanes = 0;
+        let value = self.over_lanes(&source_val, source.span, span, &mut |s, lane| {
+            lanes = s.plates.last().map_or(0, |p| p.lanes);
+            let inner = env.child();
+            s.bind_pattern(pattern, lane, &inner)?;
+            s.eval_block(&f.body, &inner)
+        })?;
+        if lanes == 0 || whole.is_some_and(|w| w < lanes as f64) {
+            let title = format!("{lanes} lanes are no sample of {}", whole.unwrap_or(0.0));
+            return Err(Box::new(self.err("E0458", title, of_span).hint(
+                "`of:` is the number of all rows, of which these lanes are some",
+            )));
+        }
+        let n = Val::Real(lanes as f64);
+        let factor = self.binary(ast::BinaryOp::Div, total, n, span, of_span, span)?;
+        let t = self.force(&factor, of_span)?;
+        let ty = self.ctx.graph.ty(t).clone();
+        if ty.rank() != 0 {
+            let title = format!("`of:` is one number, not `{ty}`");
+            return Err(Box::new(self.err("E0458", title, of_span)));
+        }
+        for j in before[h].1..self.handlers[h].log_weights.len() {
+            let w = self.handlers[h].log_weights[j];
+            let scaled = self.op(&ops::MUL, Attr::None, &[w, t], span)?;
+            self.handlers[h].log_weights[j] = scaled;
+        }
+        Ok(value)
     }
 
     fn for_generators(
@@ -50,8 +113,9 @@ impl Session {
     ) -> R<Val> {
         if let Val::List(items) = source {
             // A list is compile-time: its elements may be of any kind.
-            let results: R<Vec<Val>> = items.iter().map(|v| body(self, v.clone())).collect();
-            let results = results?;
+            let items = items.clone();
+            let results =
+                self.over_items(items.len(), span, &mut |s, i| body(s, items[i].clone()))?;
             if results.is_empty() || matches!(results[0], Val::Unit) {
                 return Ok(Val::Unit);
             }
@@ -60,19 +124,14 @@ impl Session {
         let mark = self.ctx.graph.len();
         let mut lanes: Vec<(Value, Value)> = Vec::new();
         let (n, lane) = self.make_lane(source, source_span, &mut lanes)?;
-        let marks: Vec<(usize, usize)> = self
-            .handlers
-            .iter()
-            .map(|h| (h.trace.len(), h.log_weights.len()))
-            .collect();
+        let marks = self.site_marks();
+        let summed = self.summed.len();
         let tap_marks: Vec<usize> = self.taps.iter().map(|t| t.entries.len()).collect();
         let site_mark = self.expects.last().map_or(0, |e| e.sites.len());
+        let factor_mark = self.expects.last().map_or(0, |e| e.factors.len());
         self.depth += 1;
-        self.plates.push(super::models::Plate {
-            lanes: n,
-            values: Vec::new(),
-        });
-        let result = body(self, lane);
+        self.plates.push(Plate::new(n, Lane::All));
+        let result = body(self, lane).and_then(|v| self.close_sums(summed, &marks, v, span));
         lanes.extend(self.plates.pop().into_iter().flat_map(|p| p.values));
         self.depth -= 1;
         let result = result?;
@@ -90,6 +149,11 @@ impl Session {
         }
         if let Some(e) = self.expects.last() {
             exits.extend(e.sites[site_mark..].iter().map(|s| s.node));
+            exits.extend(
+                e.factors[factor_mark..]
+                    .iter()
+                    .flat_map(super::expect::Factor::nodes),
+            );
         }
         for (frame, m) in self.taps.iter().zip(&tap_marks) {
             for (_, v) in &frame.entries[*m..] {
@@ -122,8 +186,9 @@ impl Session {
         for (i, m) in marks.into_iter().enumerate() {
             for j in m.0..self.handlers[i].trace.len() {
                 let v = self.handlers[i].trace[j].1.clone();
-                let v = map_leaves(&v, &mut |_| {
+                let v = map_leaves(&v, &mut |old| {
                     at += 1;
+                    self.same_origin(old, full[at - 1]);
                     full[at - 1]
                 });
                 self.handlers[i].trace[j].1 = v;
@@ -144,6 +209,7 @@ impl Session {
                 at += 1;
             }
         }
+        self.join_factors(factor_mark, &full, &mut at);
         for (frame, m) in self.taps.iter_mut().zip(tap_marks) {
             for (_, v) in &mut frame.entries[m..] {
                 *v = map_leaves(v, &mut |_| {
@@ -371,20 +437,7 @@ impl Session {
                 span,
             )));
         }
-        if self.handlers.iter().any(|h| h.open) || !self.expects.is_empty() {
-            let before: usize = self.site_count();
-            let v = self.eval_branches(cond, a, &otherwise, env, span)?;
-            if self.site_count() != before {
-                return Err(self.unsupported("a site under an `if` on a traced value", span));
-            }
-            return Ok(v);
-        }
         self.eval_branches(cond, a, &otherwise, env, span)
-    }
-
-    fn site_count(&self) -> usize {
-        self.handlers.iter().map(|h| h.trace.len()).sum::<usize>()
-            + self.expects.iter().map(|e| e.sites.len()).sum::<usize>()
     }
 
     fn eval_branches(
@@ -410,14 +463,29 @@ impl Session {
         };
         self.ctx.graph.guard = Some(yes);
         let top = std::mem::take(&mut self.top);
+        let marks = self.site_marks();
+        let summed = self.summed.len();
         let x = self
             .eval_block(a, env)
             .and_then(|v| self.settle_all(&v, span));
+        let sites = self.cut_sites(&marks);
         self.ctx.graph.guard = Some(no);
         let y = otherwise(self).and_then(|v| self.settle_all(&v, span));
         self.top = top;
         self.ctx.graph.guard = outer;
         let (x, y) = (x?, y?);
+        if let Some(s) = self.summed.get(summed) {
+            let title = format!(
+                "`.{}` stands under an `if` and is to be summed over",
+                s.address
+            );
+            return Err(Box::new(
+                self.err("E0461", title, s.span)
+                    .hint("draw the site above the `if`, and use it on one side"),
+            ));
+        }
+        let others = self.cut_sites(&marks);
+        self.join_sites(cond, sites, others, span)?;
         self.zip_leaves(&x, &y, &mut |s, p, q| s.select_leaf(cond, p, q, span))
     }
 

@@ -20,6 +20,8 @@ pub struct Ctx {
     pub constrained: HashMap<Value, Value>,
     /// Nodes that a `tap` made: a name for one of them is not a binding of its own.
     pub tapped: std::collections::HashSet<Value>,
+    /// What distributions sites drew these values from.
+    pub origins: HashMap<Value, super::models::Origin>,
     /// Counts bindings and lanes, which must stay distinct.
     pub fresh: u32,
     pub rows: Option<Value>,

@@ -482,6 +482,7 @@ impl Session {
                 "an assertion stands only in a `test`",
                 stmt.span,
             ))),
+            StmtKind::Verdict(e) => self.eval_verdict(e, env, stmt.span).map(|()| Val::Unit),
             StmtKind::StopWhen(e) => self.eval_stop_when(e, env).map(|()| Val::Unit),
             StmtKind::Keep { lowest, value } => self
                 .eval_keep(*lowest, value, env, stmt.span)
@@ -627,7 +628,9 @@ impl Session {
                 let key = mix(mix(0, "with_key"), &n.to_string());
                 self.with_frame_key("with_key", Span::default(), key, |s| s.eval(inner, env))
             }
-            ExprKind::Address(_) => Err(self.unsupported("an address (`marginal`)", e.span)),
+            ExprKind::Address(names) => Ok(Val::Address(Rc::new(
+                names.iter().map(|n| rc(&n.text)).collect(),
+            ))),
             ExprKind::Hole => Err(Box::new(self.err(
                 super::session::FOLLOWS,
                 "this could not be parsed",

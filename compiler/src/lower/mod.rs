@@ -19,6 +19,7 @@ mod ctx;
 mod derivatives;
 mod dists;
 mod einsum;
+mod estimates;
 mod eval;
 mod expect;
 mod habits;
@@ -50,6 +51,7 @@ mod train;
 mod types;
 mod updates;
 mod value;
+mod verdicts;
 
 pub(crate) use builtin_docs::DOCS;
 pub use repl::{ExprProgram, ReplResult, ValueShape};

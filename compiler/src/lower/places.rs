@@ -439,7 +439,11 @@ impl Session {
     pub(super) fn not_at_top(&self, what: &str, span: Span) -> Box<mlc_grammar::diag::Report> {
         let inside = self.train.is_some() || self.optimizer.is_some();
         if !inside {
-            let title = format!("`{what}` stands only in a `train` stage");
+            let stages = match what {
+                "verdict" => "`train` or `compute`",
+                _ => "`train`",
+            };
+            let title = format!("`{what}` stands only in a {stages} stage");
             return Box::new(self.err("E0602", title, span));
         }
         let tops = match what {

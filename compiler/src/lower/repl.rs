@@ -132,6 +132,7 @@ impl Session {
         })();
         self.frames = frames;
         self.handlers.clear();
+        self.summed.clear();
         self.expects.clear();
         self.nets.clear();
         self.scans.clear();

@@ -180,6 +180,7 @@ pub fn each_expr_of_stmt(s: &Stmt, f: &mut dyn FnMut(&Expr)) {
         | StmtKind::Factor(e)
         | StmtKind::Assert(e)
         | StmtKind::Snapshot(e)
+        | StmtKind::Verdict(e)
         | StmtKind::StopWhen(e) => each_expr(e, f),
         StmtKind::Site { dist, via, .. } => {
             each_expr(dist, f);

@@ -242,7 +242,18 @@ impl Session {
                 go: None,
             })
         };
+        if self.sums_here()
+            && rest.is_empty()
+            && checkpoint.is_none()
+            && let Some(swept) = self.chained(sc, n, &fulls, &carries, span, &mut run)?
+        {
+            return Ok(swept);
+        }
+        let sites = self.site_marks();
         let swept = self.loop_of(sc, n, &fulls, carries, checkpoint, span, &mut run)?;
+        if checkpoint.is_some() && self.site_marks() != sites {
+            return Err(self.unsupported("a site in a `scan` with `checkpoint`", span));
+        }
         if rest.is_empty() {
             return Ok(swept);
         }
@@ -429,22 +440,27 @@ impl Session {
             )));
         };
         let source_val = self.eval(source, env)?;
-        let mut yields = Vec::new();
-        for item in self.items(&source_val, source.span)? {
+        let items = self.items(&source_val, source.span)?;
+        let yields = self.over_items(items.len(), span, &mut |s, i| {
+            let item = items[i].clone();
+            let before = std::mem::take(&mut carries);
             let (next, more) = if rest.is_empty() {
-                self.iteration(sc, &carries, env, &mut |s, inner| {
+                s.iteration(sc, &before, env, &mut |s, inner| {
                     s.bind_pattern(pattern, item.clone(), inner)
                 })?
             } else {
                 let inner = env.child();
-                self.bind_pattern(pattern, item, &inner)?;
-                let swept = self.unrolled(sc, rest, carries, &inner, span)?;
+                s.bind_pattern(pattern, item, &inner)?;
+                let swept = s.unrolled(sc, rest, before, &inner, span)?;
                 (swept.carries, swept.yields)
             };
             carries = next;
-            yields.extend(more);
-        }
-        Ok(Swept { carries, yields })
+            Ok(more)
+        })?;
+        Ok(Swept {
+            carries,
+            yields: yields.into_iter().flatten().collect(),
+        })
     }
 
     /// What an unrolled loop goes over, one by one.

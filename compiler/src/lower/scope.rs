@@ -378,6 +378,7 @@ fn each_top_expr<'a>(s: &'a Stmt, f: &mut dyn FnMut(&'a Expr)) {
         | StmtKind::Factor(e)
         | StmtKind::Assert(e)
         | StmtKind::Snapshot(e)
+        | StmtKind::Verdict(e)
         | StmtKind::StopWhen(e) => f(e),
         StmtKind::Site { dist, via, .. } => {
             f(dist);

@@ -2,7 +2,7 @@
 
 use super::ctx::Ctx;
 use super::eval::Frame;
-use super::models::{ExpectFrame, Handler};
+use super::models::{ExpectFrame, Handler, Summed};
 use super::nets::NetFrame;
 use super::value::{Env, Val};
 use crate::diag::Sources;
@@ -113,6 +113,8 @@ pub struct Session {
     pub(super) tests: Vec<(String, &'static ast::Block, usize)>,
     pub(super) frames: Vec<Frame>,
     pub(super) handlers: Vec<Handler>,
+    /// Sites that are being summed over, in the order in which they were met.
+    pub(super) summed: Vec<Summed>,
     pub(super) expects: Vec<ExpectFrame>,
     pub(super) nets: Vec<NetFrame>,
     /// Regions (`for` bodies) open.
@@ -192,6 +194,7 @@ impl Session {
             tests: Vec::new(),
             frames: vec![Frame::root("pipeline")],
             handlers: Vec::new(),
+            summed: Vec::new(),
             expects: Vec::new(),
             nets: Vec::new(),
             depth: 0,
@@ -348,6 +351,7 @@ impl Session {
     pub(super) fn outside<T>(&mut self, f: impl FnOnce(&mut Self) -> R<T>) -> R<T> {
         let depth = std::mem::take(&mut self.depth);
         let handlers = std::mem::take(&mut self.handlers);
+        let summed = std::mem::take(&mut self.summed);
         let expects = std::mem::take(&mut self.expects);
         let train = self.train.take();
         let plates = std::mem::take(&mut self.plates);
@@ -363,6 +367,7 @@ impl Session {
         self.plates = plates;
         self.train = train;
         self.expects = expects;
+        self.summed = summed;
         self.handlers = handlers;
         self.depth = depth;
         result

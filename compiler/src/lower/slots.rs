@@ -2,7 +2,7 @@
 
 use super::eval::{Frame, mix};
 use super::session::{R, Session, rc};
-use super::value::{Env, NetVal, Val};
+use super::value::{Env, ModelCode, NetVal, Val};
 use crate::program::SlotKind;
 use mlc_grammar::ast::{self, Expr, ExprKind, Name};
 use mlc_grammar::span::Span;
@@ -66,6 +66,24 @@ impl Session {
                     *v = self.keep(&format!("{path}.{n}"), v.clone(), kind, span)?;
                 }
                 Val::Dist(Rc::new(d))
+            }
+            Val::Model(m) if *kind == SlotKind::Global => {
+                let mut m = (**m).clone();
+                if let ModelCode::Block(def, env) = &m.code {
+                    let args = env.0.vars.borrow().clone();
+                    let mut args: Vec<(String, Val)> = args.into_iter().collect();
+                    args.sort_by(|a, b| a.0.cmp(&b.0));
+                    let kept = def.env.child();
+                    for (n, v) in args {
+                        let v = self.keep(&format!("{path}.{n}"), v, kind, span)?;
+                        kept.bind(&n, v);
+                    }
+                    m.code = ModelCode::Block(def.clone(), kept);
+                }
+                for (n, v) in &mut m.given {
+                    *v = self.keep(&format!("{path}.given.{n}"), v.clone(), kind, span)?;
+                }
+                Val::Model(Rc::new(m))
             }
             Val::Source(s) => {
                 let mut s = (**s).clone();

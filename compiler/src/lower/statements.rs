@@ -25,8 +25,7 @@ impl Session {
             };
             let t = self.force(&v, e.span)?;
             if self.ctx.graph.outputs.iter().any(|o| o.0 == name) {
-                let title = format!("`{name}` is logged twice");
-                return Err(Box::new(self.err("E0609", title, e.span)));
+                return Err(self.logged_twice(&name, e.span));
             }
             self.ctx.value(&name, t);
             if let Some(t) = &mut self.train {

@@ -149,10 +149,11 @@ impl Session {
         if state.stops {
             self.stopping.insert(stage);
         }
+        let verdict = self.verdict_program(stage, &state.verdicts, &state.states)?;
         let start = std::mem::replace(&mut self.start, Ctx::new("start"));
         let slots = &self.slots;
         let start = start.finish(|id| slots[id.0 as usize].name.clone());
-        Ok(TrainPlan {
+        let plan = TrainPlan {
             batching,
             count: total,
             unit,
@@ -162,7 +163,12 @@ impl Session {
             remainder,
             size,
             every: blocks,
-        })
+            verdict,
+        };
+        if let Some(e) = state.verdicts.first() {
+            self.check_verdict_names(&plan, e.span)?;
+        }
+        Ok(plan)
     }
 
     /// Lowers a stage's step for batches of a size (0: there are no batches).

@@ -2,6 +2,7 @@
 
 use super::eval::Frame;
 use super::leaves::{leaves, map_leaves};
+use super::models::{Lane, Plate};
 use super::scan::{Run, Swept};
 use super::session::{R, Session};
 use super::value::Val;
@@ -20,19 +21,30 @@ impl Session {
         sc: &'static ast::Scan,
         count: usize,
         fulls: &[Value],
+        carries: Vec<Val>,
+        begin: Option<Value>,
+        span: Span,
+        run: &mut Run,
+    ) -> R<Swept> {
+        self.one_loop_of(sc, (count, Lane::All), fulls, carries, begin, span, run)
+    }
+
+    /// The same for a loop over a part of what sites are given values for.
+    #[allow(clippy::too_many_arguments)]
+    pub(super) fn one_loop_of(
+        &mut self,
+        sc: &'static ast::Scan,
+        lanes: (usize, Lane),
+        fulls: &[Value],
         mut carries: Vec<Val>,
         begin: Option<Value>,
         span: Span,
         run: &mut Run,
     ) -> R<Swept> {
         let frames: Vec<Frame> = self.frames.clone();
-        let marks: Vec<(usize, usize)> = self
-            .handlers
-            .iter()
-            .map(|h| (h.trace.len(), h.log_weights.len()))
-            .collect();
+        let marks = self.site_marks();
         loop {
-            match self.trace_loop(sc, count, fulls, &carries, begin, span, run)? {
+            match self.trace_loop(sc, lanes, fulls, &carries, begin, span, run)? {
                 Ok(swept) => return Ok(swept),
                 Err(carry) => {
                     self.frames.clone_from(&frames);
@@ -53,7 +65,7 @@ impl Session {
     fn trace_loop(
         &mut self,
         sc: &'static ast::Scan,
-        count: usize,
+        (entries, lane): (usize, Lane),
         fulls: &[Value],
         carries: &[Val],
         begin: Option<Value>,
@@ -72,6 +84,10 @@ impl Session {
             }
             starts.push(v);
         }
+        let count = match lane {
+            Lane::Rest => entries - 1,
+            _ => entries,
+        };
         let mark = self.ctx.graph.len();
         let index = self.ctx.lane(Type::scalar(DType::I32));
         let mut stand_ins: Vec<(Value, &str)> = vec![(index, "index")];
@@ -95,20 +111,30 @@ impl Session {
             operands.push(t);
             slices.push(lane);
         }
-        let marks: Vec<(usize, usize)> = self
-            .handlers
-            .iter()
-            .map(|h| (h.trace.len(), h.log_weights.len()))
-            .collect();
+        let marks = self.site_marks();
+        let factor_mark = self.expects.last().map_or(0, |e| e.factors.len());
         self.depth += 1;
-        self.plates.push(super::models::Plate {
-            lanes: count,
-            values: vec![],
-        });
+        let summed = self.summed.len();
+        self.plates.push(Plate::new(entries, lane));
         let step = run(self, index, &slices, &held);
         let more = self.plates.pop().map_or(vec![], |p| p.values);
         self.depth -= 1;
         let step = step?;
+        if self.summed.len() > summed {
+            let parts = vec![
+                Val::tuple(step.next.clone()),
+                Val::tuple(step.yields.clone()),
+            ];
+            let out = Val::tuple(parts);
+            if let Val::SummedOut(a) = self.close_sums(summed, &marks, out, span)? {
+                let title = format!(
+                    "the loop carries on or yields what depends on `.{a}`, which is summed over"
+                );
+                return Err(Box::new(self.err("E0461", title, span).hint(
+                    "write the loop with one `for` and without `checkpoint`; its carry may be the site",
+                )));
+            }
+        }
         // Values of sites that are given for all iterations are slices too.
         for (lane, full) in more {
             stand_ins.push((lane, "slice"));
@@ -137,7 +163,17 @@ impl Session {
             }
             results.extend(&h.log_weights[m.1..]);
         }
+        if let Some(e) = self.expects.last() {
+            results.extend(
+                e.factors[factor_mark..]
+                    .iter()
+                    .flat_map(super::expect::Factor::terms),
+            );
+        }
         let rows = results.len() - n_carries;
+        if step.go.is_some() {
+            self.no_terms(factor_mark)?;
+        }
         results.extend(step.go);
         let region = cut(&self.ctx.graph, mark, &stand_ins, &results);
         operands.extend(&region.captured);
@@ -171,7 +207,11 @@ impl Session {
         for (i, m) in marks.into_iter().enumerate() {
             for j in m.0..self.handlers[i].trace.len() {
                 let v = self.handlers[i].trace[j].1.clone();
-                self.handlers[i].trace[j].1 = take(self, &v);
+                let all = take(self, &v);
+                for (old, new) in leaves(&v).into_iter().zip(leaves(&all)) {
+                    self.same_origin(old, new);
+                }
+                self.handlers[i].trace[j].1 = all;
             }
             for j in m.1..self.handlers[i].log_weights.len() {
                 let v = Val::Tensor(self.handlers[i].log_weights[j]);
@@ -180,6 +220,7 @@ impl Session {
                 self.handlers[i].log_weights[j] = self.ctx.graph.sum(all, vec![0]);
             }
         }
+        self.loop_factors(factor_mark, token, &mut at);
         Ok(Ok(Swept { carries, yields }))
     }
 

@@ -17,6 +17,7 @@ pub struct TrainState {
     pub logs: Vec<String>,
     pub objective: Option<Value>,
     pub every: Vec<(usize, Unit, &'static ast::Block)>,
+    pub verdicts: Vec<&'static Expr>,
     /// How many statements moved a parameter by an optimizer: by the names of the two.
     pub used: HashMap<String, usize>,
     /// States declared in the step, for the `every` blocks.
@@ -38,6 +39,7 @@ impl TrainState {
             logs: vec![],
             objective: None,
             every: vec![],
+            verdicts: vec![],
             used: HashMap::new(),
             states: vec![],
             keep: None,
@@ -75,6 +77,7 @@ impl Session {
         self.frames = frames;
         let ctx = std::mem::replace(&mut self.ctx, outer);
         self.handlers.clear();
+        self.summed.clear();
         self.expects.clear();
         self.nets.clear();
         self.depth = 0;
@@ -250,6 +253,9 @@ fn plan_logs(plan: &TrainPlan) -> Vec<(String, Type)> {
                 logs.push(log);
             }
         }
+    }
+    if let Some(p) = &plan.verdict {
+        logs.extend(program_logs(p, 1));
     }
     logs
 }

@@ -98,6 +98,7 @@ impl Session {
         let v = self.eval(by, env)?;
         let v = self.force_leaves(&v, by.span)?;
         let gs = super::leaves::leaves(&v);
+        self.check_affine(&gs, &[], by.span, "parameters are updated by this")?;
         let groups = self.over_groups(over, using, env)?;
         let n: usize = groups.iter().map(|g| g.0.len()).sum();
         if n != gs.len() {
@@ -197,6 +198,8 @@ impl Session {
             let at: Vec<Value> = ids.iter().map(|&id| self.raw(id)).collect();
             let (mut slots, mut ps, mut grads) = (vec![], vec![], vec![]);
             for ((&id, &p), &g) in ids.iter().zip(&at).zip(&gs) {
+                // Optimizers take the gradient for what it is, estimate or not.
+                let g = self.identity(&ops::PLUG_IN, Attr::None, g);
                 let name = self.slots[id.0 as usize].name.clone();
                 super::nets::insert(&mut slots, &name, Val::Slot(id));
                 super::nets::insert(&mut ps, &name, Val::Tensor(p));
@@ -271,6 +274,8 @@ impl Session {
         wrt: &[Value],
         span: Span,
     ) -> R<Vec<Option<Value>>> {
+        let results: Vec<Value> = outputs.iter().map(|o| o.0).collect();
+        self.check_affine(&results, wrt, span, "differentiated here")?;
         vjp(&mut self.ctx.graph, outputs, wrt).map_err(|refusal| {
             Box::new(
                 self.err_at(

@@ -43,6 +43,10 @@ pub enum Val {
     Dist(Rc<DistVal>),
     ModelDef(Rc<ModelDef>),
     Model(Rc<ModelVal>),
+    /// `.h.w`: where a site stands in a trace.
+    Address(Rc<Vec<Rc<str>>>),
+    /// What depends on a site of this address that was summed over, and is no value any more.
+    SummedOut(Rc<str>),
     NetDef(Rc<Scoped<ast::NetDef>>),
     /// A net's code with its compile-time arguments: what stands right of `net`.
     NetCtor(Rc<NetCtor>),
@@ -115,11 +119,29 @@ pub struct ModelDef {
 /// A model applied to arguments, perhaps conditioned.
 #[derive(Clone)]
 pub struct ModelVal {
-    pub def: Rc<ModelDef>,
-    /// The arguments, bound.
-    pub env: Env,
+    pub code: ModelCode,
+    /// Values of sites by name; of models within the model, records of them.
     pub given: Vec<(Rc<str>, Val)>,
     pub span: Span,
+}
+
+#[derive(Clone)]
+pub enum ModelCode {
+    /// A `model` with its arguments bound.
+    Block(Rc<ModelDef>, Env),
+    Functions(Rc<Generative>),
+}
+
+/// A model made of functions: see `generative`.
+pub struct Generative {
+    /// What it is called in messages.
+    pub name: Rc<str>,
+    /// `|| (trace, log weight)`
+    pub sample: Option<Val>,
+    /// `|trace| log weight`
+    pub density: Option<Val>,
+    /// As `sites(m)` gives them.
+    pub sites: Option<Val>,
 }
 
 pub struct NetCtor {
@@ -168,13 +190,15 @@ pub struct Objective {
     pub form: Val,
 }
 
-/// The part of an `expect` downstream of a site.
+/// The part of an `expect` downstream of a site, for an estimator.
 pub struct Continuation {
-    pub site: Value,
+    /// What marks the nodes that stand for it.
+    pub id: u32,
     pub site_type: Type,
+    /// The form of its value.
     pub result: Val,
-    /// Regions open where the `expect` stands.
-    pub depth: usize,
+    /// By leaf: the type of what depends on the site; none if nothing does.
+    pub shares: Vec<Option<Type>>,
 }
 
 /// A table with a way to make batches of it.
@@ -313,6 +337,8 @@ impl Val {
             Val::Dist(_) => "a distribution",
             Val::ModelDef(_) => "a model without its arguments",
             Val::Model(_) => "a model",
+            Val::Address(_) => "an address",
+            Val::SummedOut(_) => "a value that was summed over",
             Val::NetDef(_) => "a net definition",
             Val::NetCtor(_) => "a net that is not declared",
             Val::Net(_) => "a net",

@@ -51,6 +51,23 @@ pub static SITE: OpDef = OpDef {
     cases: no_cases,
 };
 
+/// The rest of an `expect` at a value of a site, in what its estimator makes of it.
+pub static CONTINUE: OpDef = OpDef {
+    name: "continue",
+    doc: "The rest of an `expect` at a value of its site; gone when the estimator has been put in.",
+    arity: Arity::Exactly(1),
+    shape: |attr, _| match attr {
+        Attr::Continue(_, _, ty) => Ok(ty.clone()),
+        other => bad_attr("continue", other),
+    },
+    kernel: Kernel::Leaf,
+    ad: Ad::Refused(
+        "a derivative is taken of a continuation inside an estimator; give it a surrogate instead: `k(x) * tangent(..)`",
+    ),
+    batch: Batch::Custom(batch_site),
+    cases: no_cases,
+};
+
 /// A constant, the same everywhere.
 pub static FILL: OpDef = OpDef {
     name: "fill",
@@ -132,7 +149,13 @@ fn batch_site(g: &mut Graph, v: Value, lanes: &[Lane], n: usize) -> Value {
             shape.extend(&ty.shape);
             Attr::Site(*id, Type::new(ty.dtype, shape))
         }
+        Attr::Continue(id, leaf, ty) => {
+            let mut shape = vec![n];
+            shape.extend(&ty.shape);
+            Attr::Continue(*id, *leaf, Type::new(ty.dtype, shape))
+        }
         other => other.clone(),
     };
-    g.add(&SITE, attr, &operands)
+    let def = g.node(v).def;
+    g.add(def, attr, &operands)
 }

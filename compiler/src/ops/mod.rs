@@ -192,8 +192,11 @@ pub enum View {
 /// Scalar functions. `max` and `min`: NaN if either is NaN; equal operands give the first.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Scalar {
-    /// The operand itself: `stop`, `bind`, `opaque` (they differ only in their derivative).
+    /// The operand itself: `stop`, `bind`, `estimate`, `plug_in`, `opaque` (they differ in their derivative, and in what is
+    /// checked of it).
     Identity,
+    /// The first operand: what `spent` notes beside it is gone before code generation.
+    First,
     /// Zero, whatever the operand: the value of `tangent`.
     Zero,
     Add,
@@ -311,6 +314,7 @@ mod flow;
 mod index;
 mod leaf;
 mod linalg;
+mod linear;
 mod logic;
 mod math;
 mod order;
@@ -326,10 +330,13 @@ pub use contract::CONTRACT;
 pub use control::{CALL, LOOP, PART};
 pub use convert::{BITS_TO_UNIT, CAST};
 pub use draw::RANDOM_BITS;
-pub use flow::{BIND, OPAQUE, STOP, TANGENT};
+pub use flow::{
+    BIND, ESTIMATE, EXHAUSTED, OPAQUE, ORDERED, OTHERS, PLUG_IN, SMOOTH, SPENT, STOP, TANGENT,
+};
 pub use index::{GATHER, SCATTER_ADD, SCATTER_SET, take_along};
-pub use leaf::{FILL, INPUT, IOTA, LANE, SITE, TABLE};
+pub use leaf::{CONTINUE, FILL, INPUT, IOTA, LANE, SITE, TABLE};
 pub use linalg::{CHOLESKY, EIGH, QR, SLOGDET, SOLVE, SVD, TRIANGULAR_SOLVE};
+pub use linear::{LinearIn, linear_in};
 pub use logic::{AND, EQ, IS_FINITE, LE, LT, NE, NOT, OR, SELECT};
 pub use math::{
     ABS, CEIL, COS, DIGAMMA, ERF, ERFINV, EXP, EXPM1, FLOOR, LGAMMA, LOG, LOG1P, NEG, ROUND,
@@ -350,6 +357,7 @@ pub static OPS: &[&OpDef] = &[
     &INPUT,
     &LANE,
     &SITE,
+    &CONTINUE,
     &FILL,
     &TABLE,
     &IOTA,
@@ -432,7 +440,14 @@ pub static OPS: &[&OpDef] = &[
     &STOP,
     &BIND,
     &TANGENT,
+    &ESTIMATE,
+    &PLUG_IN,
     &OPAQUE,
+    &ORDERED,
+    &SPENT,
+    &EXHAUSTED,
+    &OTHERS,
+    &SMOOTH,
     &SUM,
     &PROD,
     &MAX_OVER,

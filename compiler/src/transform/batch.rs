@@ -75,6 +75,8 @@ pub fn batch(
             Attr::Site(..) => true,
             Attr::Loop(l) => super::region::draws(&l.body),
             Attr::Part(..) => regions.contains_key(&operands[0]),
+            // What stands for something of all lanes differs between them even where its operand does not.
+            _ if node.def.kernel == Kernel::Leaf => !operands.is_empty(),
             _ => node.def.kernel == Kernel::Draw,
         };
         let guarded = node.guard.is_some_and(|c| done.contains_key(&c));

@@ -1,14 +1,17 @@
 //! Passes: graph to graph. Each verifies what it leaves in debug builds.
 
+pub mod affine;
 pub mod batch;
 pub mod calls;
 pub mod differentiate;
 pub mod lift;
 pub mod loops;
 pub mod region;
+pub mod shares;
 pub mod simplify;
 pub mod substitute;
 pub mod trim;
+pub mod vanish;
 
 use crate::ir::Graph;
 
@@ -23,6 +26,7 @@ pub struct Pass {
 /// What every program goes through before code is made for it, in order.
 pub const PASSES: &[Pass] = &[
     simplify::ELIMINATE_DEAD_CODE,
+    vanish::VANISH,
     trim::TRIM_LOOPS,
     simplify::SIMPLIFY,
     simplify::FOLD_CONSTANTS,

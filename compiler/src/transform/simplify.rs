@@ -38,9 +38,10 @@ pub const FOLD_CONSTANTS: Pass = Pass {
 };
 
 /// What a node becomes, given its operands in the new graph: `None` for the node itself.
-type Law = dyn Fn(&mut Graph, &crate::ir::Node, &[Value]) -> Option<Value>;
+pub type Law = dyn Fn(&mut Graph, &crate::ir::Node, &[Value]) -> Option<Value>;
 
-fn rebuild(old: &Graph, law: &Law) -> Graph {
+/// The graph in order, each node as the law has it; the bodies of loops, too.
+pub fn rebuild(old: &Graph, law: &Law) -> Graph {
     let mut g = Graph::new();
     let mut map: HashMap<Value, Value> = HashMap::new();
     for v in crate::ir::print::live(old) {
@@ -107,7 +108,7 @@ fn map_law(g: &mut Graph, scalar: Scalar, node: &crate::ir::Node, xs: &[Value]) 
     let zero = |g: &Graph, v| is_literal(g, v, 0.0);
     let one = |g: &Graph, v| is_literal(g, v, 1.0);
     match scalar {
-        Scalar::Identity => Some(xs[0]),
+        Scalar::Identity | Scalar::First => Some(xs[0]),
         Scalar::Zero => Some(g.fill(Literal::Real(0.0), node.ty.clone())),
         // x + 0 = x; -0 + 0 = 0 is the one exception, and equal to -0.
         Scalar::Add if zero(g, xs[1]) && !node.strict => Some(xs[0]),

@@ -53,6 +53,7 @@ impl Builder<'_> {
             Rule::log => StmtKind::Log(pair_entries(pair).map(|p| self.log_entry(p)).collect()),
             Rule::assert => StmtKind::Assert(self.expr(only(pair))),
             Rule::snapshot => StmtKind::Snapshot(self.expr(only(pair))),
+            Rule::verdict => StmtKind::Verdict(self.expr(only(pair))),
             Rule::stop_when => StmtKind::StopWhen(self.expr(only(pair))),
             Rule::keep => {
                 let mut parts = Parts::new(pair);

@@ -42,6 +42,8 @@ pub enum Happened {
     /// Shown in the report.
     Shown(usize),
     Checkpoint(usize),
+    /// Whether what the stage leaves may be used.
+    Verdict(bool),
 }
 
 /// An output of a block, or of a `report` stage (then the block is 0).
@@ -248,6 +250,7 @@ impl Saved {
             Happened::Step { form } | Happened::Block { form } | Happened::Failed { form } => {
                 form < rest.forms.len()
             }
+            Happened::Verdict(_) => true,
             Happened::Shown(i) => i < shown.len(),
             Happened::Checkpoint(i) => i < checkpoints.len(),
         };
@@ -306,6 +309,7 @@ fn happened_tensor(happened: &[(Happened, usize, usize)]) -> Result<HostTensor, 
             Happened::Failed { form } => (2, form),
             Happened::Shown(i) => (3, i),
             Happened::Checkpoint(i) => (4, i),
+            Happened::Verdict(good) => (5, usize::from(good)),
         };
         for n in [what, which, step, epoch] {
             rows.push(i32::try_from(n).map_err(|e| e.to_string())?);
@@ -327,6 +331,7 @@ fn read_happened(t: &HostTensor) -> Result<Vec<(Happened, usize, usize)>, String
             2 => Happened::Failed { form: which },
             3 => Happened::Shown(which),
             4 => Happened::Checkpoint(which),
+            5 => Happened::Verdict(which != 0),
             _ => return None,
         };
         Some((h, n(2)?, n(3)?))

@@ -143,6 +143,13 @@ impl Pipeline {
         r.shown.push(shown);
     }
 
+    /// Notes a verdict.
+    pub(super) fn note_verdict(&mut self, good: bool) {
+        if let Some(r) = &mut self.recording {
+            r.happened.push((Happened::Verdict(good), 0, 0));
+        }
+    }
+
     /// Notes a checkpoint: what the stage has changed so far.
     pub(super) fn note_checkpoint(&mut self, name: &str, step: usize, version: &Version) {
         let Some(r) = &mut self.recording else { return };
@@ -287,6 +294,7 @@ impl Pipeline {
                     let title = shown_title(program, item, step);
                     self.show_values(item, &title, &shown.values)?;
                 }
+                Happened::Verdict(good) => self.pronounce(stage, good, observer),
                 Happened::Checkpoint(i) => {
                     let (name, slots) = &saved.checkpoints[i];
                     let mut then = version.clone();

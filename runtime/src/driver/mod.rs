@@ -5,6 +5,7 @@
 //! - `engine` runs one program, by machine code or by the reference interpreter.
 //! - `parts` says what determines a stage, `keep` keeps what it left and tells it again, `plan` foresees which will run.
 //! - `shows` puts into the report what stages show.
+//! - `verdict` says whether what a stage leaves may be used.
 //! - `stage` runs the steps of a stage, `steps` makes their batches; `run` whole pipelines; `tests` their tests.
 
 mod engine;
@@ -19,6 +20,7 @@ mod stage;
 mod steps;
 mod store;
 mod tests;
+mod verdict;
 
 pub use engine::{Compilation, Engine, EngineOptions, Memo};
 pub use golden::{Golden, golden_path};
@@ -27,6 +29,7 @@ pub use plan::{Foreseen, Why, Will};
 pub use run::{Pipeline, RunOptions};
 pub use store::Store;
 pub use tests::{TestOutcome, TestResult, Tests};
+pub use verdict::words;
 
 use crate::tensor::HostTensor;
 use mlc_compiler::lower::Failure;
@@ -72,6 +75,11 @@ pub enum Event<'a> {
     /// Something is wrong with what is kept of earlier runs, which the run goes on without.
     Trouble {
         what: &'a str,
+    },
+    /// Whether what a stage leaves may be used.
+    Verdict {
+        stage: &'a str,
+        good: bool,
     },
     StageFinished {
         stage: &'a str,

@@ -117,7 +117,7 @@ impl Pipeline {
             (k.lowest, k.before, &k.log).hash(f);
         }
         (plan.keep.is_some(), plan.every.len()).hash(f);
-        for p in [&plan.start, &plan.remainder] {
+        for p in [&plan.start, &plan.remainder, &plan.verdict] {
             p.is_some().hash(f);
             p.iter().for_each(|p| self.program_code(p, f));
         }
@@ -160,6 +160,7 @@ impl Pipeline {
                 Sink::Value(name) => (1, name).hash(f),
                 Sink::Stop => 2.hash(f),
                 Sink::Keep => 3.hash(f),
+                Sink::Verdict => 5.hash(f),
                 Sink::Show(item, name) => (4, item, name).hash(f),
             }
         }
@@ -275,6 +276,7 @@ fn programs(program: &StageProgram) -> Vec<&Program> {
             let mut all = vec![&plan.step];
             all.extend(&plan.start);
             all.extend(&plan.remainder);
+            all.extend(&plan.verdict);
             all.extend(plan.size.as_ref().map(|s| &s.program));
             all.extend(plan.every.iter().map(|e| &e.program));
             all

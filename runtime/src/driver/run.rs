@@ -1,7 +1,7 @@
 //! A whole pipeline: its stages in order, and what they leave in the run's folder.
 
 use super::engine::{Engine, EngineOptions, Memo};
-use super::keep::{Recording, Told};
+use super::keep::Recording;
 use super::parts::Parts;
 use super::stage::{Halt, Outcome, Position};
 use super::store::{Store, Version};
@@ -16,6 +16,7 @@ use crate::tensor::{DType, HostTensor};
 use mlc_compiler::FileId;
 use mlc_compiler::lower::{Failure, LowerOptions, Session};
 use mlc_compiler::program::{Program, SlotKind, StageProgram};
+use mlc_compiler::progress::Progress;
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -50,6 +51,8 @@ pub struct Pipeline {
     pub(super) report: Option<Report>,
     has_reports: bool,
     pub(super) done: Vec<usize>,
+    /// Stages whose verdict is that what they leave should not be used.
+    pub(super) unfit: Vec<String>,
     /// Applied stages that met a value that is not a number.
     pub(super) failed: Vec<usize>,
     /// What the present stage has told so far, if it may be kept.
@@ -94,6 +97,7 @@ impl Pipeline {
             report: None,
             has_reports: false,
             done: Vec::new(),
+            unfit: Vec::new(),
             failed: Vec::new(),
             recording: None,
             results: HashMap::new(),
@@ -247,14 +251,18 @@ impl Pipeline {
                     self.advance(&mut engine, version, Position::default())
                         .map_err(first_value_error)?;
                 }
-                self.train(stage, plan, version, observer)
+                let end = self.train(stage, plan, version, observer)?;
+                match &plan.verdict {
+                    Some(program) => self.judge(stage, program, version, &end, observer),
+                    None => Ok(()),
+                }
             }
             StageProgram::Compute(program) => {
                 let mut engine = self.stage_engine(stage, (**program).clone(), &name, observer)?;
                 let at = self.after_failures(&engine);
                 match self.advance(&mut engine, version, at) {
-                    Ok(Outcome { values, .. }) => {
-                        self.tell(stage, Told::Block, (0, 0), values, observer)
+                    Ok(Outcome { values, good, .. }) => {
+                        self.tell_verdict(stage, &Progress::default(), values, good, observer)
                     }
                     Err(Halt::NotANumber(value)) => Err(RunError::NotANumber {
                         stage: name,

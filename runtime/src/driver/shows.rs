@@ -6,7 +6,7 @@ use super::stage::{Halt, Position, Values};
 use super::store::Version;
 use super::{Observer, RunError};
 use crate::report::Series;
-use mlc_compiler::program::{ReportItem, Source};
+use mlc_compiler::program::{ReportItem, Sink, Source};
 
 impl Pipeline {
     /// A line plot of everything scalar that a training stage logged.
@@ -64,8 +64,10 @@ impl Pipeline {
             Source::StageSlot(stage, _) | Source::StageLog(stage, _) => self.failed.contains(stage),
             _ => false,
         };
+        // What a verdict is by may be anything: then it does not hold.
+        let judged = engine.program.sinks.contains(&Sink::Verdict);
         Position {
-            any: engine.program.sources.iter().any(reads),
+            any: judged || engine.program.sources.iter().any(reads),
             ..Position::default()
         }
     }

@@ -30,6 +30,8 @@ pub struct Outcome {
     pub values: Values,
     /// Does some `stop when` hold?
     pub stop: bool,
+    /// Do all verdicts hold, if there are any?
+    pub good: Option<bool>,
     /// What the best snapshot is chosen by.
     pub keep: Option<f64>,
     /// Parts of outputs: of the n-th, by name.
@@ -103,6 +105,10 @@ impl Pipeline {
                 Sink::Slot(id) => slots.push((output, *id, t)),
                 Sink::Value(name) => outcome.values.push((name.clone(), t)),
                 Sink::Stop => outcome.stop |= t.as_bool().first().is_some_and(|&b| b != 0),
+                Sink::Verdict => {
+                    let holds = t.as_bool().first().is_some_and(|&b| b != 0);
+                    outcome.good = Some(holds && outcome.good != Some(false));
+                }
                 Sink::Keep if has_nan(&t) => return Err(Halt::NotANumber("keep".into())),
                 Sink::Keep => outcome.keep = t.to_f64_vec().first().copied(),
                 Sink::Show(item, name) => outcome.shown.push((*item, name.clone(), t)),
@@ -128,7 +134,7 @@ impl Pipeline {
         plan: &TrainPlan,
         version: &mut Version,
         observer: &mut dyn Observer,
-    ) -> Result<(), RunError> {
+    ) -> Result<Progress, RunError> {
         let name = self.session.stages()[stage].name.clone();
         let mut steps = Steps::new(self, stage, plan, observer)?;
         let mut every = Vec::new();
@@ -220,7 +226,7 @@ impl Pipeline {
         if let Some(best) = best {
             *version = best.version;
         }
-        Ok(())
+        Ok(at)
     }
 
     /// Runs an `every` block. Nothing if a value was not a number.

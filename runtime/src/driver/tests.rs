@@ -7,6 +7,7 @@ use super::stage::Position;
 use super::store::Version;
 use super::{Observer, RunError};
 use mlc_compiler::Report;
+use mlc_compiler::ir::DType;
 use mlc_compiler::program::{Sink, TestProgram};
 
 /// How a test ended.
@@ -117,8 +118,12 @@ impl Pipeline {
             )
             .label(a.span, "this is false");
             for (text, output) in &a.shown {
-                let values = outputs[*output].to_f64_vec();
-                let shown: Vec<String> = values.iter().map(ToString::to_string).collect();
+                let t = &outputs[*output];
+                let one = |x: f64| match t.dtype() {
+                    DType::Bool => (x != 0.0).to_string(),
+                    _ => x.to_string(),
+                };
+                let shown: Vec<String> = t.to_f64_vec().into_iter().map(one).collect();
                 let shown = if shown.len() == 1 {
                     shown[0].clone()
                 } else {

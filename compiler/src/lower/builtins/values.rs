@@ -1,6 +1,7 @@
 //! What concerns values as such: derivatives blocked, models run, leaves mapped, numbers compared.
 
 use super::super::leaves::{leaves, map_leaves};
+use super::super::models;
 use super::super::session::{R, Session};
 use super::super::value::Val;
 use super::Args;
@@ -17,6 +18,14 @@ pub const TABLE: &[Entry] = &[
     ("assume_smooth", |s, a, at| flow(s, "assume_smooth", a, at)),
     ("sample", sample),
     ("logdensity", logdensity),
+    ("generative", |s, a, at| s.new_generative(a, at)),
+    ("sites", sites),
+    ("only", models::only),
+    ("without", models::drop_fields),
+    ("merge", models::merge),
+    ("place", models::place),
+    ("at", models::look),
+    ("refuse", |s, a, at| s.refuse(a, at)),
     ("plug_in", plug_in),
     ("map", map),
     ("close", close),
@@ -38,13 +47,10 @@ fn flow(s: &mut Session, name: &str, a: &mut Args, span: Span) -> R<Val> {
         return Ok(Val::Nets(Rc::new(n), *count));
     }
     let v = s.force_leaves(&v, span)?;
-    if name == "assume_smooth" {
-        return Err(s.unsupported("`assume_smooth`", span));
-    }
-    let def = if name == "stop" {
-        &ops::STOP
-    } else {
-        &ops::TANGENT
+    let def = match name {
+        "stop" => &ops::STOP,
+        "tangent" => &ops::TANGENT,
+        _ => &ops::SMOOTH,
     };
     Ok(map_leaves(&v, &mut |t| {
         if s.ctx.graph.ty(t).dtype.is_real() {
@@ -64,26 +70,58 @@ fn sample(s: &mut Session, a: &mut Args, span: Span) -> R<Val> {
 /// The log density of a trace.
 fn logdensity(s: &mut Session, a: &mut Args, span: Span) -> R<Val> {
     let (m, t) = s.two("logdensity", a, span)?;
-    s.score_model(&m, &t, span)
+    let sums = match a.take("sum") {
+        Some(v) => s.addresses(&v, span)?,
+        None => vec![],
+    };
+    s.score_model(&m, &t, sums, span)
+}
+
+/// The open sites of a model.
+fn sites(s: &mut Session, a: &mut Args, span: Span) -> R<Val> {
+    let m = s.one("sites", a, span)?;
+    let mut list = |name: &str| a.take(name).map(|v| s.addresses(&v, span)).transpose();
+    let (only, without) = (list("only")?, list("without")?);
+    s.sites_of(&m, only, without, span)
 }
 
 /// The estimate itself.
 fn plug_in(s: &mut Session, a: &mut Args, span: Span) -> R<Val> {
-    s.one("plug_in", a, span)
+    let v = s.one("plug_in", a, span)?;
+    s.plugged_in(&v, span)
 }
 
-/// A function of each leaf.
+/// A function of each leaf, or of the leaves of several values of one form.
 fn map(s: &mut Session, a: &mut Args, span: Span) -> R<Val> {
-    let (f, v) = s.two("map", a, span)?;
-    let v = s.force_leaves(&v, span)?;
-    let ts = leaves(&v);
+    let Some((f, values)) = a.positional.split_first().filter(|p| !p.1.is_empty()) else {
+        return s.fail("E0201", "`map` takes a function and values", span);
+    };
+    let (f, values) = (f.clone(), values.to_vec());
+    let first = s.force_leaves(&values[0], span)?;
+    let mut columns = vec![leaves(&first)];
+    for v in &values[1..] {
+        let v = s.force_leaves(v, span)?;
+        s.zip_leaves(&first, &v, &mut |s, x, y| match (x, y) {
+            (Val::Tensor(_), Val::Tensor(_)) => Ok(Val::Unit),
+            (x, y) => {
+                let title = format!(
+                    "`map` goes over values of one form, and meets {} and {}",
+                    x.kind(),
+                    y.kind()
+                );
+                Err(Box::new(s.err("E0313", title, span)))
+            }
+        })?;
+        columns.push(leaves(&v));
+    }
     let mut out = Vec::new();
-    for t in ts {
-        let r = s.apply(&f, vec![(None, Val::Tensor(t))], span)?;
+    for i in 0..columns[0].len() {
+        let args = columns.iter().map(|c| (None, Val::Tensor(c[i]))).collect();
+        let r = s.apply(&f, args, span)?;
         out.push(s.force(&r, span)?);
     }
     let mut next = out.into_iter();
-    Ok(map_leaves(&v, &mut |t| next.next().unwrap_or(t)))
+    Ok(map_leaves(&first, &mut |t| next.next().unwrap_or(t)))
 }
 
 /// Are all elements within a tolerance?

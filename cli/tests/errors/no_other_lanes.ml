@@ -1,0 +1,3 @@
+test "a mean" {
+  assert others_mean(1.0) > 0.0
+}

@@ -1,0 +1,104 @@
+//! Estimates: what an `expect` gives is a draw that stands for an expected value. What is differentiated is affine in it, or
+//! says `plug_in`; elsewhere its derivative would be biased, and nothing would show it.
+
+use super::leaves::map_leaves;
+use super::session::{R, Session};
+use super::value::Val;
+use crate::ir::{Attr, Graph, Node, Value};
+use crate::ops::{self, Kernel};
+use crate::transform::affine::{Role, affine};
+use mlc_grammar::span::Span;
+
+impl Session {
+    /// The value of an `expect`: its real leaves are marked as estimates, unless nothing in them is drawn by nodes younger
+    /// than `mark`, the number of those there were before it.
+    pub(super) fn estimate(&mut self, v: &Val, mark: usize, span: Span) -> Val {
+        self.ctx.fresh += 1;
+        let number = Attr::Id(self.ctx.fresh);
+        let leaves = super::leaves::leaves(v);
+        if !drawn(&self.ctx.graph, mark, &leaves) {
+            return v.clone();
+        }
+        let old = std::mem::replace(&mut self.ctx.graph.span, span);
+        let marked = map_leaves(v, &mut |t| self.identity(&ops::ESTIMATE, number.clone(), t));
+        self.ctx.graph.span = old;
+        marked
+    }
+
+    /// `plug_in(e)`: the draw is taken for the value.
+    pub(super) fn plugged_in(&mut self, v: &Val, span: Span) -> R<Val> {
+        let v = self.force_leaves(v, span)?;
+        Ok(map_leaves(&v, &mut |t| {
+            self.identity(&ops::PLUG_IN, Attr::None, t)
+        }))
+    }
+
+    pub(super) fn identity(&mut self, def: &'static ops::OpDef, attr: Attr, t: Value) -> Value {
+        match self.ctx.graph.ty(t).dtype.is_real() {
+            true => self.ctx.graph.add(def, attr, &[t]),
+            false => t,
+        }
+    }
+
+    /// Refuses to differentiate what is not affine in the estimates that it is made of. The points at which a derivative is
+    /// taken count as known. `purpose` says what stands at `span`.
+    pub(super) fn check_affine(
+        &self,
+        outputs: &[Value],
+        points: &[Value],
+        span: Span,
+        purpose: &str,
+    ) -> R<()> {
+        let bent = match affine(&self.ctx.graph, outputs, points, &role) {
+            Ok(_) => return Ok(()),
+            Err(bent) => bent,
+        };
+        let (title, label) = match bent.product {
+            true => (
+                "a product of an estimate with itself would be biased",
+                format!("both factors of `{}` have its draws", bent.op),
+            ),
+            false => (
+                "a function of an estimate that is not affine would be biased",
+                format!("`{}` is not affine", bent.op),
+            ),
+        };
+        let mut r = self.err_at("E0432", title, bent.at, label);
+        r = r.label(bent.source, "the estimate");
+        if span != bent.at && span != bent.source {
+            r = r.label(span, purpose);
+        }
+        Err(Box::new(r.hint(
+            "move the function inside the `expect`; or write `plug_in(e)`, which takes the draw for the value and is biased",
+        )))
+    }
+}
+
+fn role(node: &Node) -> Role {
+    match (&node.attr, node.def.name) {
+        (Attr::Id(n), name) if name == ops::ESTIMATE.name => Role::Source(*n),
+        (_, name) if name == ops::PLUG_IN.name => Role::Cut,
+        _ => Role::Plain,
+    }
+}
+
+/// Do results depend on random words that nodes from `mark` on draw?
+fn drawn(g: &Graph, mark: usize, results: &[Value]) -> bool {
+    let mut next = results.to_vec();
+    let mut seen = std::collections::HashSet::new();
+    while let Some(v) = next.pop() {
+        if (v.0 as usize) < mark || !seen.insert(v) {
+            continue;
+        }
+        let node = g.node(v);
+        let draws = match &node.attr {
+            Attr::Loop(l) => crate::transform::region::draws(&l.body),
+            _ => node.def.kernel == Kernel::Draw,
+        };
+        if draws {
+            return true;
+        }
+        next.extend(g.operands(v));
+    }
+    false
+}

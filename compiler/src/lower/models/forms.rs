@@ -1,0 +1,275 @@
+//! What is known of a model's open sites before it runs: names, shapes and supports.
+
+use super::How;
+use super::addresses::Address;
+use crate::lower::session::{R, Session, rc};
+use crate::lower::value::{DistVal, Env, Generative, ModelCode, ModelVal, Val};
+use mlc_grammar::ast::ExprKind;
+use mlc_grammar::span::Span;
+use std::rc::Rc;
+
+/// One open site of a model, or all lanes of one in a plate.
+#[derive(Clone)]
+pub struct SiteForm {
+    pub address: Address,
+    pub shape: Vec<usize>,
+    /// What the distribution declares after `on`: a support, or its text where nothing of that name is defined. Missing where
+    /// it differs from lane to lane.
+    pub support: Val,
+    /// Where the support is all between two numbers: these, as far as they are finite.
+    pub ends: (Val, Val),
+    /// All values of a finite distribution outside plates.
+    pub values: Val,
+}
+
+impl SiteForm {
+    pub(super) fn under(mut self, site: &Rc<str>) -> Self {
+        self.address.insert(0, site.clone());
+        self
+    }
+
+    fn as_val(&self) -> Val {
+        let shape = self.shape.iter().map(|&n| Val::Int(n as i64)).collect();
+        Val::record(vec![
+            (rc("at"), Val::Address(Rc::new(self.address.clone()))),
+            (rc("shape"), Val::list(shape)),
+            (rc("support"), self.support.clone()),
+            (rc("low"), self.ends.0.clone()),
+            (rc("high"), self.ends.1.clone()),
+            (rc("values"), self.values.clone()),
+        ])
+    }
+
+    fn from_val(v: &Val) -> Option<Self> {
+        let Some(Val::Address(a)) = v.field("at") else {
+            return None;
+        };
+        let Some(Val::List(shape)) = v.field("shape") else {
+            return None;
+        };
+        let shape = shape.iter().map(|n| match n {
+            Val::Int(n) => usize::try_from(*n).ok(),
+            _ => None,
+        });
+        Some(Self {
+            address: a.to_vec(),
+            shape: shape.collect::<Option<_>>()?,
+            support: v.field("support")?,
+            ends: (v.field("low")?, v.field("high")?),
+            values: v.field("values")?,
+        })
+    }
+}
+
+impl Session {
+    /// Adds what is known of a site, where that is asked for.
+    pub(super) fn note_form(
+        &mut self,
+        handler: usize,
+        site: &Rc<str>,
+        d: &Rc<DistVal>,
+        span: Span,
+    ) -> R<()> {
+        let h = &self.handlers[handler];
+        let observed = h.given.iter().any(|g| g.0 == *site);
+        if h.how.forms.is_none() || observed {
+            return Ok(());
+        }
+        let in_plate = self.plates.len() > h.plates;
+        let on = &d.def.def.support;
+        // What depends on a lane means nothing outside it.
+        let support = if in_plate && matches!(on.kind, ExprKind::Call(..)) && has_tensors(d) {
+            Val::Missing
+        } else {
+            self.support_of(d)
+        };
+        let values = if !in_plate && d.plates.is_empty() && Self::has_member(d, "support") {
+            self.call_member(d, "support", vec![], span)?
+        } else {
+            Val::Missing
+        };
+        let end = |name: &str| match support.field(name) {
+            Some(Val::Real(x)) if x.is_infinite() => Val::Missing,
+            other => other.unwrap_or(Val::Missing),
+        };
+        let ends = (end("low"), end("high"));
+        let form = SiteForm {
+            address: vec![site.clone()],
+            shape: vec![],
+            ends,
+            support,
+            values,
+        };
+        if let Some(forms) = &mut self.handlers[handler].how.forms {
+            forms.push(form);
+        }
+        Ok(())
+    }
+
+    /// What stands after `on`, with the distribution's arguments.
+    pub(super) fn support_of(&mut self, d: &Rc<DistVal>) -> Val {
+        let on = &d.def.def.support;
+        let env: Env = d.def.env.child();
+        for (n, v) in &d.args {
+            env.bind(n, v.clone());
+        }
+        // A name that nothing defines is a word.
+        let text = || Val::Str(rc(self.sources.text(on.span)));
+        let text = text();
+        self.eval(on, &env).unwrap_or(text)
+    }
+
+    /// The open sites of a model: it is run once for that, and what it computes is used by nothing.
+    pub(super) fn forms_of(&mut self, m: &Rc<ModelVal>, span: Span) -> R<Vec<SiteForm>> {
+        if let ModelCode::Functions(g) = &m.code {
+            let given = Val::record(m.given.clone());
+            let mut all = self.forms_of_functions(&g.clone(), span)?;
+            all.retain(|s| super::addresses::at(&given, &s.address).is_none());
+            return Ok(all);
+        }
+        let run = self.unseen(span, |s| {
+            let how = How {
+                forms: Some(vec![]),
+                ..How::default()
+            };
+            s.run_model(m, None, how, span)
+        })?;
+        let mut forms = run.forms.unwrap_or_default();
+        for f in &mut forms {
+            if let Some(v) = super::addresses::at(&run.trace, &f.address) {
+                let t = self.force(&v, span)?;
+                f.shape = self.ctx.graph.ty(t).shape.clone();
+            }
+        }
+        // A site that was met once for each item of a list, or on both sides of an `if`, is one.
+        let mut seen: Vec<Address> = Vec::new();
+        forms.retain(|f| {
+            let new = !seen.contains(&f.address);
+            seen.push(f.address.clone());
+            new
+        });
+        Ok(forms)
+    }
+
+    pub(super) fn forms_of_functions(
+        &mut self,
+        g: &Rc<Generative>,
+        span: Span,
+    ) -> R<Vec<SiteForm>> {
+        if let Some(sites) = &g.sites {
+            let all = match sites {
+                Val::List(items) => items.iter().map(SiteForm::from_val).collect(),
+                _ => None,
+            };
+            return all.ok_or_else(|| {
+                Box::new(
+                    self.err(
+                        "E0452",
+                        "`sites` of `generative` is what `sites(m)` gives",
+                        span,
+                    )
+                    .hint("write `sites: sites(m)` with a model `m` that has the same sites"),
+                )
+            });
+        }
+        let Some(sample) = g.sample.clone() else {
+            return Ok(vec![]);
+        };
+        let v = self.unseen(span, |s| s.apply(&sample, vec![], span))?;
+        let mut out = Vec::new();
+        if let Val::Tuple(parts) = &v
+            && let Some(trace) = parts.first()
+        {
+            self.unknown_forms(trace, &mut vec![], &mut out, span)?;
+        }
+        Ok(out)
+    }
+
+    /// Addresses and shapes of a trace, of which nothing else is known.
+    fn unknown_forms(
+        &mut self,
+        v: &Val,
+        path: &mut Address,
+        out: &mut Vec<SiteForm>,
+        span: Span,
+    ) -> R<()> {
+        if let Val::Record(fields) = v {
+            for (n, v) in fields.iter() {
+                path.push(n.clone());
+                self.unknown_forms(v, path, out, span)?;
+                path.pop();
+            }
+            return Ok(());
+        }
+        let t = self.force(v, span)?;
+        out.push(SiteForm {
+            address: path.clone(),
+            shape: self.ctx.graph.ty(t).shape.clone(),
+            support: Val::Missing,
+            ends: (Val::Missing, Val::Missing),
+            values: Val::Missing,
+        });
+        Ok(())
+    }
+
+    /// Runs `f` for what it shows of types: no model, expectation or tap around sees it, and it moves no stream of draws.
+    fn unseen<T>(&mut self, span: Span, f: impl FnOnce(&mut Self) -> R<T>) -> R<T> {
+        let handlers = std::mem::take(&mut self.handlers);
+        let summed = std::mem::take(&mut self.summed);
+        let expects = std::mem::take(&mut self.expects);
+        let taps = std::mem::take(&mut self.taps);
+        let result = self.with_frame_key("sites", span, 0, f);
+        self.taps = taps;
+        self.expects = expects;
+        self.summed = summed;
+        self.handlers = handlers;
+        result
+    }
+
+    /// `sites(m)`, `sites(m, only: [.x])`, `sites(m, without: [.x])`
+    pub(in crate::lower) fn sites_of(
+        &mut self,
+        m: &Val,
+        only: Option<Vec<Address>>,
+        without: Option<Vec<Address>>,
+        span: Span,
+    ) -> R<Val> {
+        match m {
+            Val::Model(m) => {
+                let mut forms = self.forms_of(m, span)?;
+                for a in only.iter().chain(&without).flatten() {
+                    if !forms.iter().any(|f| f.address.starts_with(a)) {
+                        let known: Vec<String> = forms
+                            .iter()
+                            .map(|f| format!(".{}", f.address.join(".")))
+                            .collect();
+                        let title = format!("`.{}` is no open site of the model", a.join("."));
+                        let r = self.err("E0453", title, span);
+                        return Err(Box::new(match known.len() {
+                            0 => r.hint("the model has no open site"),
+                            _ => r.hint(format!(
+                                "its open sites are {}",
+                                crate::lower::resolve::listed(&known)
+                            )),
+                        }));
+                    }
+                }
+                let named =
+                    |f: &SiteForm, list: &[Address]| list.iter().any(|a| f.address.starts_with(a));
+                forms.retain(|f| {
+                    only.as_ref().is_none_or(|l| named(f, l))
+                        && !without.as_ref().is_some_and(|l| named(f, l))
+                });
+                Ok(Val::list(forms.iter().map(SiteForm::as_val).collect()))
+            }
+            other => {
+                let title = format!("`sites` takes a model, not {}", other.kind());
+                Err(Box::new(self.err("E0404", title, span)))
+            }
+        }
+    }
+}
+
+fn has_tensors(d: &DistVal) -> bool {
+    d.args.iter().any(|(_, v)| Session::is_tensor(v))
+}
