@@ -185,12 +185,11 @@ impl Pipeline {
         }
         self.run_inits(observer)?;
         let start = Instant::now();
-        let mut version = self.store.start(&info.after).map_err(|id| {
-            let slot = &self.session.slots()[id.0 as usize].name;
-            RunError::Environment(format!(
-                "two stages before `{}` left different values of `{slot}`",
-                info.name
-            ))
+        let mut version = self.store.start(&info.after).map_err(|(id, before)| {
+            RunError::Pipeline(Failure {
+                reports: vec![self.session.left_twice(stage, id, before)],
+                environment: false,
+            })
         })?;
         let parts = match self.options.cache {
             Some(_) => self.parts(stage, &program),
