@@ -466,7 +466,7 @@ stage wild = compute { log end = for s in [0.5, 1e30] { loss(fit(0.1, wide: s).w
     let logs = |lines: &str| {
         let of = lines
             .lines()
-            .filter(|l| l.contains("\"fit(lr: 0.01)\"") && l.contains("log"));
+            .filter(|l| l.contains("\"fit(lr: 0.01, ") && l.contains("log"));
         of.filter(|l| !l.contains("compiled"))
             .map(str::to_string)
             .collect::<Vec<_>>()
