@@ -319,7 +319,7 @@ fn happened_tensor(happened: &[(Happened, usize, usize)]) -> Result<HostTensor, 
 }
 
 fn read_happened(t: &HostTensor) -> Result<Vec<(Happened, usize, usize)>, String> {
-    if t.dtype() != DType::I32 || t.len() % 4 != 0 {
+    if t.dtype() != DType::I32 || !t.len().is_multiple_of(4) {
         return Err("what happened is not written as it should be".into());
     }
     let row = |r: &[i32]| {
