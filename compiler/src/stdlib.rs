@@ -16,6 +16,7 @@ const FILES: &[(&str, &str)] = &[
     ("implicit", include_str!("../../stdlib/implicit.ml")),
     ("optim", include_str!("../../stdlib/optim.ml")),
     ("schedules", include_str!("../../stdlib/schedules.ml")),
+    ("posterior", include_str!("../../stdlib/posterior.ml")),
     ("diagnostics", include_str!("../../stdlib/diagnostics.ml")),
     ("testing", include_str!("../../stdlib/testing.ml")),
 ];

@@ -7,6 +7,7 @@ pub mod checkpoint;
 pub mod data;
 pub mod digest;
 pub mod driver;
+pub mod export;
 pub mod kernels;
 pub mod metrics;
 pub mod report;

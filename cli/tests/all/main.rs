@@ -5,6 +5,7 @@ mod commands;
 mod docs;
 mod editors;
 mod errors;
+mod exports;
 mod programs;
 mod robustness;
 mod verdicts;

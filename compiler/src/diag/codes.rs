@@ -618,6 +618,11 @@ pub const CODES: &[Code] = &[
         hint: "give it one truth value, or a record with one named `holds`: `verdict fitted(p, q)`",
     },
     Code {
+        code: "E0653",
+        about: "An `export` has no file of a known format, or a value that the format cannot hold.",
+        hint: "write `export draws, to: \"posterior.csv\"`; `.npz` and `.json` are the other formats",
+    },
+    Code {
         code: "E0654",
         about: "Two stages in one `after` leave different values of one name.",
         hint: "let one of them be `after` the other",

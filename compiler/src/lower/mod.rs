@@ -23,6 +23,7 @@ mod einsum;
 mod estimates;
 mod eval;
 mod expect;
+mod exports;
 mod habits;
 mod index;
 mod leaves;

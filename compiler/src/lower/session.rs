@@ -130,6 +130,8 @@ pub struct Session {
     pub(super) counted: HashSet<usize>,
     /// Values whose entries in a stage's log differ in shape.
     pub(super) ragged_logs: HashSet<(usize, String)>,
+    /// Files that stages export, and where that is said.
+    pub(super) exported: HashMap<String, Span>,
     /// What the batches are made of in the stages that were lowered.
     pub(super) batch_sources: HashMap<usize, super::value::BatchSource>,
     pub(super) warnings: Vec<Report>,
@@ -207,6 +209,7 @@ impl Session {
             stopping: HashSet::new(),
             counted: HashSet::new(),
             ragged_logs: HashSet::new(),
+            exported: HashMap::new(),
             batch_sources: HashMap::new(),
             warnings: Vec::new(),
             environment_error: false,

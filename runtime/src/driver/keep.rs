@@ -143,6 +143,13 @@ impl Pipeline {
         r.shown.push(shown);
     }
 
+    /// The stage did something that is not told again.
+    pub(super) fn give_up_recording(&mut self) {
+        if let Some(r) = &mut self.recording {
+            r.given_up = true;
+        }
+    }
+
     /// Notes a verdict.
     pub(super) fn note_verdict(&mut self, good: bool) {
         if let Some(r) = &mut self.recording {

@@ -161,6 +161,7 @@ impl Pipeline {
                 Sink::Stop => 2.hash(f),
                 Sink::Keep => 3.hash(f),
                 Sink::Verdict => 5.hash(f),
+                Sink::Export(e) => (6, &e.file, e.format as u8, &e.name, e.drawn).hash(f),
                 Sink::Show(item, name) => (4, item, name).hash(f),
             }
         }

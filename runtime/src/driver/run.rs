@@ -15,7 +15,7 @@ use crate::rundir::RunDir;
 use crate::tensor::{DType, HostTensor};
 use mlc_compiler::FileId;
 use mlc_compiler::lower::{Failure, LowerOptions, Session};
-use mlc_compiler::program::{Program, SlotKind, StageProgram};
+use mlc_compiler::program::{Export, Program, SlotKind, StageProgram};
 use mlc_compiler::progress::Progress;
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
@@ -260,8 +260,18 @@ impl Pipeline {
                 let mut engine = self.stage_engine(stage, (**program).clone(), &name, observer)?;
                 let at = self.after_failures(&engine);
                 match self.advance(&mut engine, version, at) {
-                    Ok(Outcome { values, good, .. }) => {
-                        self.tell_verdict(stage, &Progress::default(), values, good, observer)
+                    Ok(Outcome {
+                        values,
+                        good,
+                        exports,
+                        ..
+                    }) => {
+                        self.tell_verdict(stage, &Progress::default(), values, good, observer)?;
+                        // The files are written by running, so such a stage is not kept.
+                        if !exports.is_empty() {
+                            self.give_up_recording();
+                        }
+                        self.export(stage, exports, observer)
                     }
                     Err(Halt::NotANumber(value)) => Err(RunError::NotANumber {
                         stage: name,
@@ -434,6 +444,33 @@ impl Pipeline {
         c.write(&path)
             .map_err(|e| RunError::Environment(e.to_string()))?;
         Ok(Some(path))
+    }
+
+    /// Writes what a stage exports. Applications of one stage write files of their own.
+    fn export(
+        &mut self,
+        stage: usize,
+        exports: Vec<(Export, HostTensor)>,
+        observer: &mut dyn Observer,
+    ) -> Result<(), RunError> {
+        let Some(dir) = &self.dir else {
+            return Ok(());
+        };
+        for tensors in exports.chunk_by(|a, b| a.0.file == b.0.file) {
+            let file = &tensors[0].0.file;
+            let path = match self.session.is_applied(stage) {
+                true => dir.file(&format!("{}-{file}", self.session.stages()[stage].name)),
+                false => dir.file(file),
+            };
+            let failed = |why: String| {
+                RunError::Environment(format!("cannot write `{}`: {why}", path.display()))
+            };
+            let bytes = crate::export::file(tensors).map_err(failed)?;
+            crate::checkpoint::write_atomically(&path, &bytes)
+                .map_err(|e| failed(e.to_string()))?;
+            observer.event(&Event::Wrote { path: &path });
+        }
+        Ok(())
     }
 
     fn finish(&mut self, observer: &mut dyn Observer) -> Result<(), RunError> {

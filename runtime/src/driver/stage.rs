@@ -7,7 +7,7 @@ use super::steps::Steps;
 use super::store::Version;
 use super::{Event, Observer, RunError};
 use crate::tensor::{DType, HostTensor};
-use mlc_compiler::program::{Sink, Source, TrainPlan};
+use mlc_compiler::program::{Export, Sink, Source, TrainPlan};
 use mlc_compiler::progress::Progress;
 use std::rc::Rc;
 
@@ -30,6 +30,8 @@ pub struct Outcome {
     pub values: Values,
     /// Does some `stop when` hold?
     pub stop: bool,
+    /// What is written to files.
+    pub exports: Vec<(Export, HostTensor)>,
     /// Do all verdicts hold, if there are any?
     pub good: Option<bool>,
     /// What the best snapshot is chosen by.
@@ -109,6 +111,8 @@ impl Pipeline {
                     let holds = t.as_bool().first().is_some_and(|&b| b != 0);
                     outcome.good = Some(holds && outcome.good != Some(false));
                 }
+                Sink::Export(e) if has_nan(&t) => return Err(Halt::NotANumber(e.name.clone())),
+                Sink::Export(e) => outcome.exports.push((e.clone(), t)),
                 Sink::Keep if has_nan(&t) => return Err(Halt::NotANumber("keep".into())),
                 Sink::Keep => outcome.keep = t.to_f64_vec().first().copied(),
                 Sink::Show(item, name) => outcome.shown.push((*item, name.clone(), t)),
