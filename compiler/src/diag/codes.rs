@@ -703,6 +703,11 @@ pub const CODES: &[Code] = &[
         hint: "write `export draws, to: \"posterior.csv\"`; `.npz` and `.json` are the other formats",
     },
     Code {
+        code: "E0654",
+        about: "Two stages in one `after` leave different values of one name.",
+        hint: "let one of them be `after` the other",
+    },
+    Code {
         code: "E0700",
         about: "A construct of the language that this version does not compile.",
         hint: "the end of `docs/language.md` lists what is left out",

@@ -6,6 +6,7 @@
 //! - Slots are read when needed and written by updates; what was read before stays what it was.
 
 mod access;
+mod after;
 mod applications;
 mod arith;
 mod assertions;

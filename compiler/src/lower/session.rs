@@ -123,6 +123,8 @@ pub struct Session {
     pub(super) depth: usize,
     pub(super) train: Option<super::train::TrainState>,
     pub(super) stage_logs: HashMap<usize, Vec<(String, Type)>>,
+    /// The slots that each lowered stage gives new values.
+    pub(super) stage_writes: HashMap<usize, std::collections::BTreeSet<SlotId>>,
     pub(super) touched_stages: HashSet<usize>,
     /// Stages whose number of steps is known only when they have run.
     pub(super) stopping: HashSet<usize>,
@@ -204,6 +206,7 @@ impl Session {
             depth: 0,
             train: None,
             stage_logs: HashMap::new(),
+            stage_writes: HashMap::new(),
             touched_stages: HashSet::new(),
             stopping: HashSet::new(),
             counted: HashSet::new(),
