@@ -100,6 +100,11 @@ fn the_examples_of_the_language_run() {
 }
 
 #[test]
+fn the_examples_of_the_distributions_run() {
+    examples_run("docs/distributions.md", 5);
+}
+
+#[test]
 fn the_examples_of_the_first_page_run() {
     examples_run("README.md", 2);
 }
@@ -111,6 +116,7 @@ fn links_lead_somewhere() {
         "README.md",
         "ARCHITECTURE.md",
         "docs/language.md",
+        "docs/distributions.md",
         "docs/cli.md",
     ] {
         let path = root().join(document);
@@ -238,6 +244,9 @@ fn the_page_of_the_command_is_whole() {
     for c in &commands {
         assert!(page.contains(&format!("| `mlc {c} ")), "`mlc {c}`");
         known.extend(options(&help(&[c])));
+    }
+    for c in ["list", "check", "prune"] {
+        known.extend(options(&help(&["cache", c])));
     }
     let mut told = options(&page);
     told.insert("help".to_string());

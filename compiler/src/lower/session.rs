@@ -32,8 +32,8 @@ pub struct Failure {
 pub struct LowerOptions {
     /// `--set name=value`: the expression that takes the place of a top-level `let`'s.
     pub sets: Vec<(String, String)>,
-    /// Keep the text of each `expect` before and after its sites are estimated.
-    pub record_estimates: bool,
+    /// Keep what is made of each site of an `expect`.
+    pub explain: bool,
 }
 
 /// A file's top level.
@@ -48,6 +48,8 @@ pub(super) struct Module {
     pub tree: &'static ast::File,
     /// Words of what could not be parsed: names that may be defined there.
     pub holes: HashSet<String>,
+    /// The folder of the library that this module stands for.
+    pub folder: Option<&'static str>,
 }
 
 #[derive(Clone)]
@@ -123,6 +125,8 @@ pub struct Session {
     pub(super) depth: usize,
     pub(super) train: Option<super::train::TrainState>,
     pub(super) stage_logs: HashMap<usize, Vec<(String, Type)>>,
+    /// The slots that each lowered stage gives new values.
+    pub(super) stage_writes: HashMap<usize, std::collections::BTreeSet<SlotId>>,
     pub(super) touched_stages: HashSet<usize>,
     /// Stages whose number of steps is known only when they have run.
     pub(super) stopping: HashSet<usize>,
@@ -148,8 +152,8 @@ pub struct Session {
     pub(super) work: u64,
     /// Mistakes after which lowering went on.
     pub(super) collected: Vec<Report>,
-    /// Texts of `expect` regions before and after estimation.
-    pub estimates: Vec<String>,
+    /// What was made of each site of an `expect`, in the order in which they were estimated.
+    pub(super) explained: Vec<super::expect::SiteExplained>,
 }
 
 impl Session {
@@ -205,6 +209,7 @@ impl Session {
             depth: 0,
             train: None,
             stage_logs: HashMap::new(),
+            stage_writes: HashMap::new(),
             touched_stages: HashSet::new(),
             stopping: HashSet::new(),
             counted: HashSet::new(),
@@ -221,7 +226,7 @@ impl Session {
             state_values: HashMap::new(),
             work: 0,
             collected: Vec::new(),
-            estimates: Vec::new(),
+            explained: Vec::new(),
         };
         let result = s.load_root(display, text);
         (s, result)
@@ -479,6 +484,13 @@ impl Session {
         (index, reports)
     }
 
+    /// A folder of the library as a module; its files are read later.
+    pub(super) fn load_folder(&mut self, display: &str, folder: &'static str) -> usize {
+        let module = self.add_module(display, ast::File::default());
+        self.modules[module].folder = Some(folder);
+        module
+    }
+
     fn add_module(&mut self, display: &str, tree: ast::File) -> usize {
         // Syntax trees live as long as the process: values refer into them, and a process reads few files.
         let tree: &'static ast::File = Box::leak(Box::new(tree));
@@ -491,6 +503,7 @@ impl Session {
             docs: HashMap::new(),
             tree,
             holes: HashSet::new(),
+            folder: None,
         };
         for item in &tree.items {
             for name in super::resolve::item_names(item) {
@@ -578,6 +591,9 @@ impl Session {
 
     /// The value of a top-level name of a module, evaluated when first asked for.
     pub(super) fn item(&mut self, module: usize, name: &str, span: Span) -> Option<R<Val>> {
+        if self.modules[module].folder.is_some() && !self.modules[module].uses.contains_key(name) {
+            self.enter_late(module, name);
+        }
         if let Some((target, inner)) = self.modules[module].uses.get(name).cloned() {
             return match inner {
                 Some(inner) => self.item(target, &inner, span),
