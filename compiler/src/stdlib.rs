@@ -35,7 +35,7 @@ const FILES: &[(&str, &str)] = &[
     ("special", include_str!("../../stdlib/special.ml")),
     ("random", include_str!("../../stdlib/random.ml")),
     ("inference", include_str!("../../stdlib/inference.ml")),
-    ("vi", include_str!("../../stdlib/vi.ml")),
+    ("vi/evidence", include_str!("../../stdlib/vi/evidence.ml")),
     ("vi/bounds", include_str!("../../stdlib/vi/bounds.ml")),
     (
         "vi/divergences",

@@ -4,8 +4,7 @@
 
 use std.dist.{normal, bernoulli}
 use std.nn.mlp
-use std.vi.iwelbo
-use std.vi.gradients.dreg
+use std.vi.{iwelbo, dreg}
 use std.optim.adam
 
 let small = false

@@ -2,9 +2,8 @@
 // units. No derivative passes through a draw, so nothing is relaxed and no score multiplies a cost.
 
 use std.dist.bernoulli
-use std.nn.{dense, mlp}
-use std.vi.iwelbo
-use std.vi.wake_sleep.{rws, sleep}
+use std.nn.mlp
+use std.vi.{iwelbo, rws, sleep}
 use std.optim.adam
 
 let small = false

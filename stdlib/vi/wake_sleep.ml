@@ -1,7 +1,7 @@
 // Training of a model and of its guide, each by an objective of its own (Hinton, Dayan, Frey and Neal 1995). All are to be
 // maximised, and no derivative passes through a draw, so sites may be of any kind. Densities of guides are exact.
 
-use std.vi.gradients.held
+use std.vi.held
 
 /// `n` traces of the guide with their log densities by the model and by the guide.
 fn _traces(p, q, n) = for i in 0..n {

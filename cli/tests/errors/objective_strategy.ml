@@ -1,6 +1,6 @@
 // A doubly reparameterised gradient of a guide whose site has no reparameterisation.
 use std.dist.bernoulli
-use std.vi.gradients.dreg
+use std.vi.dreg
 
 param p = 0.4
 

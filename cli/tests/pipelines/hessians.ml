@@ -5,8 +5,7 @@ precision f64
 use std.dist.{normal, bernoulli}
 use std.estimators.{reparam, reinforce, enumerate, average, leave_one_out}
 use std.testing.unbiased
-use std.vi.{elbo, iwelbo}
-use std.vi.bounds.{vr_iwae, chi}
+use std.vi.{elbo, iwelbo, vr_iwae, chi}
 
 let at = [0.4, 0.8]
 

@@ -7,33 +7,7 @@ use std.dist.{normal, bernoulli}
 use std.estimators.{reparam, reinforce, enumerate}
 use std.inference.{marginal, importance}
 use std.testing.unbiased
-use std.vi.{elbo, iwelbo}
-use std.vi.bounds.{
-  vr_iwae,
-  chi,
-  cubo,
-  renyi,
-  eubo,
-  tvo,
-  beta_elbo,
-  annealed_elbo,
-  posterior_mode,
-  likelihood,
-}
-use std.vi.divergences.{
-  forward_kl,
-  jeffreys,
-  f_divergence,
-  generators,
-  alpha_generator,
-  tail_adaptive,
-  fisher,
-  score_matching,
-  mmd,
-  gaussian_kernel,
-}
-use std.vi.gradients.{sticking, dreg, vimco}
-use std.vi.wake_sleep.{wake_model, wake_guide, sleep, rws}
+use std.vi.{elbo, iwelbo, vr_iwae, chi, cubo, renyi, eubo, tvo, beta_elbo, annealed_elbo, posterior_mode, likelihood, forward_kl, jeffreys, f_divergence, generators, alpha_generator, tail_adaptive, fisher, score_matching, mmd, gaussian_kernel, sticking, dreg, vimco, wake_model, wake_guide, sleep, rws}
 
 param m = 0.3
 param s = 0.9
