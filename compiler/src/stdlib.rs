@@ -91,7 +91,10 @@ fn defined(text: &'static str) -> impl Iterator<Item = &'static str> {
     text.lines().filter_map(|line| {
         let mut words = line.splitn(2, ' ');
         let word = words.next()?;
-        if !matches!(word, "dist" | "fn" | "let" | "net" | "model" | "optimizer") {
+        if !matches!(
+            word,
+            "dist" | "estimator" | "fn" | "let" | "net" | "model" | "optimizer"
+        ) {
             return None;
         }
         let rest = words.next()?;
