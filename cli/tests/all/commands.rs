@@ -431,3 +431,38 @@ fn the_compiler_knows_no_name_of_the_library() {
         }
     }
 }
+
+/// How gradients pass through a coin and a normal of one `expect`, in words and as JSON.
+#[test]
+fn gradients_are_explained() {
+    let words = stdout(&["explain-gradient", "cli/tests/stages/estimate.ml"]);
+    insta::assert_snapshot!("explained_gradient", words);
+    let json = stdout(&["explain-gradient", "cli/tests/stages/estimate.ml", "--json"]);
+    let first: serde_json::Value = serde_json::from_str(json.lines().next().unwrap()).unwrap();
+    assert_eq!(first["site"], "b");
+    assert_eq!(first["estimator"], "reinforce");
+}
+
+/// The variance of the gradient at each site: exact strategies have the least, and the site's own comes first.
+#[test]
+fn variances_are_measured() {
+    let file = "cli/tests/stages/estimate.ml";
+    let json = stdout(&["variance", file, "--draws", "400", "--json"]);
+    let rows: Vec<serde_json::Value> = json
+        .lines()
+        .map(|l| serde_json::from_str(l).unwrap())
+        .collect();
+    let of = |site: &str, name: &str| {
+        let found = rows
+            .iter()
+            .find(|r| r["site"] == site && r["estimator"] == name);
+        found.unwrap()["variance"].as_f64().unwrap()
+    };
+    assert_eq!(rows[0]["written"], true);
+    assert!(of("b", "enumerate") < of("b", "reinforce"));
+    assert!(of("b", "mvd") > 0.0);
+    let table = stdout(&["variance", file, "--draws", "40"]);
+    assert!(table.contains("(as written)") && table.contains(" *"));
+    let none = stdout(&["variance", "cli/tests/stages/rows.ml"]);
+    assert_eq!(none, "no stage that trains has an `expect` with sites\n");
+}
