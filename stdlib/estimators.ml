@@ -54,13 +54,13 @@ estimator average(d, k, n, inner) {
 
 /// A distribution whose draw is its quantile at given uniform numbers, which other draws may share.
 dist coupled(d, u) on real {
-  logpdf(x) = d.logpdf(x)
-  noise() = u
-  transform(e) = d.quantile(e)
+  logpdf(x) where scored(d) = d.logpdf(x)
+  noise() where reparameterised(d) = u
+  transform(e) where reparameterised(d) = d.quantile(e)
   sample() = d.quantile(u)
-  support() = d.support()
-  mvd() = d.mvd()
-  mvd_order() = d.mvd_order()
+  support() where finite(d) = d.support()
+  mvd() where measure_valued(d) = d.mvd()
+  mvd_order() where measure_valued(d) = d.mvd_order()
 }
 
 /// Two draws at mirrored quantiles (Hammersley and Morton 1956).

@@ -37,18 +37,21 @@ fn log_gamma_plain(alpha) {
   log (d * r.v) + boost
 }
 
-/// The logarithm of a draw of the gamma distribution with rate 1, of the shape of `alpha`. Its derivative by `alpha` is the
-/// implicit one (Figurnov, Mohamed and Mnih 2018), of first order: minus that of the distribution function over the density.
-fn log_gamma_draw(alpha) {
-  let l = stop(log_gamma_plain(alpha))
-  let a = stop(alpha + 0.0)
-  let z = exp(l)
-  // Far to the left the function is z^a / gamma(a + 1) to the last bit, though z may be 0.
-  let far = l < -37.0
-  let slope = (digamma(a + 1.0) - l) / a
-  let weight = select(far, 1.0, exp(a * l - z - lgamma(a)))
-  l + tangent(select(far, slope * alpha, -gammainc(alpha, z) / weight))
-}
+/// `l`, the logarithm of a gamma draw with rate 1, as a function of the shape `alpha`. Its derivative is the implicit one
+/// (Figurnov, Mohamed and Mnih 2018), of first order: minus that of the distribution function over the density of `l`.
+fn log_gamma_implicit(alpha, l) = l
+  with jvp(dalpha, dl, y) {
+    let z = exp(y)
+    // Far to the left the function is z^a / gamma(a + 1) to the last bit, though z may be 0.
+    let far = y < -37.0
+    let slope = (digamma(alpha + 1.0) - y) / alpha
+    let weight = select(far, 1.0, exp(alpha * y - z - lgamma(alpha)))
+    let moved = jvp(gammainc(alpha, z), wrt: alpha, along: dalpha) / weight
+    dl + select(far, slope * dalpha, -moved)
+  }
+
+/// The logarithm of a draw of the gamma distribution with rate 1, of the shape of `alpha`, with the implicit derivative.
+fn log_gamma_draw(alpha) = log_gamma_implicit(alpha + 0.0, stop(log_gamma_plain(alpha)))
 
 /// A draw of the gamma distribution with rate 1, with the implicit derivative by `alpha` (see `log_gamma_draw`).
 fn gamma_draw(alpha) = exp(log_gamma_draw(alpha))

@@ -4,7 +4,25 @@ const FILES: &[(&str, &str)] = &[
     ("prelude", include_str!("../../stdlib/prelude.ml")),
     ("estimators", include_str!("../../stdlib/estimators.ml")),
     ("supports", include_str!("../../stdlib/supports.ml")),
-    ("dist", include_str!("../../stdlib/dist.ml")),
+    ("elements", include_str!("../../stdlib/elements.ml")),
+    (
+        "dist/gaussian",
+        include_str!("../../stdlib/dist/gaussian.ml"),
+    ),
+    (
+        "dist/from_normal",
+        include_str!("../../stdlib/dist/from_normal.ml"),
+    ),
+    ("dist/coins", include_str!("../../stdlib/dist/coins.ml")),
+    ("dist/positive", include_str!("../../stdlib/dist/positive.ml")),
+    ("dist/unit", include_str!("../../stdlib/dist/unit.ml")),
+    ("dist/real", include_str!("../../stdlib/dist/real.ml")),
+    ("dist/circle", include_str!("../../stdlib/dist/circle.ml")),
+    ("dist/counts", include_str!("../../stdlib/dist/counts.ml")),
+    ("dist/mixed", include_str!("../../stdlib/dist/mixed.ml")),
+    ("dist/multivariate", include_str!("../../stdlib/dist/multivariate.ml")),
+    ("dist/series", include_str!("../../stdlib/dist/series.ml")),
+    ("flows", include_str!("../../stdlib/flows.ml")),
     ("nn", include_str!("../../stdlib/nn.ml")),
     ("conv", include_str!("../../stdlib/conv.ml")),
     ("init", include_str!("../../stdlib/init.ml")),
@@ -25,9 +43,60 @@ pub fn text(name: &str) -> Option<&'static str> {
     FILES.iter().find(|f| f.0 == name).map(|f| f.1)
 }
 
-/// The names of all modules, with `/` between segments.
+/// What a file's names belong to: its folder, if it lies in one, or itself.
+fn module_of(file: &'static str) -> &'static str {
+    file.split_once('/').map_or(file, |(folder, _)| folder)
+}
+
+/// The names of all modules. A folder is one module, made of its files.
 pub fn names() -> impl Iterator<Item = &'static str> {
-    FILES.iter().map(|f| f.0)
+    let mut last = "";
+    FILES.iter().filter_map(move |f| {
+        let name = module_of(f.0);
+        let new = name != last;
+        last = name;
+        new.then_some(name)
+    })
+}
+
+/// The folder of a name, if there is one.
+pub fn folder(name: &str) -> Option<&'static str> {
+    FILES
+        .iter()
+        .filter_map(|f| f.0.split_once('/'))
+        .find(|f| f.0 == name)
+        .map(|f| f.0)
+}
+
+/// The names that a text defines at its top and that others may use. Found by the beginnings of lines, since a file that is not
+/// needed is not parsed.
+fn defined(text: &'static str) -> impl Iterator<Item = &'static str> {
+    text.lines().filter_map(|line| {
+        let mut words = line.splitn(2, ' ');
+        let word = words.next()?;
+        if !matches!(word, "dist" | "fn" | "let" | "net" | "model" | "optimizer") {
+            return None;
+        }
+        let rest = words.next()?;
+        let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_')?;
+        Some(&rest[..end]).filter(|name| !name.is_empty() && !name.starts_with('_'))
+    })
+}
+
+/// The file of a folder that defines a name.
+pub fn file_with(folder: &str, name: &str) -> Option<&'static str> {
+    FILES
+        .iter()
+        .find(|f| f.0.contains('/') && module_of(f.0) == folder && defined(f.1).any(|n| n == name))
+        .map(|f| f.0)
+}
+
+/// All names of a folder's files.
+pub fn folder_names(folder: &str) -> Vec<String> {
+    let files = FILES.iter().filter(|f| module_of(f.0) == folder);
+    files
+        .flat_map(|f| defined(f.1).map(String::from))
+        .collect()
 }
 
 /// A definition of the library, as `mlc doc` shows it.
@@ -82,7 +151,7 @@ pub fn entries() -> Vec<Entry> {
             }
             let range = item.span.start as usize..item.span.end as usize;
             out.push(Entry {
-                module: format!("std.{}", name.replace('/', ".")),
+                module: format!("std.{}", module_of(name)),
                 name: first.text.clone(),
                 signature: signature(&text[range]).to_string(),
                 about: about.clone(),
@@ -90,4 +159,35 @@ pub fn entries() -> Vec<Entry> {
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the beginnings of lines tell is what the parser finds, and no two files of a folder define the same name.
+    #[test]
+    fn the_names_of_files_are_found_without_parsing() {
+        let mut seen = std::collections::BTreeSet::new();
+        for (name, text) in FILES.iter().filter(|f| f.0.contains('/')) {
+            let (file, reports) = mlc_grammar::parse(mlc_grammar::span::FileId(0), text);
+            assert!(reports.is_empty(), "{name}: {reports:?}");
+            let parsed: Vec<&str> = file
+                .items
+                .iter()
+                .flat_map(crate::lower::item_names)
+                .map(|n| n.text.as_str())
+                .filter(|n| !n.starts_with('_'))
+                .collect();
+            assert_eq!(parsed, defined(text).collect::<Vec<_>>(), "{name}");
+            for n in parsed {
+                assert!(seen.insert((module_of(name), n)), "{n} is defined twice");
+                assert!(text_of_file(module_of(name), n).is_none(), "{n} is a file, too");
+            }
+        }
+    }
+
+    fn text_of_file(folder: &str, name: &str) -> Option<&'static str> {
+        text(&format!("{folder}/{name}"))
+    }
 }

@@ -174,11 +174,13 @@ pub struct Dist {
     pub members: Vec<Member>,
 }
 
-/// `logpdf(x) = e`, `sample() { .. }`
+/// `logpdf(x) = e`, `sample() { .. }`, `cdf(x) where has(base, cdf) = e`
 #[derive(Clone, PartialEq, Debug)]
 pub struct Member {
     pub name: Name,
     pub args: Vec<Arg>,
+    /// `where` conditions: a member is there only if all hold.
+    pub conditions: Vec<Expr>,
     pub body: Body,
     pub doc: Option<String>,
     pub span: Span,

@@ -97,6 +97,7 @@ fn examples_run(document: &str, at_least: usize) {
 #[test]
 fn the_examples_of_the_language_run() {
     examples_run("docs/language.md", 49);
+    examples_run("docs/distributions.md", 5);
 }
 
 #[test]
@@ -111,6 +112,7 @@ fn links_lead_somewhere() {
         "README.md",
         "ARCHITECTURE.md",
         "docs/language.md",
+        "docs/distributions.md",
         "docs/cli.md",
     ] {
         let path = root().join(document);

@@ -1,6 +1,7 @@
 //! The tests of the command, as a user runs it.
 
 mod commands;
+mod distributions;
 mod docs;
 mod editors;
 mod errors;

@@ -146,3 +146,10 @@ test "implicit derivatives forward, and of second order" {
   assert close(hessian(sum(w), wrt: a), 6.0 / (1.0 + a)^3, 1e-10)
   assert close(grad(grad(sum(w), wrt: a), wrt: a), 6.0 / (1.0 + a)^3, 1e-10)
 }
+
+fn scaled_by_exp(a, x) = exp(a) * x with jvp(da, dx, y) { y * da + exp(a) * dx }
+
+test "a rule in lanes whose body uses an argument that is the same for all" {
+  let a = 0.3
+  assert close(grad(sum(for x in [1.0, 2.0] { scaled_by_exp(a, x) }), wrt: a), 3.0 * exp(0.3), 1e-5)
+}

@@ -38,7 +38,7 @@ test "densities have their values" {
   assert close(bernoulli(logits: -2.0).logpdf(1.0), -2.1269280110429727, 1e-6)
   assert close(uniform(1.0, 3.0).logpdf(2.0), -0.6931471805599453, 1e-6)
   assert close(uniform(1.0, 3.0).logpdf(4.0), -inf, 0.0) or uniform(1.0, 3.0).logpdf(4.0) < -1e30
-  assert close(categorical([0.0, log(3.0)]).logpdf(1.0), log(0.75), 1e-6)
+  assert close(categorical(logits: [0.0, log(3.0)]).logpdf(1.0), log(0.75), 1e-6)
 }
 
 test "samples have their means" {
@@ -46,7 +46,7 @@ test "samples have their means" {
   assert close(mean(for i in 0..40000 { bernoulli(0.3).sample() }), 0.3, 0.015)
   assert close(mean(for i in 0..40000 { bernoulli(logits: 0.0).sample() }), 0.5, 0.016)
   assert close(mean(for i in 0..40000 { uniform(1.0, 3.0).sample() }), 2.0, 0.02)
-  assert close(mean(for i in 0..40000 { categorical([0.0, log(3.0)]).sample() }), 0.75, 0.014)
+  assert close(mean(for i in 0..40000 { categorical(logits: [0.0, log(3.0)]).sample() }), 0.75, 0.014)
 }
 
 model p() {

@@ -324,8 +324,8 @@ pub const CODES: &[Code] = &[
     },
     Code {
         code: "E0413",
-        about: "An estimator names a condition that does not exist.",
-        hint: "conditions are `smooth(k)`, `scored(d)`, `reparameterised(d)`, `finite(d)` and `measure_valued(d)`",
+        about: "An estimator, or a distribution's member, names a condition that does not exist.",
+        hint: "conditions are `smooth(k)`, `scored(d)`, `reparameterised(d)`, `finite(d)` and `measure_valued(d)`; of members all but the first, `has(d, cdf)`, `single(d)` (a draw is one number), `provided(x)`, and `not` before them",
     },
     Code {
         code: "E0414",
@@ -396,6 +396,16 @@ pub const CODES: &[Code] = &[
         code: "E0440",
         about: "A derivative that a function states does not fit the function.",
         hint: "`with vjp(dy) { .. }` gives a cotangent for each argument of reals, `with jvp(dx, ..) { .. }` a tangent of the result",
+    },
+    Code {
+        code: "E0444",
+        about: "The support of a distribution of several elements has too many points to go over.",
+        hint: "let each element be a site of its own, in a `for`, or take an estimator that does not enumerate",
+    },
+    Code {
+        code: "E0445",
+        about: "`mvd` of a distribution does not give weak derivatives.",
+        hint: "it gives a list of tuples `(theta, c, plus, minus)`",
     },
     Code {
         code: "E0500",

@@ -104,6 +104,11 @@ impl Session {
                 if let Some((_, v)) = d.args.iter().find(|(n, _)| **n == *text) {
                     return Ok(v.clone());
                 }
+                match text {
+                    "on" => return self.on(d, name.span),
+                    "shape" => return self.element_shape(d, name.span),
+                    _ => {}
+                }
                 Ok(Val::Method(Rc::new((v.clone(), rc(text)))))
             }
             Val::Net(n) | Val::Nets(n, _) => match text {
@@ -144,6 +149,10 @@ impl Session {
                 }
             }
             Val::StageLogs(i) => self.stage_log(*i, name),
+            // Distributions of several families are taken to have one support.
+            Val::List(items) if text == "on" && matches!(items.first(), Some(Val::Dist(_))) => {
+                self.field(&items[0].clone(), name)
+            }
             Val::Tensor(_) | Val::Slot(_) | Val::Log(..) | Val::List(_) if text == "T" => {
                 let x = self.force(v, name.span)?;
                 self.transpose(x, name.span)

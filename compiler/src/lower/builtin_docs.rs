@@ -506,6 +506,11 @@ pub const DOCS: &[Doc] = &[
         "(q, r) with a = q @ r, orthonormal columns in q and an upper triangular r.",
     ),
     doc(
+        "has",
+        "has(d, cdf)",
+        "Does a distribution, or each of a list, have a member of this name? Known at compile time.",
+    ),
+    doc(
         "provided",
         "provided(x)",
         "Was the argument x given? Known at compile time.",

@@ -75,6 +75,7 @@ const UNARY: &[(&str, &OpDef)] = &[
 /// Functions that look at their arguments' text; calls know them (see `call.rs`).
 const FORMS: &[&str] = &[
     "provided",
+    "has",
     "grad",
     "value_and_grad",
     "jvp",

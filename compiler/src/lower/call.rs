@@ -30,6 +30,7 @@ impl Session {
                 }
                 "taps" => return self.eval_taps(args, env, e.span),
                 "einsum" => return self.eval_einsum(args, env, e.span),
+                "has" => return self.eval_has(args, env, e.span),
                 "provided" => {
                     let v = match args {
                         [a] => self.eval(&a.value, env)?,

@@ -325,6 +325,22 @@ impl Session {
                     ))),
                 }
             }
+            // Distributions, one for each lane.
+            Val::Dist(d) if !d.plates.is_empty() => {
+                let n = d.plates[0];
+                let lane = map_leaves(source, &mut |t| {
+                    let ty = self.ctx.graph.ty(t).clone();
+                    let lane = self.ctx.lane(Type::new(ty.dtype, ty.shape[1..].to_vec()));
+                    lanes.push((lane, t));
+                    lane
+                });
+                let Val::Dist(d) = lane else {
+                    return Ok((n, lane));
+                };
+                let mut d = (*d).clone();
+                d.plates.remove(0);
+                Ok((n, Val::Dist(std::rc::Rc::new(d))))
+            }
             Val::Nets(net, n) => {
                 let params = self.net_params(net, span)?;
                 let (_, lane) = self.make_lane(&params, span, lanes)?;
@@ -388,6 +404,7 @@ impl Session {
                 }
                 Ok(Val::record(out))
             }
+            Val::Dist(_) => self.stack_dists(items, span),
             _ => Ok(Val::Tensor(self.stack_values(items, 0, span)?)),
         }
     }

@@ -1,6 +1,7 @@
 //! Files and what they bring to one another: `use`, private names, and what a file may define at its top.
 
-use super::session::Session;
+use super::session::{R, Session};
+use super::value::Val;
 use crate::program::HostError;
 use mlc_grammar::ast::{self, Item, ItemKind};
 use mlc_grammar::diag::Report;
@@ -119,6 +120,9 @@ impl Session {
                 Ok((target, brought)) => {
                     found.push(target);
                     for (local, name) in brought {
+                        if let Some(n) = &name {
+                            found.extend(self.enter(target, n, reports));
+                        }
                         let there = match &name {
                             Some(n) => self.is_offered(target, n, u, item.span, reports),
                             None => true,
@@ -181,13 +185,16 @@ impl Session {
             reports.push(private(name, &m.path, span));
             return false;
         }
-        if m.items.contains_key(name) {
+        if m.items.contains_key(name) || m.folder.is_some() && m.uses.contains_key(name) {
             return true;
         }
         if m.holes.contains(name) {
             return false;
         }
-        let known: Vec<String> = m.items.keys().filter(|n| !is_private(n)).cloned().collect();
+        let known: Vec<String> = match m.folder {
+            Some(folder) => crate::stdlib::folder_names(folder),
+            None => m.items.keys().filter(|n| !is_private(n)).cloned().collect(),
+        };
         let mut path: Vec<&str> = u.path.iter().map(|n| n.text.as_str()).collect();
         if u.names.is_empty() {
             path.pop();
@@ -215,7 +222,7 @@ impl Session {
             "neither in the standard library nor beside the pipeline",
         );
         let known: Vec<String> = crate::stdlib::names()
-            .map(|n| format!("std.{}", n.replace('/', ".")))
+            .map(|n| format!("std.{n}"))
             .collect();
         let near = super::resolve::nearest(&segments.join("."), &known);
         let near = near.or_else(|| {
@@ -237,6 +244,11 @@ impl Session {
         if let Some(&m) = self.module_index.get(&key) {
             return Ok(Some(m));
         }
+        if let Some(folder) = key.strip_prefix("std/").and_then(crate::stdlib::folder) {
+            let m = self.load_folder(&key, folder);
+            self.module_index.insert(key, m);
+            return Ok(Some(m));
+        }
         let found = match key.strip_prefix("std/") {
             Some(name) => {
                 crate::stdlib::text(name).map(|text| (format!("{key}.ml"), text.to_string()))
@@ -250,6 +262,52 @@ impl Session {
         reports.extend(more);
         self.module_index.insert(key, m);
         Ok(Some(m))
+    }
+}
+
+/// Folders of the library. A folder is a module whose names are those of its files; a file is read when one of its names is
+/// needed.
+impl Session {
+    /// Reads the file of a folder that defines `name`, if that is not done yet and there is one.
+    fn enter(&mut self, module: usize, name: &str, reports: &mut Vec<Report>) -> Option<usize> {
+        let folder = self.modules[module].folder?;
+        if let Some((file, _)) = self.modules[module].uses.get(name) {
+            return Some(*file);
+        }
+        let path = crate::stdlib::file_with(folder, name)?;
+        let mut segments = vec!["std".to_string()];
+        segments.extend(path.split('/').map(String::from));
+        let file = self.find_module(&segments, reports).ok().flatten()?;
+        self.modules[module]
+            .uses
+            .insert(name.to_string(), (file, Some(name.to_string())));
+        Some(file)
+    }
+
+    /// A function of `std.elements`.
+    pub(super) fn elements_function(&mut self, name: &str, span: Span) -> R<Val> {
+        let segments = ["std".to_string(), "elements".to_string()];
+        let module = self.find_module(&segments, &mut Vec::new()).ok().flatten();
+        match module.and_then(|m| self.item(m, name, span)) {
+            Some(f) => f,
+            None => Err(self.follows(span)),
+        }
+    }
+
+    /// `enter`, for a name that is asked for while a pipeline is evaluated: `d.normal` after `use std.dist as d`.
+    pub(super) fn enter_late(&mut self, module: usize, name: &str) {
+        let mut reports = Vec::new();
+        let mut all: Vec<usize> = self.enter(module, name, &mut reports).into_iter().collect();
+        let mut next = 0;
+        while next < all.len() {
+            for found in self.link_uses(all[next], &mut reports) {
+                if !all.contains(&found) {
+                    all.push(found);
+                }
+            }
+            next += 1;
+        }
+        debug_assert!(reports.is_empty(), "a file of the library is wrong");
     }
 }
 

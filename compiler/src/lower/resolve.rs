@@ -52,6 +52,7 @@ pub fn listed(names: &[String]) -> String {
 pub fn support_words(name: &str) -> &str {
     match name {
         "unit" => "between 0 and 1",
+        "natural" => "a whole number from 0",
         other => other,
     }
 }

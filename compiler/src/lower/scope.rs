@@ -279,6 +279,10 @@ impl Checker {
                     }
                 }
             }
+            // The second argument is the name of a member.
+            ExprKind::Call(f, args) if matches!(&f.kind, ExprKind::Name(n) if n == "has") => {
+                args.iter().take(1).for_each(|a| self.expr(&a.value));
+            }
             ExprKind::Record(parts) => {
                 for p in parts {
                     match p {

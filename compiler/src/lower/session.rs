@@ -48,6 +48,8 @@ pub(super) struct Module {
     pub tree: &'static ast::File,
     /// Words of what could not be parsed: names that may be defined there.
     pub holes: HashSet<String>,
+    /// The folder of the library that this module stands for.
+    pub folder: Option<&'static str>,
 }
 
 #[derive(Clone)]
@@ -473,6 +475,13 @@ impl Session {
         (index, reports)
     }
 
+    /// A folder of the library as a module; its files are read later.
+    pub(super) fn load_folder(&mut self, display: &str, folder: &'static str) -> usize {
+        let module = self.add_module(display, ast::File::default());
+        self.modules[module].folder = Some(folder);
+        module
+    }
+
     fn add_module(&mut self, display: &str, tree: ast::File) -> usize {
         // Syntax trees live as long as the process: values refer into them, and a process reads few files.
         let tree: &'static ast::File = Box::leak(Box::new(tree));
@@ -485,6 +494,7 @@ impl Session {
             docs: HashMap::new(),
             tree,
             holes: HashSet::new(),
+            folder: None,
         };
         for item in &tree.items {
             for name in super::resolve::item_names(item) {
@@ -572,6 +582,9 @@ impl Session {
 
     /// The value of a top-level name of a module, evaluated when first asked for.
     pub(super) fn item(&mut self, module: usize, name: &str, span: Span) -> Option<R<Val>> {
+        if self.modules[module].folder.is_some() && !self.modules[module].uses.contains_key(name) {
+            self.enter_late(module, name);
+        }
         if let Some((target, inner)) = self.modules[module].uses.get(name).cloned() {
             return match inner {
                 Some(inner) => self.item(target, &inner, span),

@@ -75,6 +75,19 @@ impl Session {
                 other => Err(self.type_error(ty, other.kind(), span)),
             };
         }
+        if dims.is_empty()
+            && let Some(def) = self.dist_named(&name.text, env, span)
+        {
+            // A distribution of one family.
+            return match &v {
+                Val::Dist(d) if std::ptr::eq(d.def.def, def.def) => Ok(v),
+                Val::Dist(d) => {
+                    let found = format!("`{}`", d.def.def.name.text);
+                    Err(self.type_error(ty, &found, span))
+                }
+                other => Err(self.type_error(ty, other.kind(), span)),
+            };
+        }
         let v = match v {
             Val::List(_) => Val::Tensor(self.force(&v, span)?),
             v => v,

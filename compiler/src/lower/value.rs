@@ -107,6 +107,8 @@ pub struct DistVal {
     pub def: Rc<Scoped<ast::Dist>>,
     pub args: Vec<(Rc<str>, Val)>,
     pub plates: Vec<usize>,
+    /// Is a draw one number, as far as the arguments tell?
+    pub single: bool,
 }
 
 pub struct ModelDef {

@@ -98,7 +98,15 @@ fn captures(
             continue;
         };
         let operands = g.operands(v);
-        let args: HashSet<Value> = operands[..c.args].iter().copied().collect();
+        let mut args: HashSet<Value> = operands[..c.args].iter().copied().collect();
+        // In lanes an argument that is the same for all is repeated, while the body may use it as it was.
+        for &a in &operands[..c.args] {
+            let mut x = a;
+            while let (Attr::Broadcast { .. }, [of]) = (&g.node(x).attr, &*g.operands(x)) {
+                x = *of;
+                args.insert(x);
+            }
+        }
         let mut seen: HashSet<Value> = HashSet::new();
         let mut next: Vec<Value> = operands[c.args..c.args + c.results].to_vec();
         while let Some(x) = next.pop() {

@@ -67,6 +67,13 @@ impl Builder<'_> {
         Member {
             name: self.name(&parts.need(Rule::name)),
             args: self.args(parts.need(Rule::args)),
+            conditions: parts
+                .take(Rule::member_where)
+                .into_iter()
+                .flat_map(Node::into_inner)
+                .filter(|p| p.as_rule() == Rule::expr)
+                .map(|p| self.expr(p))
+                .collect(),
             body: self.body(parts.need(Rule::body)),
             doc: self.doc(span),
             span,

@@ -107,7 +107,7 @@ impl Session {
     fn set_of(&mut self, d: &Rc<DistVal>) -> Set {
         let text = self.sources.text(d.def.def.support.span).to_string();
         match self.support_of(d) {
-            Val::Builtin(_) if text == "real" => Set::Between(f64::NEG_INFINITY, f64::INFINITY),
+            Val::Builtin("real") => Set::Between(f64::NEG_INFINITY, f64::INFINITY),
             v @ Val::Record(_) => match (v.field("low"), v.field("high")) {
                 (Some(low), Some(high)) => match (number(&low), number(&high)) {
                     (Some(low), Some(high)) => Set::Between(low, high),

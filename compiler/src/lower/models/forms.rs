@@ -3,7 +3,7 @@
 use super::How;
 use super::addresses::Address;
 use crate::lower::session::{R, Session, rc};
-use crate::lower::value::{DistVal, Env, Generative, ModelCode, ModelVal, Val};
+use crate::lower::value::{DistVal, Generative, ModelCode, ModelVal, Val};
 use mlc_grammar::ast::ExprKind;
 use mlc_grammar::span::Span;
 use std::rc::Rc;
@@ -84,7 +84,9 @@ impl Session {
             self.support_of(d)
         };
         let values = if !in_plate && d.plates.is_empty() && Self::has_member(d, "support") {
-            self.call_member(d, "support", vec![], span)?
+            // More points than can be gone over are none that are known.
+            self.call_member(d, "support", vec![], span)
+                .unwrap_or(Val::Missing)
         } else {
             Val::Missing
         };
@@ -107,16 +109,12 @@ impl Session {
     }
 
     /// What stands after `on`, with the distribution's arguments.
-    pub(super) fn support_of(&mut self, d: &Rc<DistVal>) -> Val {
+    pub(in crate::lower) fn support_of(&mut self, d: &Rc<DistVal>) -> Val {
         let on = &d.def.def.support;
-        let env: Env = d.def.env.child();
-        for (n, v) in &d.args {
-            env.bind(n, v.clone());
-        }
         // A name that nothing defines is a word.
-        let text = || Val::Str(rc(self.sources.text(on.span)));
-        let text = text();
-        self.eval(on, &env).unwrap_or(text)
+        let text = Val::Str(rc(self.sources.text(on.span)));
+        let value = self.member_env(d, on.span).and_then(|env| self.eval(on, &env));
+        value.unwrap_or(text)
     }
 
     /// The open sites of a model: it is run once for that, and what it computes is used by nothing.

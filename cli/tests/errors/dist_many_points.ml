@@ -1,0 +1,3 @@
+use std.dist.bernoulli
+
+let all = bernoulli(0.5 * ones(40)).support()

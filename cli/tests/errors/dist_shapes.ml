@@ -1,0 +1,3 @@
+use std.dist.normal
+
+let v = normal(zeros(2), ones(3)).variance()

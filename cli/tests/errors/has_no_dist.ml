@@ -1,0 +1,1 @@
+let known = has(1.0, cdf)
