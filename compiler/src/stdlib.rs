@@ -29,6 +29,7 @@ const FILES: &[(&str, &str)] = &[
     ("special", include_str!("../../stdlib/special.ml")),
     ("random", include_str!("../../stdlib/random.ml")),
     ("inference", include_str!("../../stdlib/inference.ml")),
+    ("auto", include_str!("../../stdlib/auto.ml")),
     ("vi", include_str!("../../stdlib/vi.ml")),
     ("linalg", include_str!("../../stdlib/linalg.ml")),
     ("implicit", include_str!("../../stdlib/implicit.ml")),

@@ -115,6 +115,10 @@ impl Session {
                 "params" => self.net_params(n, name.span),
                 _ => Ok(Val::Method(Rc::new((v.clone(), rc(text))))),
             },
+            Val::Model(m) if m.made.is_some() => match (text, &m.made) {
+                ("params", Some(made)) => Ok(self.model_params(made)),
+                _ => Ok(Val::Method(Rc::new((v.clone(), rc(text))))),
+            },
             Val::Optimizer(_) => Ok(Val::Method(Rc::new((v.clone(), rc(text))))),
             Val::Stage(i) if text == "log" => Ok(Val::StageLogs(*i)),
             Val::Stage(i) if text == "states" => self.stage_states(*i, name.span),

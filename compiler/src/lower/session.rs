@@ -119,6 +119,8 @@ pub struct Session {
     pub(super) summed: Vec<Summed>,
     pub(super) expects: Vec<ExpectFrame>,
     pub(super) nets: Vec<NetFrame>,
+    /// Scopes whose tensors are kept, because a function that is kept sees them.
+    pub(super) kept_scopes: Vec<Env>,
     /// Regions (`for` bodies) open.
     pub(super) depth: usize,
     pub(super) train: Option<super::train::TrainState>,
@@ -199,6 +201,7 @@ impl Session {
             summed: Vec::new(),
             expects: Vec::new(),
             nets: Vec::new(),
+            kept_scopes: Vec::new(),
             depth: 0,
             train: None,
             stage_logs: HashMap::new(),

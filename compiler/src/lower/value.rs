@@ -125,6 +125,8 @@ pub struct ModelVal {
     /// Values of sites by name; of models within the model, records of them.
     pub given: Vec<(Rc<str>, Val)>,
     pub span: Span,
+    /// Where it keeps parameters, if it has any.
+    pub made: Option<Rc<super::made::Made>>,
 }
 
 #[derive(Clone)]

@@ -46,6 +46,11 @@ fn flow(s: &mut Session, name: &str, a: &mut Args, span: Span) -> R<Val> {
         n.stopped = true;
         return Ok(Val::Nets(Rc::new(n), *count));
     }
+    if let (Val::Model(m), "stop") = (&v, name)
+        && let Some(made) = m.made.clone()
+    {
+        return s.stopped_model(m, &made, span);
+    }
     let v = s.force_leaves(&v, span)?;
     let def = match name {
         "stop" => &ops::STOP,

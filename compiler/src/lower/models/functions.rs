@@ -49,6 +49,7 @@ impl Session {
             })),
             given: vec![],
             span,
+            made: None,
         })))
     }
 
@@ -213,10 +214,14 @@ impl Session {
 
 /// The report of a function that refuses what it is given.
 impl Session {
-    /// `refuse("why", hint: "what to do")`: a mistake in the call of the function around.
+    /// `refuse("why", at: .site, hint: "what to do")`: a mistake in the call of the function around.
     pub(in crate::lower) fn refuse(&mut self, a: &mut Args, span: Span) -> R<Val> {
         let why = self.one("refuse", a, span)?;
         let hint = a.take("hint");
+        let site = match a.take("at") {
+            Some(v) => self.addresses(&v, span)?.first().map(|a| format!("`.{}`: ", a.join("."))),
+            None => None,
+        };
         let (Val::Str(why), None | Some(Val::Str(_))) = (&why, &hint) else {
             return self.fail(
                 "E0201",
@@ -238,7 +243,7 @@ impl Session {
                     .filter(|s| *s != Span::default())
             })
             .unwrap_or(span);
-        let mut r: Report = self.err("E0455", why.to_string(), at);
+        let mut r: Report = self.err("E0455", format!("{}{why}", site.unwrap_or_default()), at);
         if let Some(Val::Str(h)) = hint {
             r = r.hint(h.to_string());
         }
