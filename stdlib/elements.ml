@@ -15,8 +15,8 @@ fn combinations(points: real[m], s) {
 /// A list of sizes with one more before it.
 fn concat_sizes(n, s) = scan (all = [n]) for i in 0..len(s), unroll: true { next all = append(all, s[i]) }
 
-/// Weak derivatives by each element of a distribution, from tensors of them: in the points all other elements are those of
-/// the draw `x`.
+/// Weak derivatives by each element of a distribution, from tensors of them: in the points all other elements are
+/// those of the draw `x`.
 fn by_element(theta, c, plus, minus, x) {
   let n = size(x)
   let at = flatten(x)

@@ -1,8 +1,12 @@
-// Maps of vectors for `std.dist.transformed`, with trained parts. Like supports, a map is a record of functions: `constrain`
-// forward, `free` back, `log_jacobian(x)`, the logarithm of the determinant of `constrain` at x.
+// Maps of vectors for `std.dist.transformed`, with trained parts. Like supports, a map is a record of functions:
+// `constrain` forward, `free` back, `log_jacobian(x)`, the logarithm of the determinant of `constrain` at x; what its
+// values lie between, `low` and `high`, and `holds`.
 
 /// Maps one after the other; a list of them.
 fn chain(maps) = {
+  low: maps[-1].low,
+  high: maps[-1].high,
+  holds: maps[-1].holds,
   constrain: |x| _forward(maps, x),
   free: |y| _back(maps, y),
   log_jacobian: |x| _slopes(maps, x),
@@ -24,11 +28,21 @@ fn _slopes(maps, x) {
 }
 
 /// The elements in the opposite order, between maps that treat the first ones otherwise than the last.
-let reversal = {constrain: |x| flip(x), free: |y| flip(y), log_jacobian: |x| 0.0 * sum(x)}
+let reversal = {
+  low: -inf,
+  high: inf,
+  holds: |y| y == y,
+  constrain: |x| flip(x),
+  free: |y| flip(y),
+  log_jacobian: |x| 0.0 * sum(x),
+}
 
-/// The first `h` elements stay; of the others, `f` of the first gives the logarithms of scales and the shifts, one behind the
-/// other (Dinh, Sohl-Dickstein and Bengio 2017, equations 7 and 8). Scales lie between exp(-2) and exp(2).
+/// The first `h` elements stay; of the others, `f` of the first gives the logarithms of scales and the shifts, one
+/// behind the other (Dinh, Sohl-Dickstein and Bengio 2017, equations 7 and 8). Scales lie between exp(-2) and exp(2).
 fn affine_coupling(f, h) = {
+  low: -inf,
+  high: inf,
+  holds: |y| y == y,
   constrain: |x| _coupled(f, h, x),
   free: |y| _uncoupled(f, h, y),
   log_jacobian: |x| sum(_halves(f, x[0..h])[0]),
@@ -49,10 +63,13 @@ fn _uncoupled(f, h, y) {
   concat(y[0..h], (y[h..] - t) * exp(-s))
 }
 
-/// Each element is scaled and shifted by what `f` makes of those before it: `f(x)` has the logarithms of d scales and d shifts, one
-/// behind the other, the i-th of x[0..i] alone, as `made(d, ..)` does (Kingma et al. 2016, equation 10). Back goes element by
-/// element: d evaluations of `f`.
+/// Each element is scaled and shifted by what `f` makes of those before it: `f(x)` has the logarithms of d scales and
+/// d shifts, one behind the other, the i-th of x[0..i] alone, as `made(d, ..)` does (Kingma et al. 2016, equation 10).
+/// Back goes element by element: d evaluations of `f`.
 fn autoregressive(f) = {
+  low: -inf,
+  high: inf,
+  holds: |y| y == y,
   constrain: |x| _moved(f, x),
   free: |y| _unmoved(f, y),
   log_jacobian: |x| sum(_halves(f, x)[0]),
@@ -68,8 +85,8 @@ fn _unmoved(f, y) = scan (x = zeros_like(y)) for i in 0..len(y) {
   next x = (y - t) * exp(-s)
 }
 
-/// A net from d numbers to 2 d, of which the i-th of each half depends on x[0..i] alone, by masks on the weights of two layers
-/// (Germain et al. 2015, section 4).
+/// A net from d numbers to 2 d, of which the i-th of each half depends on x[0..i] alone, by masks on the weights of
+/// two layers (Germain et al. 2015, section 4).
 net made(d, hidden, act = tanh)(x: real[d]) {
   param w = 0.1 * randn([d, hidden])
   param b = zeros(hidden)
@@ -81,10 +98,13 @@ net made(d, hidden, act = tanh)(x: real[d]) {
   act(x @ (w * inner) + b) @ (v * outer_mask) + c
 }
 
-/// Each element by a monotone spline of k pieces, quotients of quadratics, between -bound and bound, the identity outside (Durkan
-/// et al. 2019, section 3.1). `w` and `h` are logits of the pieces' widths and heights, `s` the slopes at the inner knots before
-/// `softplus`; one row for each element.
+/// Each element by a monotone spline of k pieces, quotients of quadratics, between -bound and bound, the identity
+/// outside (Durkan et al. 2019, section 3.1). `w` and `h` are logits of the pieces' widths and heights, `s` the slopes
+/// at the inner knots before `softplus`; one row for each element.
 fn spline(w: real[d, k], h: real[d, k], s: real[d, k - 1], bound = 3.0) = {
+  low: -inf,
+  high: inf,
+  holds: |y| y == y,
   constrain: |x| _each(w, h, s, bound, x)[0],
   free: |y| _each_back(w, h, s, bound, y),
   log_jacobian: |x| sum(_each(w, h, s, bound, x)[1]),

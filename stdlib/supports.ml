@@ -1,7 +1,8 @@
-// Supports of parameters and of distributions: `param s in positive = 1.0`. A support is a record of functions: `constrain`
-// maps all reals into the set, `free` is its inverse, `holds` says whether a value lies inside, `log_jacobian(x)` is the
-// logarithm of the determinant of `constrain` at x. Elements of a tensor are mapped one by one, where nothing else is said.
-// What is mapped as a whole says how many axes it has, `axes: 1` a vector. What lies between two numbers says which, `low` and `high`: so it is known whether one support covers another.
+// Supports of parameters and of distributions: `param s in positive = 1.0`. A support is a record of functions:
+// `constrain` maps all reals into the set, `free` is its inverse, `holds` says whether a value lies inside,
+// `log_jacobian(x)` is the logarithm of the determinant of `constrain` at x. Elements of a tensor are mapped one by
+// one, where nothing else is said. What is mapped as a whole says how many axes it has: `axes: 1` a
+// vector. What lies between two numbers says which, `low` and `high`: so it is known whether one support covers another.
 
 /// log(y / (1 - y)), the inverse of `sigmoid`.
 fn logit(y) = log(y) - log1p(-y)
@@ -84,8 +85,8 @@ fn below(b) = {
   log_jacobian: |x| sum(log_sigmoid(-x)),
 }
 
-/// Ascending vectors: the first element is free, the steps are positive (the ordered vectors of the Stan reference manual, 10.6, with
-/// `softplus` in place of `exp`).
+/// Ascending vectors: the first element is free, the steps are positive (the ordered vectors of the Stan reference
+/// manual, 10.6, with `softplus` in place of `exp`).
 fn ordered(k) = {
   axes: 1,
   constrain: |x| concat(x[0..1], x[0] + cumsum(softplus(x[1..k]))),
@@ -103,8 +104,8 @@ fn positive_ordered(k) = {
   log_jacobian: |x| sum(log_sigmoid(x)),
 }
 
-/// Vectors of k numbers above 0 with sum 1, kept as k - 1 reals: the softmax with the last logit 0. Volumes are those of the first
-/// k - 1 numbers.
+/// Vectors of k numbers above 0 with sum 1, kept as k - 1 reals: the softmax with the last logit 0. Volumes are those
+/// of the first k - 1 numbers.
 fn simplex(k) = {
   axes: 1,
   constrain: |x| softmax(concat(x, zeros(1))),
@@ -113,8 +114,8 @@ fn simplex(k) = {
   log_jacobian: |x| sum(log_softmax(concat(x, zeros(1)))),
 }
 
-// Where the elements of a lower triangle stand in the row of them, row by row; elsewhere the place behind all. `d` is 0 or 1:
-// with the diagonal.
+// Where the elements of a lower triangle stand in the row of them, row by row; elsewhere the place behind all. `d` is
+// 0 or 1: with the diagonal.
 fn _places(k, d) {
   let (i, j) = (iota(k, k, axis: 0), iota(k, k, axis: 1))
   let n = div(k * (k - 1), 2) + d * k
@@ -156,8 +157,8 @@ fn _correlation_slope(x, k) {
   sum(l) + 0.5 * sum(tril(before, -1))
 }
 
-/// Lower Cholesky factors of k x k correlation matrices, kept as k (k - 1) / 2 reals: canonical partial correlations (Stan
-/// reference manual, 10.9). Volumes are those of the elements below the diagonal.
+/// Lower Cholesky factors of k x k correlation matrices, kept as k (k - 1) / 2 reals: canonical partial correlations
+/// (Stan reference manual, 10.9). Volumes are those of the elements below the diagonal.
 fn correlation_cholesky(k) = {
   axes: 2,
   constrain: |x| _correlation(x, k),
@@ -177,7 +178,8 @@ fn _covariance_free(y, k) {
   _row(select(eye, softplus_inverse(select(eye, y, 1.0)), y), k, 1)
 }
 
-/// Lower Cholesky factors of k x k covariance matrices, kept as k (k + 1) / 2 reals; the diagonal is positive by `softplus`.
+/// Lower Cholesky factors of k x k covariance matrices, kept as k (k + 1) / 2 reals; the diagonal is positive by
+/// `softplus`.
 fn covariance_cholesky(k) = {
   axes: 2,
   constrain: |x| _covariance(x, k),

@@ -14,13 +14,19 @@ const FILES: &[(&str, &str)] = &[
         include_str!("../../stdlib/dist/from_normal.ml"),
     ),
     ("dist/coins", include_str!("../../stdlib/dist/coins.ml")),
-    ("dist/positive", include_str!("../../stdlib/dist/positive.ml")),
+    (
+        "dist/positive",
+        include_str!("../../stdlib/dist/positive.ml"),
+    ),
     ("dist/unit", include_str!("../../stdlib/dist/unit.ml")),
     ("dist/real", include_str!("../../stdlib/dist/real.ml")),
     ("dist/circle", include_str!("../../stdlib/dist/circle.ml")),
     ("dist/counts", include_str!("../../stdlib/dist/counts.ml")),
     ("dist/mixed", include_str!("../../stdlib/dist/mixed.ml")),
-    ("dist/multivariate", include_str!("../../stdlib/dist/multivariate.ml")),
+    (
+        "dist/multivariate",
+        include_str!("../../stdlib/dist/multivariate.ml"),
+    ),
     ("dist/series", include_str!("../../stdlib/dist/series.ml")),
     ("flows", include_str!("../../stdlib/flows.ml")),
     ("nn", include_str!("../../stdlib/nn.ml")),
@@ -95,9 +101,7 @@ pub fn file_with(folder: &str, name: &str) -> Option<&'static str> {
 /// All names of a folder's files.
 pub fn folder_names(folder: &str) -> Vec<String> {
     let files = FILES.iter().filter(|f| module_of(f.0) == folder);
-    files
-        .flat_map(|f| defined(f.1).map(String::from))
-        .collect()
+    files.flat_map(|f| defined(f.1).map(String::from)).collect()
 }
 
 /// A definition of the library, as `mlc doc` shows it.
@@ -183,7 +187,10 @@ mod tests {
             assert_eq!(parsed, defined(text).collect::<Vec<_>>(), "{name}");
             for n in parsed {
                 assert!(seen.insert((module_of(name), n)), "{n} is defined twice");
-                assert!(text_of_file(module_of(name), n).is_none(), "{n} is a file, too");
+                assert!(
+                    text_of_file(module_of(name), n).is_none(),
+                    "{n} is a file, too"
+                );
             }
         }
     }

@@ -1,22 +1,14 @@
 // A coin's fairness, with a guide of the beta family: draws of it have derivatives by their parameters though nothing maps noise to
 // them (implicit reparameterisation: Figurnov, Mohamed and Mnih 2018). The posterior is known: Beta(16, 14).
 
-use std.dist.bernoulli
+use std.dist.{bernoulli, beta}
 use std.vi.elbo
 use std.optim.adam
 use std.schedules
-use std.random.beta_draw
 
 let small = false
 let steps = if small { 300 } else { 4000 }
 let flips = [1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0]
-
-/// The beta distribution.
-dist beta(a in positive, b in positive) on unit {
-  logpdf(x) = (a - 1.0) * log(x) + (b - 1.0) * log1p(-x) - lbeta(a, b)
-  noise() = zeros_like(a + b)
-  transform(e) = beta_draw(a, b) + e
-}
 
 param a in positive = 10.0
 param b in positive = 10.0

@@ -30,8 +30,8 @@ let _weights = [
   0.12793819534675216,
 ]
 
-/// The integral of the density of angles from their mode to `t`, at most pi away: a rule of 24 points on the part where the
-/// density is not below 1e-12 of its largest value.
+/// The integral of the density of angles from their mode to `t`, at most pi away: a rule of 24 points on the part
+/// where the density is not below 1e-12 of its largest value.
 fn _from_mode(kappa, t) {
   let edge = min(abs(t), 12.0 / sqrt(stop(kappa) + 1e-6))
   let half = 0.5 * edge

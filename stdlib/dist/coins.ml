@@ -1,5 +1,5 @@
-// Distributions of a choice among finitely many. `p` are probabilities, `logits` their logarithms up to a constant; of a coin
-// log(p / (1 - p)).
+// Distributions of a choice among finitely many. `p` are probabilities, `logits` their logarithms up to a constant; of
+// a coin log(p / (1 - p)).
 
 /// x * log(y), and 0 where x is 0, whatever y is; its derivative there is 0 as well.
 fn xlogy(x, y) = x * log(select(x == 0.0, 1.0, y))
@@ -26,7 +26,8 @@ dist bernoulli(p in unit = none, logits = none) on unit {
   mean() = self.probs()
   variance() = self.probs() * (1.0 - self.probs())
   logit() = if provided(logits) { logits } else { log(p) - log1p(-p) }
-  // The draw is 1 where a logistic variable is positive. Relaxed: that variable, for the uniform numbers u; for v, given x.
+  // The draw is 1 where a logistic variable is positive. Relaxed: that variable, for the uniform numbers u; for v,
+  // given x.
   relaxed(u) = self.logit() + log(u) - log1p(-u)
   relaxed_given(x, v) {
     let q = self.probs()
@@ -55,7 +56,8 @@ dist bernoulli(p in unit = none, logits = none) on unit {
 /// p * x, and 0 where p is 0, whatever x is.
 fn weighed(p, x) = p * select(p == 0.0, 0.0, x)
 
-/// An index of `p`, probabilities that sum to 1, a real without a fraction; or `categorical(logits: l)` with p = softmax(l).
+/// An index of `p`, probabilities that sum to 1, a real without a fraction; or `categorical(logits: l)` with p =
+/// softmax(l).
 dist categorical(p: real[k] = none, logits: real[k] = none) on natural {
   logs() = if provided(logits) { log_softmax(logits) } else { log(p) }
   probs() = if provided(logits) { softmax(logits) } else { p }
@@ -100,8 +102,8 @@ dist one_hot_categorical(p: real[k] = none, logits: real[k] = none) on simplex(l
   mvd_order() = inf
   mean() = self.probs()
   variance() = self.probs() * (1.0 - self.probs())
-  // The draw is the place of the largest of the logits with Gumbel noise. Relaxed: those numbers, for the uniform numbers u; for
-  // v, given x (Tucker et al. 2017, appendix C).
+  // The draw is the place of the largest of the logits with Gumbel noise. Relaxed: those numbers, for the uniform
+  // numbers u; for v, given x (Tucker et al. 2017, appendix C).
   relaxed(u) = self.logs() - log(-log(u))
   relaxed_given(x, v) {
     let top = -log(-sum(x * log(v)))

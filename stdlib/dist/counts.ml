@@ -41,7 +41,8 @@ dist geometric(p in unit) on natural {
     select(inside, log(p) + xlog1py(select(inside, x, 0.0), -p), -inf)
   }
   sample() = floor(log(rand(self.shape)) / log1p(-p))
-  // The derivative of p (1 - p)^x is 1 / p times the difference of this law and one more than the sum of two draws of it.
+  // The derivative of p (1 - p)^x is 1 / p times the difference of this law and one more than the sum of two draws of
+  // it.
   mvd() {
     let (x, y) = (stop(self.sample()), stop(self.sample()))
     [(p, 1.0 / stop(p), x, x + y + 1.0)]

@@ -41,8 +41,8 @@ dist half_normal(sigma in positive) on positive {
 dist truncated_normal(mu, sigma in positive, low = none, high = none) on interval(low, high) {
   from() = if provided(low) { low } else { -inf }
   to() = if provided(high) { high } else { inf }
-  // The ends of the standard normal, turned so that most of the interval is on the left: there no digits are lost. The upper
-  // one alone is what it is without the other.
+  // The ends of the standard normal, turned so that most of the interval is on the left: there no digits are lost. The
+  // upper one alone is what it is without the other.
   turned() =
     if provided(low) {
       if provided(high) { low + high > 2.0 * mu } else { true }
@@ -92,11 +92,13 @@ dist truncated_normal(mu, sigma in positive, low = none, high = none) on interva
     select(t, 1.0 - below, below)
   }
   // Of the standard normal between the ends: the density at them over the mass, and that times the place.
-  edge(z) = exp(-0.5 * z * z - self.log_mass() - 0.5 * log(2.0 * pi))
+  weight(z) {
+    let p = exp(-0.5 * z * z - self.log_mass() - 0.5 * log(2.0 * pi))
+    (p, z * p)
+  }
   edges() {
-    let (a, b) = (if provided(low) { (low - mu) / sigma } else { none }, if provided(high) { (high - mu) / sigma } else { none })
-    let (p, ap) = if provided(a) { (self.edge(a), a * self.edge(a)) } else { (0.0, 0.0) }
-    let (q, bq) = if provided(b) { (self.edge(b), b * self.edge(b)) } else { (0.0, 0.0) }
+    let (p, ap) = if provided(low) { self.weight((low - mu) / sigma) } else { (0.0, 0.0) }
+    let (q, bq) = if provided(high) { self.weight((high - mu) / sigma) } else { (0.0, 0.0) }
     (p, q, ap, bq)
   }
   mean() {

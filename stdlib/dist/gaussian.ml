@@ -1,5 +1,5 @@
-// The normal distribution, in a file of its own: pipelines that use nothing else read no more. What members mean is said in
-// docs/distributions.md.
+// The normal distribution, in a file of its own: pipelines that use nothing else read no more. What members mean is
+// said in docs/distributions.md.
 
 /// The normal distribution with mean `mu` and standard deviation `sigma`.
 dist normal(mu, sigma in positive) on real {

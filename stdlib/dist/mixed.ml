@@ -2,9 +2,9 @@
 
 use std.dist.{categorical, weighed}
 
-/// A draw of one of `components`, chosen with probabilities `p` or `logits`. Components are a `for` over distributions of one
-/// family, or a list of them. Of single numbers with a `cdf` a draw has implicit derivatives by all parameters (Figurnov,
-/// Mohamed and Mnih 2018, section 4), up to the third order.
+/// A draw of one of `components`, chosen with probabilities `p` or `logits`. Components are a `for` over distributions
+/// of one family, or a list of them. Of single numbers with a `cdf` a draw has implicit derivatives by all parameters
+/// (Figurnov, Mohamed and Mnih 2018, section 4), up to the third order.
 dist mixture(components, p: real[k] = none, logits: real[k] = none) on components.on {
   logs() = if provided(logits) { log_softmax(logits) } else { log(p) }
   probs() = if provided(logits) { softmax(logits) } else { p }
@@ -14,8 +14,8 @@ dist mixture(components, p: real[k] = none, logits: real[k] = none) on component
     take(for c in components { c.sample() }, i)
   }
   noise() where reparameterised(components), has(components, cdf), single(components) = self.sample()
-  // Two steps of Newton's method for the point where the distribution function is what it is: the value stays, and each step
-  // doubles the order to which derivatives are right, less one.
+  // Two steps of Newton's method for the point where the distribution function is what it is: the value stays, and
+  // each step doubles the order to which derivatives are right, less one.
   transform(x) where reparameterised(components), has(components, cdf), single(components) {
     let at = stop(x)
     let u = stop(self.cdf(at))
@@ -65,7 +65,7 @@ dist flat(space) on space {
 
 /// A draw of `base`, mapped by `map`, a record like those of `std.supports`: `constrain` forward, `free` back, and
 /// `log_jacobian(x)`, the logarithm of the determinant of `constrain` at x. What `map` captures has derivatives, too.
-dist transformed(base, map) on real {
+dist transformed(base, map) on map {
   logpdf(y) where scored(base) {
     let x = map.free(y)
     base.logpdf(x) - map.log_jacobian(x)
@@ -75,7 +75,8 @@ dist transformed(base, map) on real {
   transform(e) where reparameterised(base) = map.constrain(base.transform(e))
 }
 
-/// A smooth relaxation of a coin: sigmoid((logits + logistic noise) / temperature) (Maddison, Mnih and Teh 2017, equation 24).
+/// A smooth relaxation of a coin: sigmoid((logits + logistic noise) / temperature) (Maddison, Mnih and Teh 2017,
+/// equation 24).
 dist relaxed_bernoulli(temperature in positive, p in unit = none, logits = none) on unit {
   odds() = if provided(logits) { logits } else { log(p) - log1p(-p) }
   logpdf(x) {
@@ -96,7 +97,8 @@ dist relaxed_bernoulli(temperature in positive, p in unit = none, logits = none)
   }
 }
 
-/// A smooth relaxation of a choice: softmax((logits + Gumbel noise) / temperature) (Maddison, Mnih and Teh 2017, equation 22).
+/// A smooth relaxation of a choice: softmax((logits + Gumbel noise) / temperature) (Maddison, Mnih and Teh 2017,
+/// equation 22).
 dist relaxed_one_hot(temperature in positive, p: real[k] = none, logits: real[k] = none) on simplex(len(self.logs())) {
   logs() = if provided(logits) { logits } else { log(p) }
   logpdf(x) {

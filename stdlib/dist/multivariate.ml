@@ -87,8 +87,8 @@ dist multivariate_normal(
 /// The diagonal of a square matrix.
 fn diagonal_of(a) = diagonal(a)
 
-/// Student's distribution of a vector: `mu` plus a normal draw with the lower Cholesky factor `scale`, over the root of a
-/// chi-squared draw by its `nu` degrees of freedom.
+/// Student's distribution of a vector: `mu` plus a normal draw with the lower Cholesky factor `scale`, over the root
+/// of a chi-squared draw by its `nu` degrees of freedom.
 dist multivariate_t(nu in positive, mu: real[k], scale: real[k, k]) on real {
   logpdf(x) {
     let n = real(k)
@@ -105,8 +105,8 @@ dist multivariate_t(nu in positive, mu: real[k], scale: real[k, k]) on real {
   variance() = if nu > 2.0 { sum(scale * scale, axis: 1) * (nu / (nu - 2.0)) } else { full(inf, k) }
 }
 
-/// Positive definite matrices: the sum of `nu` outer products of normal draws with covariance scale @ scale.T; `scale` is a
-/// lower Cholesky factor, and `nu` above its rows less 1 need not be whole.
+/// Positive definite matrices: the sum of `nu` outer products of normal draws with covariance scale @ scale.T; `scale`
+/// is a lower Cholesky factor, and `nu` above its rows less 1 need not be whole.
 dist wishart(nu in positive, scale: real[k, k]) on covariance(k) {
   logpdf(x) {
     let n = real(k)
@@ -114,7 +114,8 @@ dist wishart(nu in positive, scale: real[k, k]) on covariance(k) {
     let w = solve_triangular(scale, l)
     let steps = 0.5 * (nu - real(iota(k)))
     let gammas = 0.25 * n * (n - 1.0) * log(pi) + sum(lgamma(steps))
-    (nu - n - 1.0) * sum(log(diagonal(l))) - 0.5 * sqnorm(w) - nu * sum(log(diagonal(scale))) - 0.5 * nu * n * log(2.0) - gammas
+    let normaliser = nu * sum(log(diagonal(scale))) + 0.5 * nu * n * log(2.0) + gammas
+    (nu - n - 1.0) * sum(log(diagonal(l))) - 0.5 * sqnorm(w) - normaliser
   }
   noise() = (randn([k, k]), log_gamma_plain(0.5 * (nu - real(iota(k)))))
   // Bartlett 1933: below the diagonal normal draws, on it roots of chi-squared ones.

@@ -2,8 +2,8 @@
 
 use std.random.{log_gamma_plain, log_gamma_implicit}
 
-/// The gamma distribution with shape `alpha` and rate `beta`. A draw's derivative by the shape is the implicit one, of first
-/// order (Figurnov, Mohamed and Mnih 2018).
+/// The gamma distribution with shape `alpha` and rate `beta`. A draw's derivative by the shape is the implicit one, of
+/// first order (Figurnov, Mohamed and Mnih 2018).
 dist gamma(alpha in positive, beta in positive) on positive {
   logpdf(x) {
     let inside = x > 0.0
@@ -95,7 +95,9 @@ dist weibull(alpha in positive, sigma in positive) on positive {
   kl(q: weibull) {
     let r = log(sigma / q.sigma)
     let euler = -digamma(1.0)
-    log(alpha) - alpha * log(sigma) - log(q.alpha) + q.alpha * log(q.sigma) + (alpha - q.alpha) * (log(sigma) - euler / alpha) + exp(q.alpha * r + lgamma(q.alpha / alpha + 1.0)) - 1.0
+    // The mean of log(x) is log(sigma) - euler / alpha.
+    let slopes = log(alpha / q.alpha) - q.alpha * r - (alpha - q.alpha) * euler / alpha
+    slopes + exp(q.alpha * r + lgamma(q.alpha / alpha + 1.0)) - 1.0
   }
 }
 

@@ -17,9 +17,9 @@ dist gaussian_random_walk(sigma in positive, n, drift = 0.0) on real {
 
 fn _log(p) = select(p > 0.0, log(select(p > 0.0, p, 1.0)), -inf)
 
-/// The rows of `n` observations of a hidden Markov chain: probabilities of the first state `initial`, of the next by the row of
-/// the last `transition`, and a distribution for each state, `emissions`. The states are summed by the forward algorithm
-/// (Rabiner 1989, equations 18 to 21) on logarithms.
+/// The rows of `n` observations of a hidden Markov chain: probabilities of the first state `initial`, of the next by
+/// the row of the last `transition`, and a distribution for each state, `emissions`. The states are summed by the
+/// forward algorithm (Rabiner 1989, equations 18 to 21) on logarithms.
 dist hmm(initial: real[k] in unit, transition: real[k, k], emissions, n) on real {
   // The logarithms of the joint probabilities of the states and the observations so far, at the last of them.
   forward(x) {
@@ -51,8 +51,9 @@ dist hmm(initial: real[k] in unit, transition: real[k, k], emissions, n) on real
   }
 }
 
-/// `n` rows of observations `y = observe @ z + noise` of a hidden state that starts with mean `m0` and covariance `p0` and moves
-/// by `z' = move @ z + noise`; `q` and `r` are the covariances of the two noises. The states are integrated by Kalman's filter.
+/// `n` rows of observations `y = observe @ z + noise` of a hidden state that starts with mean `m0` and covariance `p0`
+/// and moves by `z' = move @ z + noise`; `q` and `r` are the covariances of the two noises. The states are integrated
+/// by Kalman's filter.
 dist linear_gaussian(
   move: real[k, k],
   q: real[k, k],
@@ -94,8 +95,8 @@ dist linear_gaussian(
   }
 }
 
-/// The values at the rows of `x` of a function whose values are jointly normal with mean 0 and covariances `kernel(a, b)`, with
-/// independent noise of standard deviation `noise_sd` on each.
+/// The values at the rows of `x` of a function whose values are jointly normal with mean 0 and covariances `kernel(a,
+/// b)`, with independent noise of standard deviation `noise_sd` on each.
 dist gaussian_process(x: real[n, d], kernel, noise_sd in positive) on real {
   covariance_matrix() = (for a in x { for b in x { kernel(a, b) } }) + noise_sd * noise_sd * eye(n)
   logpdf(y) {

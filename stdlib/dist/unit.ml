@@ -16,8 +16,8 @@ dist uniform(low = 0.0, high = 1.0) on interval(low, high) {
   kl(q: uniform) = select(low >= q.low and high <= q.high, log(q.high - q.low) - log(high - low), inf)
 }
 
-/// The beta distribution with density proportional to x^(alpha - 1) (1 - x)^(beta - 1). A draw's derivatives are implicit, of
-/// first order.
+/// The beta distribution with density proportional to x^(alpha - 1) (1 - x)^(beta - 1). A draw's derivatives are
+/// implicit, of first order.
 dist beta(alpha in positive, beta in positive) on unit {
   logpdf(x) {
     let inside = x > 0.0 and x < 1.0
@@ -32,10 +32,14 @@ dist beta(alpha in positive, beta in positive) on unit {
   cdf(x) = betainc(alpha, beta, clip(x, 0.0, 1.0))
   mean() = alpha / (alpha + beta)
   variance() = alpha * beta / (square(alpha + beta) * (alpha + beta + 1.0))
-  entropy() = lbeta(alpha, beta) - (alpha - 1.0) * digamma(alpha) - (beta - 1.0) * digamma(beta) + (alpha + beta - 2.0) * digamma(alpha + beta)
+  entropy() {
+    let (a, b) = (alpha - 1.0, beta - 1.0)
+    lbeta(alpha, beta) - a * digamma(alpha) - b * digamma(beta) + (a + b) * digamma(alpha + beta)
+  }
   kl(q: beta) {
     let (a, b) = (alpha - q.alpha, beta - q.beta)
-    lbeta(q.alpha, q.beta) - lbeta(alpha, beta) + a * digamma(alpha) + b * digamma(beta) - (a + b) * digamma(alpha + beta)
+    let slopes = a * digamma(alpha) + b * digamma(beta) - (a + b) * digamma(alpha + beta)
+    lbeta(q.alpha, q.beta) - lbeta(alpha, beta) + slopes
   }
 }
 
@@ -85,6 +89,7 @@ dist dirichlet(alpha: real[k] in positive) on simplex(k) {
   kl(q: dirichlet) {
     let a = sum(alpha)
     let c = alpha - q.alpha
-    lgamma(a) - sum(lgamma(alpha)) - lgamma(sum(q.alpha)) + sum(lgamma(q.alpha)) + sum(c * (digamma(alpha) - digamma(a)))
+    let own = lgamma(a) - sum(lgamma(alpha))
+    own - lgamma(sum(q.alpha)) + sum(lgamma(q.alpha)) + sum(c * (digamma(alpha) - digamma(a)))
   }
 }

@@ -56,7 +56,18 @@ fn every_distribution_is_checked() {
 
 /// Members that have a meaning to the rest of the library, in the order of the page.
 const MEMBERS: &[&str] = &[
-    "logpdf", "sample", "noise", "transform", "support", "mvd", "cdf", "quantile", "mean", "variance", "entropy", "kl",
+    "logpdf",
+    "sample",
+    "noise",
+    "transform",
+    "support",
+    "mvd",
+    "cdf",
+    "quantile",
+    "mean",
+    "variance",
+    "entropy",
+    "kl",
 ];
 
 fn members(d: &Dist) -> String {
@@ -75,15 +86,25 @@ fn page() -> String {
             continue;
         }
         let all = parsed();
-        let d = all.iter().flat_map(|f| &f.items).find_map(|i| match &i.kind {
-            ItemKind::Dist(d) if d.name.text == entry.name => Some(d.clone()),
-            _ => None,
-        });
-        let text: String = entry.signature.split_whitespace().collect::<Vec<_>>().join(" ");
+        let d = all
+            .iter()
+            .flat_map(|f| &f.items)
+            .find_map(|i| match &i.kind {
+                ItemKind::Dist(d) if d.name.text == entry.name => Some(d.clone()),
+                _ => None,
+            });
+        let text: String = entry
+            .signature
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ");
         let (call, on) = text["dist ".len()..].rsplit_once(" on ").unwrap();
         let call = call.replace("( ", "(").replace(" )", ")");
         let about = entry.about.replace('\n', " ").replace('|', "\\|");
-        rows.push(format!("| `{call}` | `{on}` | {about} | {} |", members(&d.unwrap())));
+        rows.push(format!(
+            "| `{call}` | `{on}` | {about} | {} |",
+            members(&d.unwrap())
+        ));
     }
     rows.sort();
     rows.join("\n")

@@ -97,6 +97,10 @@ fn examples_run(document: &str, at_least: usize) {
 #[test]
 fn the_examples_of_the_language_run() {
     examples_run("docs/language.md", 49);
+}
+
+#[test]
+fn the_examples_of_the_distributions_run() {
     examples_run("docs/distributions.md", 5);
 }
 

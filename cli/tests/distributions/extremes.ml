@@ -1,9 +1,10 @@
 // In 32 bits: log densities and their derivatives by the place and by all parameters are finite far out, and -inf with
 // derivatives of 0 outside the support.
 
-use std.dist.{normal, log_normal, half_normal, truncated_normal, cauchy, half_cauchy, student_t, laplace, logistic, gumbel}
-use std.dist.{von_mises, gamma, inverse_gamma, exponential, weibull, pareto, uniform, beta, kumaraswamy, relaxed_bernoulli}
-use std.dist.{bernoulli, categorical, binomial, geometric, poisson, negative_binomial, zero_inflated, ordered_logistic, mixture}
+use std.dist.{normal, log_normal, half_normal, truncated_normal, cauchy, half_cauchy, student_t, laplace, logistic}
+use std.dist.{gumbel, von_mises, gamma, inverse_gamma, exponential, weibull, pareto, uniform, beta, kumaraswamy}
+use std.dist.{bernoulli, categorical, binomial, geometric, poisson, negative_binomial, zero_inflated, mixture}
+use std.dist.{ordered_logistic, relaxed_bernoulli}
 
 fn finite(make, at, places) {
   let (l, g, h) = for x in places {

@@ -11,7 +11,9 @@ test "categorical" {
   fn three(t) = categorical([t[0], t[1], 1.0 - t[0] - t[1]])
   assert discrete(three, [0.3, 0.5], other: [0.6, 0.1], n: 3)
 }
-test "categorical, by logits" { assert discrete(|t| categorical(logits: t), [0.3, 0.5, -1.0], other: [0.6, 0.1, 0.2], n: 3) }
+test "categorical, by logits" {
+  assert discrete(|t| categorical(logits: t), [0.3, 0.5, -1.0], other: [0.6, 0.1, 0.2], n: 3)
+}
 test "ordered_logistic" { assert discrete(|t| ordered_logistic(t[0], t[1..]), [0.3, -1.0, 0.2, 1.5], n: 4) }
 test "binomial" { assert discrete(|t| binomial(7, t[0]), [0.3], n: 8) }
 test "binomial, by logits" { assert discrete(|t| binomial(30, logits: t[0]), [0.3], n: 31) }

@@ -221,9 +221,7 @@ impl Session {
             path_span(u),
             "neither in the standard library nor beside the pipeline",
         );
-        let known: Vec<String> = crate::stdlib::names()
-            .map(|n| format!("std.{n}"))
-            .collect();
+        let known: Vec<String> = crate::stdlib::names().map(|n| format!("std.{n}")).collect();
         let near = super::resolve::nearest(&segments.join("."), &known);
         let near = near.or_else(|| {
             let (_, init) = segments.split_last()?;

@@ -134,7 +134,9 @@ impl Session {
         let on = &d.def.def.support;
         // A name that nothing defines is a word.
         let text = Val::Str(rc(self.sources.text(on.span)));
-        let value = self.member_env(d, on.span).and_then(|env| self.eval(on, &env));
+        let value = self
+            .member_env(d, on.span)
+            .and_then(|env| self.eval(on, &env));
         value.unwrap_or(text)
     }
 
