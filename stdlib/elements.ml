@@ -19,7 +19,7 @@ fn concat_sizes(n, s) = scan (all = [n]) for i in 0..len(s), unroll: true { next
 /// those of the draw `x`.
 fn by_element(theta, c, plus, minus, x) {
   let n = size(x)
-  let at = flatten(x)
+  let at = flatten(stop(x))
   let (t, w, p, m) = (each(theta, x), each(c, x), each(plus, x), each(minus, x))
   scan (l = []) for i in 0..n, unroll: true {
     next l = append(l, (t[i], w[i], replaced(at, i, p[i], x), replaced(at, i, m[i], x)))

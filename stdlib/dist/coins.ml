@@ -54,7 +54,7 @@ dist bernoulli(p in unit = none, logits = none) on unit {
 }
 
 /// p * x, and 0 where p is 0, whatever x is.
-fn weighed(p, x) = p * select(p == 0.0, 0.0, x)
+fn weighed(p, x) = p * select(stop(p) == 0.0, 0.0, x)
 
 /// An index of `p`, probabilities that sum to 1, a real without a fraction; or `categorical(logits: l)` with p =
 /// softmax(l).

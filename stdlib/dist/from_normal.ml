@@ -3,13 +3,13 @@
 /// exp(x) of a normal x with mean `mu` and standard deviation `sigma`.
 dist log_normal(mu, sigma in positive) on positive {
   logpdf(x) {
-    let inside = x > 0.0
+    let inside = stop(x) > 0.0
     let l = log(select(inside, x, 1.0))
     select(inside, -0.5 * square((l - mu) / sigma) - log(sigma) - 0.5 * log(2.0 * pi) - l, -inf)
   }
   noise() = randn(self.shape)
   transform(e) = exp(mu + sigma * e)
-  cdf(x) = select(x > 0.0, ndtr((log(select(x > 0.0, x, 1.0)) - mu) / sigma), 0.0)
+  cdf(x) = select(stop(x) > 0.0, ndtr((log(select(stop(x) > 0.0, x, 1.0)) - mu) / sigma), 0.0)
   quantile(q) = exp(mu + sigma * ndtri(q))
   mean() = exp(mu + 0.5 * sigma * sigma)
   variance() = expm1(sigma * sigma) * exp(2.0 * mu + sigma * sigma)
@@ -22,10 +22,10 @@ dist log_normal(mu, sigma in positive) on positive {
 
 /// The absolute value of a normal with mean 0 and standard deviation `sigma`.
 dist half_normal(sigma in positive) on positive {
-  logpdf(x) = select(x >= 0.0, -0.5 * square(x / sigma) - log(sigma) + 0.5 * log(2.0 / pi), -inf)
+  logpdf(x) = select(stop(x) >= 0.0, -0.5 * square(x / sigma) - log(sigma) + 0.5 * log(2.0 / pi), -inf)
   noise() = abs(randn(self.shape))
   transform(e) = sigma * e
-  cdf(x) = select(x > 0.0, erf(max(x, 0.0) / (sigma * sqrt(2.0))), 0.0)
+  cdf(x) = select(stop(x) > 0.0, erf(max(x, 0.0) / (sigma * sqrt(2.0))), 0.0)
   quantile(q) = sigma * sqrt(2.0) * erfinv(q)
   mean() = sigma * sqrt(2.0 / pi)
   variance() = sigma * sigma * (1.0 - 2.0 / pi)
@@ -45,7 +45,7 @@ dist truncated_normal(mu, sigma in positive, low = none, high = none) on interva
   // upper one alone is what it is without the other.
   turned() =
     if provided(low) {
-      if provided(high) { low + high > 2.0 * mu } else { true }
+      if provided(high) { stop(low + high - 2.0 * mu) > 0.0 } else { true }
     } else {
       false
     }
@@ -73,7 +73,7 @@ dist truncated_normal(mu, sigma in positive, low = none, high = none) on interva
   }
   logpdf(x) {
     let l = -0.5 * square((x - mu) / sigma) - log(sigma) - 0.5 * log(2.0 * pi) - self.log_mass()
-    select(x >= self.from() and x <= self.to(), l, -inf)
+    select(stop(x) >= self.from() and stop(x) <= self.to(), l, -inf)
   }
   noise() = rand(self.shape)
   transform(u) {

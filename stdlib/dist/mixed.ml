@@ -60,7 +60,7 @@ dist delta(at) on real {
 
 /// Any point of a support, with density 1: not a probability, so it cannot be drawn from. `real`, `positive`, ..
 dist flat(space) on space {
-  logpdf(x) = if all(self.on.holds(x)) { 0.0 } else { -inf }
+  logpdf(x) = if all(self.on.holds(stop(x))) { 0.0 } else { -inf }
 }
 
 /// A draw of `base`, mapped by `map`, a record like those of `std.supports`: `constrain` forward, `free` back, and
@@ -80,7 +80,7 @@ dist transformed(base, map) on map {
 dist relaxed_bernoulli(temperature in positive, p in unit = none, logits = none) on unit {
   odds() = if provided(logits) { logits } else { log(p) - log1p(-p) }
   logpdf(x) {
-    let inside = x > 0.0 and x < 1.0
+    let inside = stop(x) > 0.0 and stop(x) < 1.0
     let y = select(inside, x, 0.5)
     let z = temperature * (log(y) - log1p(-y)) - self.odds()
     select(inside, log(temperature) - z - 2.0 * softplus(-z) - log(y) - log1p(-y), -inf)
@@ -91,7 +91,7 @@ dist relaxed_bernoulli(temperature in positive, p in unit = none, logits = none)
   }
   transform(e) = sigmoid((self.odds() + e) / temperature)
   cdf(x) {
-    let inside = x > 0.0 and x < 1.0
+    let inside = stop(x) > 0.0 and stop(x) < 1.0
     let y = select(inside, x, 0.5)
     select(inside, sigmoid(temperature * (log(y) - log1p(-y)) - self.odds()), clip(x, 0.0, 1.0))
   }

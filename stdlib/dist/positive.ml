@@ -6,7 +6,7 @@ use std.random.{log_gamma_plain, log_gamma_implicit}
 /// first order (Figurnov, Mohamed and Mnih 2018).
 dist gamma(alpha in positive, beta in positive) on positive {
   logpdf(x) {
-    let inside = x > 0.0
+    let inside = stop(x) > 0.0
     let y = select(inside, x, 1.0)
     select(inside, alpha * log(beta) - lgamma(alpha) + (alpha - 1.0) * log(y) - beta * y, -inf)
   }
@@ -35,13 +35,13 @@ dist gamma(alpha in positive, beta in positive) on positive {
 /// The reciprocal of a gamma with shape `alpha` and rate `beta`.
 dist inverse_gamma(alpha in positive, beta in positive) on positive {
   logpdf(x) {
-    let inside = x > 0.0
+    let inside = stop(x) > 0.0
     let y = select(inside, x, 1.0)
     select(inside, alpha * log(beta) - lgamma(alpha) - (alpha + 1.0) * log(y) - beta / y, -inf)
   }
   noise() = log_gamma_plain(alpha + zeros(self.shape))
   transform(l) = beta * exp(-log_gamma_implicit(alpha + zeros(self.shape), l))
-  cdf(x) = select(x > 0.0, gammaincc(alpha, beta / select(x > 0.0, x, 1.0)), 0.0)
+  cdf(x) = select(stop(x) > 0.0, gammaincc(alpha, beta / select(stop(x) > 0.0, x, 1.0)), 0.0)
   mean() = select(alpha > 1.0, beta / (alpha - 1.0), inf)
   variance() = select(alpha > 2.0, square(beta / (alpha - 1.0)) / (alpha - 2.0), inf)
   entropy() = alpha + log(beta) + lgamma(alpha) - (1.0 + alpha) * digamma(alpha)
@@ -53,7 +53,7 @@ dist inverse_gamma(alpha in positive, beta in positive) on positive {
 
 /// The exponential distribution with a rate.
 dist exponential(rate in positive) on positive {
-  logpdf(x) = select(x >= 0.0, log(rate) - rate * x, -inf)
+  logpdf(x) = select(stop(x) >= 0.0, log(rate) - rate * x, -inf)
   noise() = -log(rand(self.shape))
   transform(e) = e / rate
   // Mohamed et al. 2020, table 1; the other draw is the sum of the first and one more.
@@ -73,14 +73,14 @@ dist exponential(rate in positive) on positive {
 /// The Weibull distribution with shape `alpha` and scale `sigma`.
 dist weibull(alpha in positive, sigma in positive) on positive {
   logpdf(x) {
-    let inside = x > 0.0
+    let inside = stop(x) > 0.0
     let l = log(select(inside, x, 1.0)) - log(sigma)
     select(inside, log(alpha) - log(sigma) + (alpha - 1.0) * l - exp(alpha * l), -inf)
   }
   noise() = log(-log(rand(self.shape)))
   transform(e) = sigma * exp(e / alpha)
   cdf(x) {
-    let inside = x > 0.0
+    let inside = stop(x) > 0.0
     select(inside, -expm1(-exp(alpha * log(select(inside, x, 1.0) / sigma))), 0.0)
   }
   quantile(q) = sigma * exp(log(-log1p(-q)) / alpha)
@@ -104,13 +104,13 @@ dist weibull(alpha in positive, sigma in positive) on positive {
 /// Numbers above `y_min` whose density falls with the power alpha + 1 (Pareto).
 dist pareto(y_min in positive, alpha in positive) on above(y_min) {
   logpdf(x) {
-    let inside = x >= y_min
+    let inside = stop(x) >= y_min
     select(inside, log(alpha) + alpha * log(y_min) - (alpha + 1.0) * log(select(inside, x, 1.0)), -inf)
   }
   noise() = -log(rand(self.shape))
   transform(e) = y_min * exp(e / alpha)
   cdf(x) {
-    let inside = x >= y_min
+    let inside = stop(x) >= y_min
     select(inside, -expm1(alpha * log(y_min / select(inside, x, 1.0))), 0.0)
   }
   quantile(q) = y_min * exp(-log1p(-q) / alpha)

@@ -4,7 +4,7 @@ use std.random.{log_gamma_plain, log_gamma_implicit}
 
 /// log(1 + z * z), also where z * z overflows.
 fn log1psq(z) {
-  let far = abs(z) > 1e8
+  let far = stop(abs(z)) > 1e8
   select(far, 2.0 * log(select(far, abs(z), 1.0)), log1p(square(select(far, 0.0, z))))
 }
 
@@ -25,7 +25,7 @@ dist cauchy(mu, sigma in positive) on real {
 
 /// The absolute value of a Cauchy with median 0.
 dist half_cauchy(sigma in positive) on positive {
-  logpdf(x) = select(x >= 0.0, log(2.0 / pi) - log(sigma) - log1psq(x / sigma), -inf)
+  logpdf(x) = select(stop(x) >= 0.0, log(2.0 / pi) - log(sigma) - log1psq(x / sigma), -inf)
   noise() = abs(cauchy_noise(self.shape))
   transform(e) = sigma * e
   cdf(x) = 2.0 / pi * atan(max(x, 0.0) / sigma)
@@ -47,7 +47,7 @@ dist student_t(nu in positive, mu = 0.0, sigma in positive = 1.0) on real {
   cdf(x) {
     let z = (x - mu) / sigma
     let tail = 0.5 * betainc(0.5 * nu, 0.5, nu / (nu + z * z))
-    select(z < 0.0, tail, 1.0 - tail)
+    select(stop(z) < 0.0, tail, 1.0 - tail)
   }
   mean() = select(nu > 1.0, mu, nan)
   variance() = select(nu > 2.0, sigma * sigma * nu / (nu - 2.0), inf)
@@ -68,7 +68,7 @@ dist laplace(mu, sigma in positive) on real {
   cdf(x) {
     let z = (x - mu) / sigma
     let tail = 0.5 * exp(-abs(z))
-    select(z < 0.0, tail, 1.0 - tail)
+    select(stop(z) < 0.0, tail, 1.0 - tail)
   }
   quantile(q) = mu - sigma * sign(q - 0.5) * log1p(-2.0 * abs(q - 0.5))
   mean() = mu

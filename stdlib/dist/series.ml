@@ -15,7 +15,7 @@ dist gaussian_random_walk(sigma in positive, n, drift = 0.0) on real {
   entropy() = real(n) * (log(sigma) + 0.5 * log(2.0 * pi) + 0.5)
 }
 
-fn _log(p) = select(p > 0.0, log(select(p > 0.0, p, 1.0)), -inf)
+fn _log(p) = select(stop(p) > 0.0, log(select(stop(p) > 0.0, p, 1.0)), -inf)
 
 /// The rows of `n` observations of a hidden Markov chain: probabilities of the first state `initial`, of the next by
 /// the row of the last `transition`, and a distribution for each state, `emissions`. The states are summed by the
@@ -129,5 +129,5 @@ fn matern32_at(size, t) = size * size * (1.0 + t) * exp(-t)
 /// The Euclidean distance, whose derivative is 0 where it is 0.
 fn distance(a, b) {
   let s = sqnorm(a - b)
-  select(s > 0.0, sqrt(select(s > 0.0, s, 1.0)), 0.0)
+  select(stop(s) > 0.0, sqrt(select(stop(s) > 0.0, s, 1.0)), 0.0)
 }

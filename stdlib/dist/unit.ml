@@ -4,7 +4,7 @@ use std.random.{log_gamma_plain, log_gamma_implicit}
 
 /// Uniform between `low` and `high`.
 dist uniform(low = 0.0, high = 1.0) on interval(low, high) {
-  logpdf(x) = select(x >= low and x <= high, -log(high - low), -inf)
+  logpdf(x) = select(stop(x) >= low and stop(x) <= high, -log(high - low), -inf)
   noise() = rand(self.shape)
   transform(e) = low + (high - low) * e
   cdf(x) = clip((x - low) / (high - low), 0.0, 1.0)
@@ -20,7 +20,7 @@ dist uniform(low = 0.0, high = 1.0) on interval(low, high) {
 /// implicit, of first order.
 dist beta(alpha in positive, beta in positive) on unit {
   logpdf(x) {
-    let inside = x > 0.0 and x < 1.0
+    let inside = stop(x) > 0.0 and stop(x) < 1.0
     let y = select(inside, x, 0.5)
     select(inside, (alpha - 1.0) * log(y) + (beta - 1.0) * log1p(-y) - lbeta(alpha, beta), -inf)
   }
@@ -46,7 +46,7 @@ dist beta(alpha in positive, beta in positive) on unit {
 /// Between 0 and 1, with the distribution function 1 - (1 - x^a)^b (Kumaraswamy 1980): much like a beta.
 dist kumaraswamy(a in positive, b in positive) on unit {
   logpdf(x) {
-    let inside = x > 0.0 and x < 1.0
+    let inside = stop(x) > 0.0 and stop(x) < 1.0
     let l = log(select(inside, x, 0.5))
     select(inside, log(a) + log(b) + (a - 1.0) * l + (b - 1.0) * log(-expm1(a * l)), -inf)
   }
@@ -54,7 +54,7 @@ dist kumaraswamy(a in positive, b in positive) on unit {
   transform(e) = exp(log(-expm1(e / b)) / a)
   cdf(x) {
     let y = clip(x, 0.0, 1.0)
-    let inside = y > 0.0 and y < 1.0
+    let inside = stop(y) > 0.0 and stop(y) < 1.0
     let l = log(select(inside, y, 0.5))
     select(inside, -expm1(b * log(-expm1(a * l))), y)
   }
@@ -71,8 +71,8 @@ dist kumaraswamy(a in positive, b in positive) on unit {
 /// Vectors that sum to 1, with density proportional to the product of x^(alpha - 1).
 dist dirichlet(alpha: real[k] in positive) on simplex(k) {
   logpdf(x) {
-    let inside = all(x > 0.0)
-    let l = log(select(x > 0.0, x, 1.0))
+    let inside = all(stop(x) > 0.0)
+    let l = log(select(stop(x) > 0.0, x, 1.0))
     if inside { sum((alpha - 1.0) * l) + lgamma(sum(alpha)) - sum(lgamma(alpha)) } else { -inf }
   }
   noise() = log_gamma_plain(alpha)
