@@ -135,17 +135,17 @@ fn _seen(frame) =
 
 model _drawn(d) { y ~ d via reparam }
 
-// The guide with the distribution `d` of y.
-fn _guide(m, parts, frame, d, name) {
+// The guide whose y has the distribution that `of` makes.
+fn _guide(m, parts, frame, of, name) {
   let f = _seen(frame)
   fn draw() {
-    let (drawn, l) = sample(_drawn(d))
+    let (drawn, l) = sample(_drawn(of()))
     let (t, slope) = _trace(parts, f.out(drawn.y))
     (t, l - f.log_scale - slope)
   }
   fn density(t) {
     let (x, slope) = _vector(parts, t)
-    d.logpdf(f.back(x)) - f.log_scale - slope
+    of().logpdf(f.back(x)) - f.log_scale - slope
   }
   generative(sample: draw, density: density, sites: sites(m), name: name)
 }
@@ -156,7 +156,7 @@ fn mean_field(m, start = search(), scale = 0.1) {
   let frame = (start)(m, parts)
   param loc = zeros(_size(parts))
   param sd in positive = scale * ones(_size(parts))
-  _guide(m, parts, frame, normal(loc, sd), "mean_field")
+  _guide(m, parts, frame, || normal(loc, sd), "mean_field")
 }
 
 /// A guide with one normal distribution of all reals.
@@ -166,7 +166,7 @@ fn full_rank(m, start = newton(), scale = 1.0) {
   let frame = (start)(m, parts)
   param loc = zeros(d)
   param root in covariance_cholesky(d) = scale * eye(d)
-  _guide(m, parts, frame, multivariate_normal(loc, scale: root), "full_rank")
+  _guide(m, parts, frame, || multivariate_normal(loc, scale: root), "full_rank")
 }
 
 /// A guide with one normal distribution of all reals, whose covariance is diagonal but for `rank` directions (Ong, Nott and Smith
@@ -178,7 +178,7 @@ fn low_rank(m, rank = 1, start = search(), scale = 0.1) {
   param loc = zeros(d)
   param sd in positive = scale * ones(d)
   param factor = 0.1 * scale * randn([d, rank])
-  _guide(m, parts, frame, multivariate_normal(loc, diagonal: sd * sd, factor: factor), "low_rank")
+  _guide(m, parts, frame, || multivariate_normal(loc, diagonal: sd * sd, factor: factor), "low_rank")
 }
 
 /// A guide that is known when it is made: the normal distribution around the mode with the curvature there.

@@ -211,6 +211,7 @@ impl Session {
         match v {
             Val::Tensor(t) => Ok(*t),
             Val::Slot(id) => {
+                self.read_while_made(*id, span)?;
                 let raw = self.raw(*id);
                 self.constrained(*id, raw, span)
             }

@@ -44,6 +44,7 @@ impl Session {
         env: &Env,
     ) -> R<Val> {
         let in_net = self.nets.last().map(|n| n.path.clone());
+        let made = in_net.is_none();
         // At the top of a file nothing has been called.
         if in_net.is_none() && (!self.in_init || self.frames.len() > 1) {
             return self.eval(value, env);
@@ -61,6 +62,7 @@ impl Session {
             stopped,
             with,
             stack: None,
+            made,
         });
         let v = self.eval(value, env);
         self.nets.pop();
@@ -72,6 +74,22 @@ impl Session {
             }
             other => other,
         })
+    }
+
+    /// A parameter of a model that is being made is no value yet: what is computed from it now would never change.
+    pub(super) fn read_while_made(&self, slot: SlotId, span: Span) -> R<()> {
+        let name = &self.slots[slot.0 as usize].name;
+        let own = |n: &NetFrame| {
+            let rest = name.strip_prefix(&*n.path);
+            n.made && rest.is_some_and(|r| r.starts_with(['.', '[']))
+        };
+        if !self.in_init || !self.nets.iter().any(own) {
+            return Ok(());
+        }
+        let title = format!("`{name}` is read while its model is made");
+        Err(Box::new(self.err_at("E0526", title, span, "this would keep its first value").hint(
+            "read it in the function that draws or scores, or in a function that these call",
+        )))
     }
 
     /// The parameters of a model, a record that mirrors the addresses.

@@ -18,6 +18,8 @@ pub struct NetFrame {
     pub with: Option<Val>,
     /// Are parameters made for so many nets at once?
     pub stack: Option<usize>,
+    /// Is it a model of the top of a file that is being made?
+    pub made: bool,
 }
 
 impl Session {
@@ -271,6 +273,7 @@ impl Session {
             stopped: n.stopped,
             with: n.with.clone(),
             stack: n.stack,
+            made: false,
         });
         let result = self.in_frame(&n.path.clone(), span, |s| {
             s.bind_args(&def.name.text, &def.args, args, &env, span)?;
