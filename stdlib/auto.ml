@@ -4,15 +4,18 @@
 // The vector is seen from a frame, which is fixed when the guide is made: `at + root @ y`, or `at + root * y` where `root` is a
 // vector. Parameters are those of the distribution of y, so all directions begin at about the same scale.
 
-use std.dist.{normal, multivariate_normal}
-use std.linalg.{diagonal, eye}
+use std.dist.{normal, multivariate_normal, transformed}
+use std.linalg.{diagonal, diag, eye}
+use std.flows.{chain, affine_coupling, reversal}
+use std.nn.mlp
 use std.supports.reals
 
 // --- From a vector to a trace ---
 
 // The sites of a model, each with its map from the reals `first` to `first + size` of the vector.
-fn _parts(m) {
-  let all = sites(m)
+fn _parts(m) = _parts_of(sites(m))
+
+fn _parts_of(all) {
   if len(all) == 0 {
     refuse("the model has no open site", hint: "a guide draws what is not observed: leave a site out of `given`")
   }
@@ -61,13 +64,14 @@ fn _trace(parts, x) {
 
 // The vector of a trace, and the same logarithm.
 fn _vector(parts, t) {
-  let x = scan (x = []) for p in parts, unroll: true {
-    next x = append(x, flatten(_lanes(p.map.free, at(t, p.at), p.lanes)))
-  }
-  let v = concat(x)
+  let v = _behind(|p| flatten(_lanes(p.map.free, at(t, p.at), p.lanes)), parts)
   let (_, l) = _trace(parts, v)
   (v, l)
 }
+
+// The vectors that `f` gives of the items of a list, one behind the other.
+fn _behind(f, items, i = 0) =
+  if i + 1 == len(items) { f(items[i]) } else { concat(f(items[i]), _behind(f, items, i: i + 1)) }
 
 // --- Where to begin ---
 
@@ -181,6 +185,67 @@ fn low_rank(m, rank = 1, start = search(), scale = 0.1) {
   _guide(m, parts, frame, || multivariate_normal(loc, diagonal: sd * sd, factor: factor), "low_rank")
 }
 
+/// A guide with one normal distribution for each of `blocks`, lists of addresses such as `[[.mu, .tau], [.theta]]`: within a block
+/// all reals depend on one another, between blocks none do. What is in no block is independent. Without `blocks` each site is one.
+fn structured(m, blocks = none, start = search(), scale = 0.1) {
+  let all = if provided(blocks) { _in_blocks(m, blocks) } else { _one_by_one(sites(m)) }
+  let parts = _parts_of(all.sites)
+  let d = _size(parts)
+  let frame = (start)(m, parts)
+  param loc = zeros(d)
+  param root in covariance_cholesky(d) = scale * eye(d)
+  // Where there is no block, a number for each real.
+  fn numbers(i) {
+    let p = parts[i]
+    if all.ids[i] < 0 { p.first + iota(p.size) } else { -1 - all.ids[i] + zeros_int(p.size) }
+  }
+  let ids = _behind(numbers, list(0..len(parts)))
+  let together = for a in ids { real(ids == a) }
+  _guide(m, parts, frame, || multivariate_normal(loc, scale: root * together), "structured")
+}
+
+fn _one_by_one(all) = {sites: all, ids: list(0..len(all))}
+
+fn _in_blocks(m, blocks) {
+  let r = scan (l = [], ids = [], named = []) for b in 0..len(blocks), unroll: true {
+    let mine = sites(m, only: blocks[b])
+    next l = _joined(l, mine)
+    next ids = _joined(ids, _repeated(b, len(mine)))
+    next named = _joined(named, blocks[b])
+  }
+  let rest = sites(m, without: r.named)
+  {sites: _joined(r.l, rest), ids: _joined(r.ids, _repeated(-1, len(rest)))}
+}
+
+fn _joined(a, b) = scan (l = a) for i in 0..len(b), unroll: true { next l = append(l, b[i]) }
+
+fn _repeated(x, n) = scan (l = []) for i in 0..n, unroll: true { next l = append(l, x) }
+
+/// A guide that bends a normal distribution: `layers` couplings, in which nets with `hidden` units make scales and shifts of one
+/// half of the reals from the other (Dinh, Sohl-Dickstein and Bengio 2017). It needs two reals.
+fn flow(m, layers = 4, hidden = 16, start = search(), scale = 0.1) {
+  let parts = _parts(m)
+  let d = _size(parts)
+  if d < 2 {
+    refuse("a flow bends one real by another, and there is one only", hint: "use `full_rank(m)`")
+  }
+  let h = div(d, 2)
+  let frame = (start)(m, parts)
+  param loc = zeros(d)
+  param sd in positive = scale * ones(d)
+  let maps = scan (l = []) for i in 0..layers, unroll: true {
+    net f[i] = mlp([h, hidden, 2 * (d - h)], act: tanh)
+    next l = append(append(l, affine_coupling(f[i], h)), reversal)
+  }
+  fn affine() = {
+    ..reals,
+    constrain: |x| loc + sd * x,
+    free: |y| (y - loc) / sd,
+    log_jacobian: |x| sum(log(sd)) + 0.0 * sum(x),
+  }
+  _guide(m, parts, frame, || transformed(normal(zeros(d), 1.0), chain(append(maps, affine()))), "flow")
+}
+
 /// A guide that is known when it is made: the normal distribution around the mode with the curvature there.
 fn laplace(m, start = newton()) = full_rank(m, start: start, scale: 1.0)
 
@@ -195,4 +260,19 @@ fn delta(m, start = search()) {
     (t, -slope)
   }
   generative(sample: draw, sites: sites(m), name: "delta")
+}
+
+/// The parameters of a `full_rank` guide after a step of size `rate` along the natural gradient (Amari 1998), `g` being the gradient
+/// of what is to grow. The precision moves toward that of the expected curvature, and stays positive definite (Lin, Schmidt and
+/// Khan 2020, section 3); the same whatever linear map the reals are seen through.
+/// `set guide = natural_step(guide.params, g, 0.1)`.
+fn natural_step(p, g, rate) {
+  // In the frame where the covariance is 1: half the derivative by the covariance.
+  let low = tril(p.root.T @ g.root)
+  let s = low + low.T - diag(diagonal(low))
+  let precision = eye(len(p.loc)) - rate * s + 0.5 * rate * rate * (s @ s)
+  // precision = u @ u.T with an upper triangle, so that the new factor is a lower one.
+  let u = flip(flip(cholesky(flip(flip(precision), axis: 1))), axis: 1)
+  let root = tril(solve_triangular(u, p.root.T, lower: false).T)
+  {loc: p.loc + rate * (root @ (root.T @ g.loc)), root: root}
 }

@@ -66,7 +66,15 @@ impl Session {
         });
         let v = self.eval(value, env);
         self.nets.pop();
-        Ok(match v? {
+        let v = v?;
+        // Nets have their parameters from their first call.
+        if let (true, Val::Model(m)) = (made, &v)
+            && let ModelCode::Functions(g) = &m.code
+            && let Some(sample) = g.sample.clone()
+        {
+            self.unseen(value.span, |s| s.apply(&sample, vec![], value.span))?;
+        }
+        Ok(match v {
             Val::Model(m) if m.made.is_none() && !self.slots_below(&path).is_empty() => {
                 let mut m = (*m).clone();
                 m.made = Some(Rc::new(Made { path, with: None }));
@@ -264,6 +272,10 @@ impl Others {
             })),
             Val::Net(n) => Val::Net(self.net(n)),
             Val::Nets(n, count) => Val::Nets(self.net(n), *count),
+            Val::NetStack(items) => {
+                let items = items.iter().map(|(i, v)| (*i, self.value(v)));
+                Val::NetStack(Rc::new(items.collect()))
+            }
             other => other.clone(),
         }
     }

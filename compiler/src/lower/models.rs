@@ -226,7 +226,15 @@ impl Session {
             self.check_covers(&path, &v, d, span)?;
             self.plate_lane(site, &v, at, span)?
         } else {
-            let v = if self.expects.is_empty() {
+            // Where only the forms of sites are asked for, what cannot be drawn may say where it starts.
+            let shown = at.is_some_and(|h| self.handlers[h].how.forms.is_some())
+                && !Self::has_member(d, "sample")
+                && !Self::has_member(d, "transform")
+                && Self::has_member(d, "start");
+            let v = if shown {
+                let v = self.call_member(d, "start", vec![], span)?;
+                Val::Tensor(self.force(&v, span)?)
+            } else if self.expects.is_empty() {
                 let key = self.frame().next_key(site);
                 self.with_frame_key(site, span, key, |s| {
                     s.call_member(d, "sample", vec![], span)
