@@ -110,7 +110,7 @@ fn sir(q, n = 1) {
 fn _not_exact() =
   refuse("the logarithm of an estimate is no estimate of the logarithm", hint: "use `enumeration()` or `quadrature(n)`")
 
-model _index(logits) { i ~ categorical(logits) }
+model _index(logits) { i ~ categorical(logits: logits) }
 
 /// An index with probability proportional to exp(w), as a site: derivatives pass by its estimator.
 fn _pick(w) {
@@ -332,3 +332,14 @@ fn quadrature(n, low = none, high = none) {
 
 /// The list of `f` of each of a list's first `k` items.
 fn _each(f, items, k) = if k == 0 { [] } else { append(_each(f, items, k - 1), f(items[k - 1])) }
+
+/// The distribution `d`, whose density counts only where `seen` is true: a site in a plate of which some lanes are missing.
+dist masked(d, seen) on d.on {
+  logpdf(x) {
+    if rank(seen) > 0 {
+      refuse("`masked` takes one truth value", hint: "go over the lanes: `for s in seen { y ~ masked(d, s) }`")
+    }
+    if seen { d.logpdf(x) } else { 0.0 }
+  }
+  sample() = d.sample()
+}

@@ -72,7 +72,7 @@ fn lerp(a, b, t) = a + t * (b - a)
 fn clip(x, low, high) = min(max(x, low), high)
 
 /// Standard normal draws of a shape: the inverse distribution function at uniform draws.
-fn randn(n) = sqrt(2.0) * erfinv(2.0 * rand(n) - 1.0)
+fn randn(n = []) = sqrt(2.0) * erfinv(2.0 * rand(n) - 1.0)
 
 /// `n` numbers from `a` to `b`, both among them, evenly spaced.
 fn linspace(a, b, n) {

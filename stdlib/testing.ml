@@ -46,19 +46,19 @@ fn unbiased(
   fn vector(g) = f64(flatten(g))
   // The first batch says how large things are, and counts for nothing else.
   let (first, other) = for i in 0..batch {
-    (vector(draw(i)), if provided(against) { vector(against(i)) } else { vector(truth) })
+    (vector(draw(i)), if provided(truth) { vector(truth) } else { vector(against(i)) })
   }
   let size_of_draws = sqrt(max(mean(square(first), axis: 0)))
-  let (target, largest) = if provided(against) {
+  let (target, largest) = if provided(truth) {
+    (vector(truth), max(abs(vector(truth))))
+  } else {
     let m = mean(other, axis: 0)
     (0.0 * m, max(max(abs(m)), 0.1 * size_of_draws))
-  } else {
-    (vector(truth), max(abs(vector(truth))))
   }
   let size_of_truth = select(largest > 0.0, largest, select(size_of_draws > 0.0, size_of_draws, 1.0))
   let unit = if provided(scale) { f64(scale) } else { size_of_truth }
   let wide = precision * unit
-  fn less_truth(i) = vector(draw(i)) - if provided(against) { vector(against(i)) } else { target }
+  fn less_truth(i) = vector(draw(i)) - if provided(truth) { target } else { vector(against(i)) }
   // Beyond this a sequence has left, for each of the components.
   let limit = 2.0 * log(size(target) / error)
   let least = square(1e-3 * wide)

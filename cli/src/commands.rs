@@ -30,11 +30,19 @@ pub fn run(cli: Cli) -> Exit {
     match cli.command {
         Command::Run {
             pipeline,
+            stages,
             run,
             out,
             json,
             strict_fit,
-        } => run_pipeline(&pipeline, &run, out.as_deref(), json, strict_fit),
+        } => run_pipeline(&pipeline, &stages, &run, out.as_deref(), [json, strict_fit]),
+        Command::Plan {
+            pipeline,
+            stages,
+            run,
+            json,
+        } => crate::plan::plan(&pipeline, &stages, &run, json),
+        Command::Cache { what } => crate::cache::cache(&what),
         Command::Check { pipeline } => check(&pipeline),
         Command::Fmt { files, check } => fmt(&files, check),
         Command::Test {
@@ -50,6 +58,11 @@ pub fn run(cli: Cli) -> Exit {
             units,
             disable_pass,
         } => ir(&pipeline, stage.as_deref(), [raw, units], &disable_pass),
+        Command::ExplainGradient {
+            pipeline,
+            stage,
+            json,
+        } => crate::gradients::explain(&pipeline, stage.as_deref(), json),
         Command::Doc { name } => doc(name.as_deref()),
         Command::Explain { code } => explain_code(&code),
         Command::Graph {
@@ -93,7 +106,7 @@ fn resolve(file: &Path) -> std::path::PathBuf {
     }
 }
 
-fn options(pipeline: &PipelineArgs, run: &RunArgs) -> RunOptions {
+pub fn options(pipeline: &PipelineArgs, run: &RunArgs) -> RunOptions {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     kernels::set_threads(run.threads.unwrap_or(cores));
     RunOptions {
@@ -106,18 +119,20 @@ fn options(pipeline: &PipelineArgs, run: &RunArgs) -> RunOptions {
             interpret: run.interpret,
         },
         stop: Some(&STOP),
+        cache: crate::cache::kept(),
+        fresh: run.fresh,
     }
 }
 
 /// The options of what runs nothing.
-fn unrun(args: &PipelineArgs) -> RunOptions {
+pub fn unrun(args: &PipelineArgs) -> RunOptions {
     RunOptions {
         allow_outside: args.allow_outside,
         ..RunOptions::default()
     }
 }
 
-fn open(args: &PipelineArgs, options: RunOptions) -> Result<Pipeline, Exit> {
+pub fn open(args: &PipelineArgs, options: RunOptions) -> Result<Pipeline, Exit> {
     if let Some(unknown) = options
         .engine
         .disabled
@@ -155,7 +170,7 @@ fn opened(
     Ok((pipeline, result))
 }
 
-fn failed(f: &Failure, pipeline: &Pipeline) -> Exit {
+pub fn failed(f: &Failure, pipeline: &Pipeline) -> Exit {
     complain(&f.reports, pipeline.session.sources());
     if f.environment {
         Exit::Environment
@@ -165,7 +180,7 @@ fn failed(f: &Failure, pipeline: &Pipeline) -> Exit {
 }
 
 /// Says why a run ended early.
-fn explain(e: &RunError, pipeline: &Pipeline) -> Exit {
+pub fn explain(e: &RunError, pipeline: &Pipeline) -> Exit {
     match e {
         RunError::Pipeline(f) => failed(f, pipeline),
         RunError::NotANumber {
@@ -213,12 +228,33 @@ fn explain(e: &RunError, pipeline: &Pipeline) -> Exit {
     }
 }
 
+/// The stages that are named, all if none is.
+pub fn chosen(pipeline: &Pipeline, names: &[String]) -> Result<Vec<usize>, Exit> {
+    let stages = pipeline.session.stages();
+    if names.is_empty() {
+        return Ok((0..stages.len()).collect());
+    }
+    let mut found = Vec::new();
+    for name in names {
+        let Some(i) = stages.iter().position(|s| s.name == *name) else {
+            let known: Vec<&str> = stages.iter().map(|s| s.name.as_str()).collect();
+            eprintln!(
+                "error: there is no stage `{name}`; there are: {}",
+                known.join(", ")
+            );
+            return Err(Exit::Misuse);
+        };
+        found.push(i);
+    }
+    Ok(found)
+}
+
 fn run_pipeline(
     args: &PipelineArgs,
+    stages: &[String],
     run: &RunArgs,
     out: Option<&Path>,
-    json: bool,
-    strict_fit: bool,
+    [json, strict_fit]: [bool; 2],
 ) -> Exit {
     let start = Instant::now();
     let handler = ctrlc::set_handler(|| STOP.set());
@@ -232,10 +268,15 @@ fn run_pipeline(
     };
     let mut unfit = Vec::new();
     let result = open(args, options(args, run)).and_then(|mut pipeline| {
+        let some = chosen(&pipeline, stages)?;
         let dir = pipeline
             .write_to(out, &resolve(&args.file))
             .map_err(|e| explain(&e, &pipeline))?;
-        let result = pipeline.run(&mut *observer);
+        let result = if stages.is_empty() {
+            pipeline.run(&mut *observer)
+        } else {
+            pipeline.run_some(&some, &mut *observer)
+        };
         match result {
             Ok(()) => {
                 unfit = pipeline.unfit().to_vec();
@@ -587,7 +628,7 @@ fn explain_code(code: &str) -> Exit {
     }
 }
 
-fn write_out(text: &str, out: Option<&Path>) -> Exit {
+pub fn write_out(text: &str, out: Option<&Path>) -> Exit {
     let result = match out {
         Some(path) => mlc_runtime::checkpoint::write_atomically(path, text.as_bytes())
             .map_err(|e| format!("cannot write `{}`: {e}", path.display())),

@@ -1,8 +1,11 @@
 //! The command `mlc`.
 
+mod cache;
 mod commands;
+mod gradients;
 mod observer;
 mod options;
+mod plan;
 mod repl;
 mod show;
 

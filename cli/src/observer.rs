@@ -6,11 +6,20 @@ use mlc_runtime::driver::{Event, Observer, words};
 use mlc_runtime::tensor::HostTensor;
 use serde_json::{Map, Value, json};
 
-/// Sees nothing.
+/// Sees nothing but trouble.
 pub struct Quiet;
 
 impl Observer for Quiet {
-    fn event(&mut self, _: &Event) {}
+    fn event(&mut self, event: &Event) {
+        warn(event);
+    }
+}
+
+/// What is wrong with kept results is told on stderr, whatever else is seen.
+fn warn(event: &Event) {
+    if let Event::Trouble { what } = event {
+        eprintln!("warning: {what}");
+    }
 }
 
 /// A progress bar on stderr, logged values on stdout.
@@ -25,6 +34,15 @@ impl Human {
             Some(bar) => bar.suspend(|| println!("{line}")),
             None => println!("{line}"),
         }
+    }
+}
+
+/// A span of time, short.
+pub fn took(seconds: f64) -> String {
+    if seconds < 1.0 {
+        format!("{:.0} ms", seconds * 1e3)
+    } else {
+        format!("{seconds:.1} s")
     }
 }
 
@@ -104,6 +122,11 @@ impl Observer for Human {
                     "{stage}  ends at step {step}: `{value}` is not a number"
                 ));
             }
+            Event::Reused { stage, seconds } => {
+                let took = took(*seconds);
+                self.say(&format!("{stage}  kept from a run that took {took}"));
+            }
+            Event::Trouble { .. } => warn(event),
             Event::Verdict { stage, good } => {
                 self.say(&format!("{stage}  verdict: {}", words(*good)));
             }
@@ -177,6 +200,11 @@ impl Observer for Json {
                 "{}",
                 json!({"event": "failed", "stage": stage, "step": step, "value": value})
             ),
+            Event::Reused { stage, seconds } => println!(
+                "{}",
+                json!({"event": "reused", "stage": stage, "seconds": seconds})
+            ),
+            Event::Trouble { .. } => warn(event),
             Event::Verdict { stage, good } => println!(
                 "{}",
                 json!({"event": "verdict", "stage": stage, "good": good, "words": words(*good)})

@@ -24,6 +24,8 @@ pub enum Command {
     Run {
         #[command(flatten)]
         pipeline: PipelineArgs,
+        /// Only these stages, and those that they need [default: all]
+        stages: Vec<String>,
         #[command(flatten)]
         run: RunArgs,
         /// Folder for what the run leaves [default: runs/<pipeline>/<time>]
@@ -35,6 +37,23 @@ pub enum Command {
         /// End with the exit code 5 if a `verdict` is that what a stage leaves should not be used
         #[arg(long)]
         strict_fit: bool,
+    },
+    /// Say which stages a run would run, and why, without running them
+    Plan {
+        #[command(flatten)]
+        pipeline: PipelineArgs,
+        /// Only these stages, and those that they need [default: all]
+        stages: Vec<String>,
+        #[command(flatten)]
+        run: RunArgs,
+        /// One JSON object a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Look after what is kept of stages that have run
+    Cache {
+        #[command(subcommand)]
+        what: CacheCommand,
     },
     /// Find mistakes without running anything
     Check {
@@ -80,6 +99,17 @@ pub enum Command {
         #[arg(long, value_name = "PASS")]
         disable_pass: Vec<String>,
     },
+    /// Say how gradients pass through each site of each `expect`: the estimator, its formula, the terms it multiplies
+    ExplainGradient {
+        #[command(flatten)]
+        pipeline: PipelineArgs,
+        /// The stage [default: all]
+        #[arg(long)]
+        stage: Option<String>,
+        /// As JSON, one object a site
+        #[arg(long)]
+        json: bool,
+    },
     /// Print the signature and text of what is built in or in the standard library, or list a module's
     Doc {
         /// A name such as elbo, a path such as std.vi.elbo, or a module such as std.vi [default: all modules]
@@ -114,6 +144,30 @@ pub enum Command {
     },
 }
 
+#[derive(Subcommand)]
+pub enum CacheCommand {
+    /// List what is kept: size, last use, time it took, stage and pipeline
+    List {
+        /// One JSON object a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Read everything and compare it with its checksums
+    Check,
+    /// Remove what is damaged and what was not used for long
+    Prune {
+        /// What was not used for so many days
+        #[arg(long, value_name = "DAYS", default_value_t = 30.0)]
+        older: f64,
+        /// What was used longest ago, until no more than this is left
+        #[arg(long, value_name = "MB")]
+        to: Option<u64>,
+        /// Everything
+        #[arg(long)]
+        all: bool,
+    },
+}
+
 #[derive(Args)]
 pub struct PipelineArgs {
     /// The pipeline, a `.ml` file
@@ -137,6 +191,9 @@ pub struct RunArgs {
     /// Threads that large loops and products may use [default: all cores]
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,
+    /// Run every stage, whatever is kept of earlier runs
+    #[arg(long)]
+    pub fresh: bool,
     /// Run by the reference interpreter, without machine code (slow)
     #[arg(long)]
     pub interpret: bool,

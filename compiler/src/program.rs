@@ -62,8 +62,32 @@ pub enum Sink {
     Verdict,
     /// The number by which the best snapshot of the stage is chosen.
     Keep,
+    /// A tensor that is written to a file of the run's folder.
+    Export(Export),
     /// A named part of a block's n-th output (see [`Every::shown`]).
     Show(usize, String),
+}
+
+/// One tensor of a file that a stage exports.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Export {
+    /// A plain name.
+    pub file: String,
+    pub format: ExportFormat,
+    /// Its address in what is exported: `posterior.h.w`.
+    pub name: String,
+    /// Is its first axis that of draws?
+    pub drawn: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ExportFormat {
+    /// A column for each element of a row.
+    Csv,
+    /// Arrays by name, for NumPy.
+    Npz,
+    /// Groups of variables, for ArviZ.
+    InferenceData,
 }
 
 /// A graph and what it is connected to; `sources` and `sinks` are parallel to the graph's inputs and outputs.

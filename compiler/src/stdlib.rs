@@ -41,6 +41,7 @@ const FILES: &[(&str, &str)] = &[
     ("implicit", include_str!("../../stdlib/implicit.ml")),
     ("optim", include_str!("../../stdlib/optim.ml")),
     ("schedules", include_str!("../../stdlib/schedules.ml")),
+    ("posterior", include_str!("../../stdlib/posterior.ml")),
     ("diagnostics", include_str!("../../stdlib/diagnostics.ml")),
     ("testing", include_str!("../../stdlib/testing.ml")),
 ];
@@ -177,15 +178,15 @@ mod tests {
         for (name, text) in FILES.iter().filter(|f| f.0.contains('/')) {
             let (file, reports) = mlc_grammar::parse(mlc_grammar::span::FileId(0), text);
             assert!(reports.is_empty(), "{name}: {reports:?}");
-            let parsed: Vec<&str> = file
+            let parsed: Vec<String> = file
                 .items
                 .iter()
                 .flat_map(crate::lower::item_names)
-                .map(|n| n.text.as_str())
+                .map(|n| n.text.clone())
                 .filter(|n| !n.starts_with('_'))
                 .collect();
             assert_eq!(parsed, defined(text).collect::<Vec<_>>(), "{name}");
-            for n in parsed {
+            for n in defined(text) {
                 assert!(seen.insert((module_of(name), n)), "{n} is defined twice");
                 assert!(
                     text_of_file(module_of(name), n).is_none(),

@@ -322,7 +322,7 @@ pub enum StmtKind {
         lowest: bool,
         value: Expr,
     },
-    /// A report's or `every` block's output: `image e`, `plot e, title: "loss"`, `table e`, `text e`, `checkpoint`
+    /// A report's or `every` block's output, or a `compute` stage's: `export e, to: "f.csv"`, `image e`, `plot e, title: "loss"`, `table e`, `text e`, `checkpoint`
     Output {
         kind: Name,
         args: Vec<CallArg>,

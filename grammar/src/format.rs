@@ -22,8 +22,8 @@ const OPEN_WORDS: &[&str] = &[
 
 /// Words that are so only at the start of a statement.
 const STATEMENTS: &[&str] = &[
-    "minimize", "maximize", "assert", "verdict", "factor", "log", "set", "update", "image", "plot",
-    "table",
+    "minimize", "maximize", "assert", "snapshot", "verdict", "factor", "log", "set", "update",
+    "image", "plot", "table", "export",
 ];
 
 /// Formats a file's text.
@@ -210,7 +210,8 @@ impl<'a> Formatter<'a> {
                     s,
                     "given" | "in" | "via" | "by" | "and" | "or" | "not" | "yield"
                 );
-                if operand || self.is_except(last) {
+                let statement = STATEMENTS.contains(&s) && !self.ends_expression(last);
+                if operand || statement || self.is_except(last) {
                     Brace::Record
                 } else {
                     Brace::Block

@@ -87,15 +87,20 @@ impl Checkpoint {
             path: path.to_path_buf(),
             source,
         })?;
+        Self::from_bytes(&bytes, path)
+    }
+
+    /// What [`Self::to_bytes`] made; `path` is where the bytes are from, for errors.
+    pub fn from_bytes(bytes: &[u8], path: &Path) -> Result<Self, CheckpointError> {
         let damaged = |reason| CheckpointError::Damaged {
             path: path.to_path_buf(),
             reason,
         };
-        check_offsets(&bytes).map_err(damaged)?;
-        let view = SafeTensors::deserialize(&bytes).map_err(|error| damaged(error.to_string()))?;
+        check_offsets(bytes).map_err(damaged)?;
+        let view = SafeTensors::deserialize(bytes).map_err(|error| damaged(error.to_string()))?;
         let mut checkpoint = Checkpoint::default();
         let (_, header) =
-            SafeTensors::read_metadata(&bytes).map_err(|error| damaged(error.to_string()))?;
+            SafeTensors::read_metadata(bytes).map_err(|error| damaged(error.to_string()))?;
         checkpoint
             .metadata
             .extend(header.metadata().clone().unwrap_or_default());
@@ -124,7 +129,8 @@ impl Checkpoint {
     // The format is a length, a JSON header and the data. The header is written here because the
     // library keeps metadata in a hash map, whose order, and so the bytes of the file, would differ
     // from run to run. Reading goes through the library, so that the two check one another.
-    fn to_bytes(&self) -> Result<Vec<u8>, CheckpointError> {
+    /// The bytes of the file.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, CheckpointError> {
         // Wide elements first, so that each tensor is aligned to its element; then by name.
         let mut tensors: Vec<_> = self.tensors.iter().collect();
         tensors.sort_by_key(|(_, tensor)| std::cmp::Reverse(tensor.dtype().size()));

@@ -2,9 +2,12 @@
 //!
 //! Knows nothing of syntax: it gets programs from the compiler's session, as graphs bound to named places.
 
+pub mod cache;
 pub mod checkpoint;
 pub mod data;
+pub mod digest;
 pub mod driver;
+pub mod export;
 pub mod kernels;
 pub mod metrics;
 pub mod report;

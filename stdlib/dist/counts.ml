@@ -5,13 +5,13 @@ use std.special.{lchoose, xlog1py}
 use std.dist.xlogy
 
 /// Is it a whole number, and not negative?
-fn counts(x) = x >= 0.0 and x == floor(x)
+fn is_count(x) = x >= 0.0 and x == floor(x)
 
 /// The number of successes in `n` trials with probability `p`, or `logits`.
 dist binomial(n in natural, p in unit = none, logits = none) on natural {
   probs() = if provided(logits) { sigmoid(logits) } else { p }
   logpdf(x) {
-    let inside = counts(x) and x <= real(n)
+    let inside = is_count(x) and x <= real(n)
     let y = select(inside, x, 0.0)
     let ways = lchoose(real(n) + zeros_like(y), y)
     let l = if provided(logits) {
@@ -37,7 +37,7 @@ dist binomial(n in natural, p in unit = none, logits = none) on natural {
 /// The number of failures before the first success.
 dist geometric(p in unit) on natural {
   logpdf(x) {
-    let inside = counts(x)
+    let inside = is_count(x)
     select(inside, log(p) + xlog1py(select(inside, x, 0.0), -p), -inf)
   }
   sample() = floor(log(rand(self.shape)) / log1p(-p))
@@ -59,7 +59,7 @@ dist geometric(p in unit) on natural {
 /// The number of arrivals at a rate.
 dist poisson(rate in positive) on natural {
   logpdf(x) {
-    let inside = counts(x)
+    let inside = is_count(x)
     let y = select(inside, x, 0.0)
     select(inside, y * log(rate) - rate - lgamma(y + 1.0), -inf)
   }
@@ -79,7 +79,7 @@ dist poisson(rate in positive) on natural {
 /// Poisson with a gamma rate of mean `mu` and shape `phi`: the variance is mu + mu^2 / phi (Stan's neg_binomial_2).
 dist negative_binomial(mu in positive, phi in positive) on natural {
   logpdf(x) {
-    let inside = counts(x)
+    let inside = is_count(x)
     let y = select(inside, x, 0.0)
     let ways = -lbeta(y + 1.0, phi + zeros_like(y)) - log(y + phi)
     select(inside, ways - phi * log1p(mu / phi) - y * log1p(phi / mu), -inf)
@@ -106,8 +106,8 @@ dist discrete_uniform(low, high) on natural {
 dist multinomial(n in natural, p: real[k] = none, logits: real[k] = none) on natural {
   probs() = if provided(logits) { softmax(logits) } else { p }
   logpdf(x) {
-    let inside = all(counts(x)) and sum(x) == real(n)
-    let y = select(counts(x), x, 0.0)
+    let inside = all(is_count(x)) and sum(x) == real(n)
+    let y = select(is_count(x), x, 0.0)
     let l = if provided(logits) { sum(y * log_softmax(logits)) } else { sum(xlogy(y, p)) }
     if inside { lgamma(real(n) + 1.0) - sum(lgamma(y + 1.0)) + l } else { -inf }
   }
@@ -138,7 +138,7 @@ dist ordered_logistic(eta, cutpoints: real[m] in ordered(m)) on natural {
   }
   probs() = exp(self.logs())
   logpdf(x) {
-    let inside = counts(x) and x <= real(m)
+    let inside = is_count(x) and x <= real(m)
     select(inside, take(self.logs(), int(select(inside, x, 0.0))), -inf)
   }
   sample() = real(argmax(stop(self.logs()) - log(-log(rand(m + 1)))))

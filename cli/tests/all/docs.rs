@@ -245,6 +245,9 @@ fn the_page_of_the_command_is_whole() {
         assert!(page.contains(&format!("| `mlc {c} ")), "`mlc {c}`");
         known.extend(options(&help(&[c])));
     }
+    for c in ["list", "check", "prune"] {
+        known.extend(options(&help(&["cache", c])));
+    }
     let mut told = options(&page);
     told.insert("help".to_string());
     assert_eq!(known, told);

@@ -1,10 +1,12 @@
 //! The tests of the command, as a user runs it.
 
+mod cache;
 mod commands;
 mod distributions;
 mod docs;
 mod editors;
 mod errors;
+mod exports;
 mod programs;
 mod robustness;
 mod verdicts;
@@ -12,9 +14,10 @@ mod verdicts;
 use assert_cmd::Command;
 use std::path::PathBuf;
 
-/// The command, run in the repository's root.
+/// The command, run in the repository's root. It keeps nothing, so that every test runs what it tests.
 fn mlc() -> Command {
     let mut c = Command::new(assert_cmd::cargo::cargo_bin!("mlc"));
+    c.env("MLC_CACHE", "off");
     c.current_dir(root());
     c
 }

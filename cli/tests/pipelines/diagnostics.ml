@@ -1,5 +1,6 @@
 // Whether a fit is any good, on models whose posterior is known. The bounds hold at seeds 0 and 1; where draws decide, they lie
-// several standard errors away. // slow by the interpreter
+// several standard errors away.
+// slow by the interpreter
 use std.dist.normal
 use std.diagnostics.{calibrated, converged, fitted, khat, mcse, pareto_shape, rhat, root, slide, window}
 use std.vi.elbo
@@ -116,7 +117,7 @@ stage narrow = compute after fit { verdict fitted(p, guide(loc, 0.2 * scale)) }
 
 stage nothing = compute {
   let wild = normal(0.0, 1.0).sample() * nan
-  verdict { holds: wild < 1.0, wild }
+  verdict {holds: wild < 1.0, wild}
 }
 
 test "verdicts are logged" {

@@ -153,3 +153,90 @@ test "chains in a plate, and unrolled" {
   let apart = for v in ys { logdensity(one() given {y: v}, {}, sum: .s) }
   assert close(logdensity(sequences(2) given {y: ys}, {}, sum: .s), sum(apart), 1e-12)
 }
+
+dist coin(p) on unit {
+  logpdf(x) = log(if x > 0.5 { p } else { 1.0 - p })
+  sample() = real(rand() < p)
+  support() = [0.0, 1.0]
+}
+
+// A counter, a decay and a record of the site as carries, an open site, and a loop that yields.
+model several(n) {
+  let (end, out) = scan (t = 0, level = 1.0, z = {a: 0.0, b: 1.0}) for i in 0..n {
+    s ~ coin(0.2 + 0.5 * z.a + 0.1 * level)
+    o ~ normal(level * s + z.b, 1.0)
+    y ~ normal(o + real(t), 0.5 + 0.1 * real(i))
+    next t = t + 1
+    next level = 0.5 * level
+    next z = {a: s, b: 1.0 - s}
+    yield level
+  }
+  w ~ normal(end.z.a + end.level + sum(out), 1.0)
+}
+fn by_paths(n, o, y, w) {
+  fn path(i, level, a, b) = if i == n {
+    normal(a + level + sum(for k in 0..n { 0.5^real(k) }), 1.0).logpdf(w)
+  } else {
+    logsumexp(for s in [0.0, 1.0] {
+      coin(0.2 + 0.5 * a + 0.1 * level).logpdf(s) + normal(level * s + b, 1.0).logpdf(o[i]) + normal(o[i] + real(i), 0.5 + 0.1 * real(i)).logpdf(y[i]) + path(i + 1, 0.5 * level, s, 1.0 - s)
+    })
+  }
+  path(0, 1.0, 0.0, 1.0)
+}
+test "many carries" {
+  let o = [0.3, 0.9, -0.2, 1.1]
+  let y = [0.1, 2.0, 1.5, 4.0]
+  assert close(logdensity(several(4), {o, y, w: 1.0}, sum: .s), by_paths(4, o, y, 1.0), 1e-12)
+  assert close(logdensity(several(1), {o: o[0..1], y: y[0..1], w: 1.0}, sum: .s), by_paths(1, o, y, 1.0), 1e-12)
+  assert close(logdensity(several(2) given {y: y[0..2]}, {o: o[0..2], w: 1.0}, sum: .s), by_paths(2, o, y, 1.0), 1e-12)
+  let many = for k in [1.0, 2.0] { logdensity(several(4), {o: k * o, y, w: 1.0}, sum: .s) }
+  assert close(many[1], by_paths(4, 2.0 * o, y, 1.0), 1e-12)
+  let v = for k in stack([1.0, 2.0]) { logdensity(several(4), {o: k * o, y, w: 1.0}, sum: .s) }
+  assert close(many, v, 1e-12)
+  let g = grad(logdensity(several(4), {o, y, w: 1.0}, sum: .s), wrt: o)
+  assert close(g, grad(by_paths(4, o, y, 1.0), wrt: o), 1e-11)
+  let h = hvp(logdensity(several(4), {o, y, w: 1.0}, sum: .s), wrt: o, along: y)
+  assert close(h, hvp(by_paths(4, o, y, 1.0), wrt: o, along: y), 1e-10)
+}
+// A plate inside a chain, and a chain that starts where another ends.
+model linked() {
+  let a = scan (z = 0.0) for i in 0..3 {
+    s ~ coin(0.3 + 0.3 * z)
+    for j in 0..2 { y ~ normal(s + real(j), 1.0) }
+    next z = s
+  }
+  let b = scan (z = a) for i in 0..2 {
+    r ~ coin(0.6 - 0.3 * z)
+    x ~ normal(2.0 * r, 1.0)
+    next z = 1.0 - r
+  }
+  v ~ normal(b, 1.0)
+}
+test "one chain starts another" {
+  let y = [[0.1, 0.2], [1.0, 0.4], [0.3, 1.2]]
+  let x = [0.5, 1.5]
+  let all = for a in [0.0, 1.0], b in [0.0, 1.0], c in [0.0, 1.0], d in [0.0, 1.0], e in [0.0, 1.0] {
+    logdensity(linked(), {s: stack([a, b, c]), y, r: stack([d, e]), x, v: 0.3})
+  }
+  assert close(logdensity(linked(), {y, x, v: 0.3}, sum: [.s, .r]), logsumexp(flatten(all)), 1e-12)
+}
+
+model factorial(y: real[n]) {
+  scan (a = 0.0, b = 1.0) for v in y {
+    s ~ index(moves[int(a)])
+    r ~ coin(0.2 + 0.3 * b + 0.4 * s)
+    extra ~ coin(0.3 + 0.2 * r)
+    y ~ normal(s + 2.0 * r - extra, 0.7)
+    next a = s
+    next b = r
+  }
+}
+
+test "two chains side by side" {
+  let y = y[0..2]
+  let m = factorial(y) given {y}
+  let all = for a in [0.0, 1.0], b in [0.0, 1.0], c in [0.0, 1.0], d in [0.0, 1.0], e in [0.0, 1.0], f in [0.0, 1.0] {
+    logdensity(m, {s: stack([a, b]), r: stack([c, d]), extra: stack([e, f])})
+  }
+  assert close(logdensity(m, {}, sum: [.s, .r, .extra]), logsumexp(flatten(all)), 1e-12)
+}

@@ -1,5 +1,6 @@
 // The test of unbiasedness is tested: it accepts what is unbiased, catches a factor of 1.05, says when it cannot know.
-// An acceptance here is wrong with a probability of at most 1e-9, a rejection too, at any seed. // slow by the interpreter
+// An acceptance here is wrong with a probability of at most 1e-9, a rejection too, at any seed.
+// slow by the interpreter
 use std.dist.{normal, bernoulli}
 use std.estimators.{reparam, reinforce}
 use std.testing.unbiased

@@ -68,5 +68,5 @@ test "estimates are unbiased" {
 
 test "golden values" {
   snapshot curved([1.0, 2.0, 3.0])
-  snapshot { third: ones(3) / 3.0, kinds: (1, true) }
+  snapshot {third: ones(3) / 3.0, kinds: (1, true)}
 }

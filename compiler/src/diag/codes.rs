@@ -408,6 +408,76 @@ pub const CODES: &[Code] = &[
         hint: "it gives a list of tuples `(theta, c, plus, minus)`",
     },
     Code {
+        code: "E0450",
+        about: "A model that can only be drawn from is scored, or the other way round.",
+        hint: "choose a method that has both: `importance(r, n)` or `sir(q, n)` instead of `quadrature(n)` for what is drawn from",
+    },
+    Code {
+        code: "E0451",
+        about: "A model made of functions is conditioned, and then drawn from.",
+        hint: "condition the model inside it, before it is made",
+    },
+    Code {
+        code: "E0452",
+        about: "A model's functions are not of the form that `generative` needs.",
+        hint: "give the functions by name: `generative(sample: draw, density: score)`",
+    },
+    Code {
+        code: "E0453",
+        about: "An address names no part of the record or model, or two records have a part at one address.",
+        hint: "use one of the addresses that the message lists",
+    },
+    Code {
+        code: "E0454",
+        about: "Addresses are expected, and something else is given.",
+        hint: "an address begins with a dot: `.z`, `.h.w`; several stand in brackets: `[.x, .y]`",
+    },
+    Code {
+        code: "E0455",
+        about: "A function written in the language refuses what it is given.",
+        hint: "the message says why, and what to give instead",
+    },
+    Code {
+        code: "E0456",
+        about: "A guide draws a site from a distribution whose support is not that of the model's site.",
+        hint: "give the guide a distribution with the support of the model's site",
+    },
+    Code {
+        code: "E0457",
+        about: "Sites differ between the two sides of an `if` on a computed value, or between the items of a list.",
+        hint: "give both sides the same sites, or draw above the `if`",
+    },
+    Code {
+        code: "E0458",
+        about: "`of:` does not say of how many rows the lanes of a model's plate are a sample.",
+        hint: "write it on a `for` of a model with one generator: `for x in xs, of: n { .. }`, n at least the number of lanes",
+    },
+    Code {
+        code: "E0459",
+        about: "`given` has a record for a site with one value, or a value for a model within the model.",
+        hint: "give sites values, and models within the model records of values: `given {x: 1.0, h: {w: 2.0}}`",
+    },
+    Code {
+        code: "E0460",
+        about: "A site is to be summed over, and its distribution does not list its values.",
+        hint: "sum over sites of distributions that declare `support()`; draw the others",
+    },
+    Code {
+        code: "E0461",
+        about: "What depends on a site that is summed over would be needed where the sum ends.",
+        hint: "use the site only inside its block; let a loop's carry be the site, or a function of it",
+    },
+    Code {
+        code: "E0462",
+        about: "An exact sum would go over too many combinations of values at once.",
+        hint: "sum over fewer sites, and draw the others",
+    },
+    Code {
+        code: "E0463",
+        about: "A site that is to be summed over is no open site of the model.",
+        hint: "name open sites of the model, after `sum:`",
+    },
+    Code {
         code: "E0500",
         about: "A data file cannot be read.",
         hint: "see that the path names the file you mean, and that it is complete",
@@ -631,6 +701,16 @@ pub const CODES: &[Code] = &[
         code: "E0652",
         about: "A `verdict` is not given a check.",
         hint: "give it one truth value, or a record with one named `holds`: `verdict fitted(p, q)`",
+    },
+    Code {
+        code: "E0653",
+        about: "An `export` has no file of a known format, or a value that the format cannot hold.",
+        hint: "write `export draws, to: \"posterior.csv\"`; `.npz` and `.json` are the other formats",
+    },
+    Code {
+        code: "E0654",
+        about: "Two stages in one `after` leave different values of one name.",
+        hint: "let one of them be `after` the other",
     },
     Code {
         code: "E0700",

@@ -214,7 +214,9 @@ fn node(g: &Graph, v: Value, xs: &[&ArrayD<f64>], inputs: &[Tensor]) -> ArrayD<f
                 panic!("internal error: a draw without its key")
             };
             let word = |x: f64| u64::from(x as i64 as u32);
-            let seed = word(xs[0][[0].as_slice()]) | word(xs[0][[1].as_slice()]) << 32;
+            let words = |x: &ArrayD<f64>| word(x[[0].as_slice()]) | word(x[[1].as_slice()]) << 32;
+            let seed = words(xs[0]);
+            let site = site.wrapping_add(xs.get(2).map_or(0, |x| words(x)));
             let counters: Vec<i64> = xs[1].iter().map(|c| *c as i64).collect();
             let (key, step) = philox::stream(seed, site, &counters);
             let mut at = 0;

@@ -9,6 +9,7 @@
 //!   unique (hash-consed), but for loops, which are equal only if they share their body. Random numbers are a function of
 //!   their key; bindings carry a number of their own.
 
+pub mod fingerprint;
 pub mod graph;
 pub mod print;
 pub mod region;

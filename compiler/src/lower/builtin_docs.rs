@@ -304,6 +304,42 @@ pub const DOCS: &[Doc] = &[
     doc("append", "append(xs, x)", "A list with one item more."),
     doc("pair", "pair(n)", "A number twice; a pair as it is."),
     doc(
+        "generative",
+        "generative(sample: || (t, w), density: |t| w, sites: l, name: s)",
+        "A model made of functions: one that draws a trace with the logarithm of its density, one that gives it for a trace; either may be missing. Both may be estimates: exp(-w) of `sample` of the reciprocal of the density, exp(w) of `density` of the density itself.",
+    ),
+    doc(
+        "sites",
+        "sites(m, only: l, without: l)",
+        "A list with an entry for each open site of a model, or for those at some addresses: {at, shape, support, low, high, values}. `low` and `high` are there where the support has finite ends, `values` where they are finitely many.",
+    ),
+    doc(
+        "only",
+        "only(t, [.x, .h.w])",
+        "The parts of a trace at these addresses.",
+    ),
+    doc(
+        "without",
+        "without(t, [.x, .h.w])",
+        "A trace without the parts at these addresses.",
+    ),
+    doc(
+        "merge",
+        "merge(a, b)",
+        "Both records in one, and records in them; no address may be in both.",
+    ),
+    doc(
+        "place",
+        "place(.h.w, v)",
+        "A record with the value v at an address.",
+    ),
+    doc("at", "at(t, .h.w)", "What stands at an address."),
+    doc(
+        "refuse",
+        "refuse(why, hint: s)",
+        "A mistake in the call of the function that it stands in, found before anything runs.",
+    ),
+    doc(
         "dot",
         "dot(x, y)",
         "The sum of the products of all elements, over all leaves.",
@@ -450,15 +486,19 @@ pub const DOCS: &[Doc] = &[
     ),
     doc(
         "logdensity",
-        "logdensity(m, trace)",
-        "The log density of a trace under a model.",
+        "logdensity(m, trace, sum: l)",
+        "The log density of a trace under a model. The sites at the addresses `sum`, which are finite and not in the trace, are summed over.",
     ),
     doc(
         "plug_in",
         "plug_in(e)",
         "The draw of an estimate taken for its value: biased, and said so.",
     ),
-    doc("map", "map(f, x)", "A function of each leaf."),
+    doc(
+        "map",
+        "map(f, x, ..)",
+        "A function of each leaf, or of the leaves of several values of one form.",
+    ),
     doc(
         "close",
         "close(a, b, tol)",

@@ -164,6 +164,9 @@ impl Session {
                 if matches!(other, Val::Nets(..)) {
                     r = r.hint("call one of them, `m[0](x)`, or all: `for net in m { net(x) }`");
                 }
+                if matches!(other, Val::Model(_)) {
+                    r = r.hint("a model has its arguments already; where a function is needed that gives one, write `|t| m`");
+                }
                 if matches!(other, Val::Tensor(_) | Val::Slot(_)) {
                     r = r.hint("to multiply, write `*`; to index, write `x[i]`");
                 }

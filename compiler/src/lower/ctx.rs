@@ -25,6 +25,8 @@ pub struct Ctx {
     /// Counts bindings and lanes, which must stay distinct.
     pub fresh: u32,
     pub rows: Option<Value>,
+    /// Has an `expect` given an estimate?
+    pub estimated: bool,
 }
 
 #[derive(Clone, PartialEq, Eq, Hash)]

@@ -373,15 +373,20 @@ impl Session {
             };
             if let Err(r) = result {
                 self.mark_failed(stmt, env);
-                match first {
-                    None => first = Some(r),
-                    Some(_) => self.collected.push(*r),
-                }
+                self.put_aside(&mut first, r);
             }
         }
         match first {
             None => Ok(()),
             Some(r) => Err(r),
+        }
+    }
+
+    /// The first of several mistakes is what fails; the others are told of with it.
+    pub(super) fn put_aside(&mut self, first: &mut Option<Box<Report>>, r: Box<Report>) {
+        match first {
+            None => *first = Some(r),
+            Some(_) => self.collected.push(*r),
         }
     }
 

@@ -142,6 +142,10 @@ pub(super) fn no_tensor(v: &Val) -> Option<&'static str> {
         Val::Missing => "the argument was left out: test it with `provided(x)`",
         Val::Dist(_) => "draw from it: `d.sample()`, or `z ~ d` in a model",
         Val::Model(_) => "draw from it: `sample(m)`, or score it: `logdensity(m, trace)`",
+        Val::SummedOut(_) => {
+            "use it inside the block of the site: in its plate, or in the loop around it"
+        }
+        Val::Address(_) => "it names a part of a trace: `at(t, .z)`",
         Val::List(_) => "the list is empty; write `zeros(0)`",
         _ => return None,
     })

@@ -6,6 +6,7 @@
 //! - Slots are read when needed and written by updates; what was read before stays what it was.
 
 mod access;
+mod after;
 mod applications;
 mod arith;
 mod assertions;
@@ -22,6 +23,7 @@ mod einsum;
 mod estimates;
 mod eval;
 mod expect;
+mod exports;
 mod habits;
 mod index;
 mod leaves;
@@ -55,6 +57,7 @@ mod value;
 mod verdicts;
 
 pub(crate) use builtin_docs::DOCS;
+pub use expect::SiteExplained;
 pub use repl::{ExprProgram, ReplResult, ValueShape};
 pub(crate) use resolve::item_names;
 pub use session::{FOLLOWS, Failure, LowerOptions, Session};

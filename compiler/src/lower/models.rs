@@ -4,13 +4,12 @@
 //! given in part or whole.
 
 use super::expect::Factor;
-use super::leaves::{leaves, map_leaves};
+use super::leaves::map_leaves;
 use super::session::{R, Session, rc};
-use super::value::{DistVal, Env, EstimatorVal, ModelCode, ModelDef, ModelVal, Val};
+use super::value::{DistVal, Env, EstimatorVal, ModelVal, Val};
 use crate::ir::{Attr, DType, Value};
 use crate::ops::{self};
 use mlc_grammar::ast::{self, Expr};
-use mlc_grammar::diag::Report;
 use mlc_grammar::span::Span;
 use std::collections::HashSet;
 use std::rc::Rc;
@@ -22,6 +21,9 @@ mod covers;
 mod forms;
 mod functions;
 mod items;
+mod run;
+mod sites;
+mod subsample;
 mod sums;
 
 pub(super) use addresses::{drop_fields, look, merge, only, place};
@@ -197,321 +199,6 @@ impl Session {
         Ok(v)
     }
 
-    fn eval_dist_site(
-        &mut self,
-        site: &Rc<str>,
-        d: &Rc<DistVal>,
-        via: Option<(Rc<EstimatorVal>, bool)>,
-        span: Span,
-        dist_span: Span,
-    ) -> R<Val> {
-        let at = self.handlers.iter().rposition(|h| h.open);
-        let given = at.and_then(|h| self.given_value(h, site));
-        let summed = given.is_none() && at.is_some_and(|h| self.is_summed(h, site));
-        let v = if let (true, Some(h)) = (summed, at) {
-            self.handlers[h].met.insert(site.clone());
-            self.new_summed(h, site, d, span)?
-        } else if let Some(v) = &given {
-            if let Val::Record(_) = v {
-                let path = self.site_path(at, site);
-                let title = format!("`{path}` is given a record, and is a site with one value");
-                return Err(Box::new(self.err("E0459", title, span)));
-            }
-            self.plate_lane(site, v, at, span)?
-        } else if let Some(trace) = at.and_then(|h| self.handlers[h].scored.clone()) {
-            let Some(v) = trace.field(site) else {
-                return Err(self.missing_address(site, at, trace, span));
-            };
-            let path = self.site_path(at, site);
-            self.check_covers(&path, &v, d, span)?;
-            self.plate_lane(site, &v, at, span)?
-        } else {
-            // Where only the forms of sites are asked for, what cannot be drawn may say where it starts.
-            let shown = at.is_some_and(|h| self.handlers[h].how.forms.is_some())
-                && !Self::has_member(d, "sample")
-                && !Self::has_member(d, "transform")
-                && Self::has_member(d, "start");
-            let v = if shown {
-                let v = self.call_member(d, "start", vec![], span)?;
-                Val::Tensor(self.force(&v, span)?)
-            } else if self.expects.is_empty() {
-                let key = self.frame().next_key(site);
-                self.with_frame_key(site, span, key, |s| {
-                    s.call_member(d, "sample", vec![], span)
-                })?
-            } else {
-                self.new_site(site, d, via, span)?
-            };
-            self.note_origin(&v, d, span);
-            v
-        };
-        if let Some(h) = at {
-            self.note_form(h, site, d, span)?;
-            let key = self.frame().next_key("logpdf");
-            let lp = self
-                .with_frame_key("logpdf", Span::default(), key, |s| {
-                    s.call_member(d, "logpdf", vec![(None, v.clone())], dist_span)
-                })
-                .map_err(|r| Box::new(r.note(format!("while scoring the site `{site}`"))))?;
-            let lp = self.force(&lp, dist_span)?;
-            self.handlers[h].log_weights.push(lp);
-            // A conditioned site is part of the model, not of what it draws.
-            if given.is_none() && !summed {
-                self.handlers[h].trace.push((site.clone(), v.clone()));
-            }
-        }
-        Ok(v)
-    }
-
-    /// What `given` says of a site, which counts as met.
-    fn given_value(&mut self, handler: usize, site: &Rc<str>) -> Option<Val> {
-        let h = &mut self.handlers[handler];
-        let (_, v) = h.given.iter().find(|g| g.0 == *site)?;
-        h.met.insert(site.clone());
-        Some(v.clone())
-    }
-
-    /// A site's address from the model that was asked for.
-    fn site_path(&self, handler: Option<usize>, site: &str) -> String {
-        let path = handler.map_or("", |h| &self.handlers[h].how.path);
-        format!("{path}{site}")
-    }
-
-    /// This lane's part of a value that is given for all lanes of the plates around a site.
-    fn plate_lane(&mut self, site: &str, v: &Val, handler: Option<usize>, span: Span) -> R<Val> {
-        let mut v = self.force_leaves(v, span)?;
-        let first = handler.map_or(0, |h| self.handlers[h].plates);
-        for plate in first..self.plates.len() {
-            let (n, lane) = (self.plates[plate].lanes, self.plates[plate].lane);
-            for t in leaves(&v) {
-                let ty = self.ctx.graph.ty(t);
-                if ty.shape.first() != Some(&n) {
-                    let path = self.site_path(handler, site);
-                    let title = format!(
-                        "the plate around `{path}` has {n} lanes, and its value is a `{ty}`"
-                    );
-                    return Err(Box::new(
-                        self.err("E0415", title, span)
-                            .hint("a value for a site in a plate has one entry for each lane"),
-                    ));
-                }
-            }
-            let mut failed = None;
-            v = map_leaves(&v, &mut |t| {
-                let ty = self.ctx.graph.ty(t).clone();
-                let rest = ty.shape[1..].to_vec();
-                if let Lane::One(i) = lane {
-                    return match self.slice_axis(t, 0, i, i + 1, 1, span) {
-                        Ok(row) => self.ctx.graph.reshape(row, rest),
-                        Err(r) => {
-                            failed.get_or_insert(r);
-                            t
-                        }
-                    };
-                }
-                let full = match lane {
-                    Lane::Rest => match self.slice_axis(t, 0, 1, n, 1, span) {
-                        Ok(rows) => rows,
-                        Err(r) => {
-                            failed.get_or_insert(r);
-                            t
-                        }
-                    },
-                    _ => t,
-                };
-                let lane = self.ctx.lane(crate::ir::Type::new(ty.dtype, rest));
-                self.plates[plate].values.push((lane, full));
-                lane
-            });
-            if let Some(r) = failed {
-                return Err(r);
-            }
-        }
-        Ok(v)
-    }
-
-    fn missing_address(
-        &self,
-        site: &str,
-        handler: Option<usize>,
-        trace: Val,
-        span: Span,
-    ) -> Box<Report> {
-        let known: Vec<String> = match &trace {
-            Val::Record(f) => f.iter().map(|f| f.0.to_string()).collect(),
-            _ => vec![],
-        };
-        let path = self.site_path(handler, site);
-        let given = path
-            .rsplit('.')
-            .fold("..".to_string(), |inner, name| match inner.as_str() {
-                ".." => format!("{{{name}: ..}}"),
-                _ => format!("{{{name}: {inner}}}"),
-            });
-        let mut r = self.err_at(
-            "E0410",
-            format!("the trace has no value for the site `{path}`"),
-            span,
-            "this site is scored",
-        );
-        r = match super::resolve::nearest(site, &known) {
-            Some(near) => r.hint(format!(
-                "the guide draws `{near}`: use the same name on both sides"
-            )),
-            None if known.is_empty() => r.hint(format!(
-                "draw `{path}` in the guide, or condition on it: `given {given}`"
-            )),
-            None => r.hint(format!(
-                "the guide draws {}; draw `{site}` too, or condition on it: `given {given}`",
-                super::resolve::listed(&known)
-            )),
-        };
-        Box::new(r)
-    }
-
-    fn eval_submodel(&mut self, site: &Rc<str>, m: &Rc<ModelVal>, span: Span) -> R<Val> {
-        let at = self.handlers.iter().rposition(|h| h.open);
-        let mut m = m.clone();
-        let mut given = false;
-        let mut how = How {
-            path: format!("{}.", self.site_path(at, site)),
-            ..How::default()
-        };
-        let mut scored = None;
-        if let Some(h) = at {
-            match self.given_value(h, site) {
-                Some(Val::Record(fields)) => {
-                    given = true;
-                    let all = Val::Record(fields);
-                    let Val::Record(fields) = self.plate_lane(site, &all, at, span)? else {
-                        return Err(self.follows(span));
-                    };
-                    m = Rc::new(m.conditioned(&fields));
-                }
-                Some(other) => {
-                    let path = self.site_path(at, site);
-                    let title = format!("`{path}` is a model, and is given {}", other.kind());
-                    return Err(Box::new(self.err("E0459", title, span).hint(format!(
-                        "give values to its sites by name: `{{{site}: {{x: ..}}}}`"
-                    ))));
-                }
-                None => {}
-            }
-            how.sums = self.handlers[h]
-                .how
-                .sums
-                .iter()
-                .filter(|a| a.len() > 1 && a[0] == *site)
-                .map(|a| a[1..].to_vec())
-                .collect();
-            if !how.sums.is_empty() {
-                self.handlers[h].met.insert(site.clone());
-            }
-            how.forms = self.handlers[h].how.forms.is_some().then(Vec::new);
-            if let Some(trace) = self.handlers[h].scored.clone() {
-                let part = match trace.field(site) {
-                    Some(v) => v,
-                    // A model without open sites draws nothing.
-                    None if given || !how.sums.is_empty() => Val::record(vec![]),
-                    None => return Err(self.missing_address(site, at, trace, span)),
-                };
-                scored = Some(self.plate_lane(site, &part, at, span)?);
-            }
-        }
-        let closes = given || !how.sums.is_empty();
-        let run = self.run_model(&m, scored, how, span)?;
-        if let Some(h) = at {
-            let empty = matches!(&run.trace, Val::Record(f) if f.is_empty());
-            if !(closes && empty) {
-                self.handlers[h].trace.push((site.clone(), run.trace));
-            }
-            self.handlers[h].log_weights.extend(run.log_weights);
-            if let (Some(mine), Some(more)) = (&mut self.handlers[h].how.forms, run.forms) {
-                mine.extend(more.into_iter().map(|f| f.under(site)));
-            }
-        }
-        Ok(run.value)
-    }
-
-    /// Runs a model: its value, its trace and the terms of the trace's log density.
-    fn run_model(&mut self, m: &Rc<ModelVal>, scored: Option<Val>, how: How, span: Span) -> R<Run> {
-        match &m.code {
-            ModelCode::Block(def, env) => self.run_block(m, &def.clone(), env, scored, how, span),
-            ModelCode::Functions(g) => self.run_functions(m, &g.clone(), scored, how, span),
-        }
-    }
-
-    fn run_block(
-        &mut self,
-        m: &Rc<ModelVal>,
-        def: &Rc<ModelDef>,
-        env: &Env,
-        scored: Option<Val>,
-        how: How,
-        span: Span,
-    ) -> R<Run> {
-        let expected = scored.clone();
-        let plates = self.plates.len();
-        let summed = self.summed.len();
-        let top = how.path.is_empty();
-        self.handlers.push(Handler {
-            plates,
-            trace: vec![],
-            log_weights: vec![],
-            given: m.given.clone(),
-            scored,
-            open: true,
-            how,
-            met: HashSet::new(),
-        });
-        let name = def.name.clone();
-        let marks = self.site_marks();
-        let marks: Vec<(usize, usize)> = marks[..marks.len() - 1]
-            .iter()
-            .copied()
-            .chain([(0, 0)])
-            .collect();
-        let mut result = self.in_frame(&name, span, |s| s.eval_block(def.body, env));
-        // Sites of a model within a model may still be used outside it.
-        if top {
-            result = result.and_then(|v| self.close_sums(summed, &marks, v, span));
-        }
-        let mut h = self.handlers.pop().expect("pushed above");
-        let value = result?;
-        for (n, _) in &m.given {
-            if !h.met.contains(n) {
-                let path = format!("{}{n}", h.how.path);
-                let title = format!("`given` names `{path}`, which is no site of `{name}`");
-                return Err(Box::new(self.err("E0411", title, m.span)));
-            }
-        }
-        for a in &h.how.sums {
-            if !h.met.contains(&a[0]) {
-                let path = format!("{}{}", h.how.path, a.join("."));
-                let title = format!("`.{path}` is to be summed, and is no open site of `{name}`");
-                return Err(Box::new(self.err("E0463", title, m.span)));
-            }
-        }
-        if let Some(Val::Record(fields)) = expected {
-            for (n, _) in fields.iter() {
-                if !h.trace.iter().any(|t| t.0 == *n) {
-                    let path = format!("{}{n}", h.how.path);
-                    let title =
-                        format!("the trace has `{path}`, which is no open site of `{name}`");
-                    return Err(Box::new(self.err("E0412", title, span).hint(format!(
-                        "remove `{n}` from the guide, or give the model a site of that name"
-                    ))));
-                }
-            }
-        }
-        Ok(Run {
-            value,
-            trace: Val::record(h.trace),
-            log_weights: h.log_weights,
-            forms: h.how.forms.take(),
-        })
-    }
-
     fn total(&mut self, weights: &[Value]) -> Val {
         let mut sum: Option<Value> = None;
         for &w in weights {
@@ -612,14 +299,6 @@ impl Session {
         }
         self.ctx.graph.add(&ops::CAST, Attr::DType(dtype), &[x])
     }
-}
-
-/// What a run of a model gives.
-struct Run {
-    value: Val,
-    trace: Val,
-    log_weights: Vec<Value>,
-    forms: Option<Vec<SiteForm>>,
 }
 
 impl ModelVal {

@@ -32,8 +32,8 @@ pub struct Failure {
 pub struct LowerOptions {
     /// `--set name=value`: the expression that takes the place of a top-level `let`'s.
     pub sets: Vec<(String, String)>,
-    /// Keep the text of each `expect` before and after its sites are estimated.
-    pub record_estimates: bool,
+    /// Keep what is made of each site of an `expect`.
+    pub explain: bool,
 }
 
 /// A file's top level.
@@ -125,6 +125,8 @@ pub struct Session {
     pub(super) depth: usize,
     pub(super) train: Option<super::train::TrainState>,
     pub(super) stage_logs: HashMap<usize, Vec<(String, Type)>>,
+    /// The slots that each lowered stage gives new values.
+    pub(super) stage_writes: HashMap<usize, std::collections::BTreeSet<SlotId>>,
     pub(super) touched_stages: HashSet<usize>,
     /// Stages whose number of steps is known only when they have run.
     pub(super) stopping: HashSet<usize>,
@@ -132,6 +134,8 @@ pub struct Session {
     pub(super) counted: HashSet<usize>,
     /// Values whose entries in a stage's log differ in shape.
     pub(super) ragged_logs: HashSet<(usize, String)>,
+    /// Files that stages export, and where that is said.
+    pub(super) exported: HashMap<String, Span>,
     /// What the batches are made of in the stages that were lowered.
     pub(super) batch_sources: HashMap<usize, super::value::BatchSource>,
     pub(super) warnings: Vec<Report>,
@@ -148,8 +152,8 @@ pub struct Session {
     pub(super) work: u64,
     /// Mistakes after which lowering went on.
     pub(super) collected: Vec<Report>,
-    /// Texts of `expect` regions before and after estimation.
-    pub estimates: Vec<String>,
+    /// What was made of each site of an `expect`, in the order in which they were estimated.
+    pub(super) explained: Vec<super::expect::SiteExplained>,
 }
 
 impl Session {
@@ -205,10 +209,12 @@ impl Session {
             depth: 0,
             train: None,
             stage_logs: HashMap::new(),
+            stage_writes: HashMap::new(),
             touched_stages: HashSet::new(),
             stopping: HashSet::new(),
             counted: HashSet::new(),
             ragged_logs: HashSet::new(),
+            exported: HashMap::new(),
             batch_sources: HashMap::new(),
             warnings: Vec::new(),
             environment_error: false,
@@ -220,7 +226,7 @@ impl Session {
             state_values: HashMap::new(),
             work: 0,
             collected: Vec::new(),
-            estimates: Vec::new(),
+            explained: Vec::new(),
         };
         let result = s.load_root(display, text);
         (s, result)

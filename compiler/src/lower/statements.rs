@@ -159,6 +159,9 @@ impl Session {
         env: &Env,
         span: Span,
     ) -> R<()> {
+        if kind.text == "export" {
+            return self.eval_export(args, env, span);
+        }
         let every = self.top && self.train.as_ref().is_some_and(|t| t.in_every);
         if !every {
             let title = format!(
@@ -244,6 +247,9 @@ impl Session {
                 .hint("compute values in a `compute` stage, and show them here"),
             ));
         };
+        if kind.text == "export" {
+            self.eval_export(args, env, stmt.span)?;
+        }
         let mut item = empty_item(kind, args, &def.name.text);
         if kind.text == "text" {
             return Ok(Some(item));

@@ -99,14 +99,14 @@ impl Session {
             }
             None => None,
         };
-        let mut blocks = Vec::new();
+        let (mut blocks, mut first) = (Vec::new(), None);
         for (i, (count, unit, body)) in std::mem::take(&mut state.every).into_iter().enumerate() {
             self.train = Some(TrainState {
                 in_every: true,
                 keep: state.keep.clone(),
                 ..TrainState::new(&name)
             });
-            let ((), program) = self.program(&format!("{name}.every[{i}]"), |s| {
+            let lowered = self.program(&format!("{name}.every[{i}]"), |s| {
                 let env = s.stage_env(stage);
                 for (name, v) in &state.states {
                     env.bind(name, v.clone());
@@ -114,8 +114,15 @@ impl Session {
                 s.bind_step(body, &env);
                 s.top = true;
                 s.eval_steps(&body.stmts, &env.child())
-            })?;
+            });
             let inner = self.train.take().expect("set above");
+            let program = match lowered {
+                Ok(((), program)) => program,
+                Err(r) => {
+                    self.put_aside(&mut first, r);
+                    continue;
+                }
+            };
             state.keep = inner.keep;
             state.stops |= inner.stops;
             blocks.push(Every {
@@ -125,6 +132,9 @@ impl Session {
                 checkpoint: inner.checkpoint,
                 shown: inner.shown,
             });
+        }
+        if let Some(r) = first {
+            return Err(r);
         }
         let logged = |p: &Program, log: &str| {
             let mut found = p.graph.outputs.iter().zip(&p.sinks);

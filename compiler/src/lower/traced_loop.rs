@@ -126,7 +126,7 @@ impl Session {
                 Val::tuple(step.yields.clone()),
             ];
             let out = Val::tuple(parts);
-            if let Val::SummedOut(a) = self.close_sums(summed, &marks, out, span)? {
+            if let Val::SummedOut(a) = self.close_sums(summed, &marks, out)? {
                 let title = format!(
                     "the loop carries on or yields what depends on `.{a}`, which is summed over"
                 );

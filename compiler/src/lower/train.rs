@@ -104,11 +104,19 @@ impl Session {
     }
 
     fn stage_program(&mut self, stage: usize) -> R<StageProgram> {
-        let def = self.stage_asts[stage];
         self.resolve_after(stage)?;
         for need in self.stages[stage].needs.clone() {
             self.logs_known(need)?;
         }
+        self.one_version(stage)?;
+        let program = self.lowered(stage)?;
+        self.stage_writes
+            .insert(stage, super::after::written(&program));
+        Ok(program)
+    }
+
+    fn lowered(&mut self, stage: usize) -> R<StageProgram> {
+        let def = self.stage_asts[stage];
         match &def.kind {
             ast::StageKind::Train {
                 source,
@@ -135,12 +143,17 @@ impl Session {
                 self.stage_logs.insert(stage, vec![]);
                 let mut items = Vec::new();
                 let env = self.stage_env(stage);
+                let mut first = None;
                 for stmt in &def.body.stmts {
-                    if let Some(item) = self.report_item(def, stmt, items.len(), &env)? {
-                        items.push(item);
+                    match self.report_item(def, stmt, items.len(), &env) {
+                        Ok(item) => items.extend(item),
+                        Err(r) => self.put_aside(&mut first, r),
                     }
                 }
-                Ok(StageProgram::Report(items))
+                match first {
+                    None => Ok(StageProgram::Report(items)),
+                    Some(r) => Err(r),
+                }
             }
         }
     }

@@ -5,17 +5,20 @@ use super::{Ad, Arity, Batch, Kernel, Lane, OpDef};
 use crate::ir::{Attr, DType, Graph, Value};
 
 /// 32 random bits in each element: a pure function of (seed, site, counters, index). The counters are the step, or a vector
-/// of the step and the iterations of the loops around the site.
+/// of the step and the iterations of the loops around the site. A third operand, `int[2]`, is added to the site: its low and
+/// high half.
 pub static RANDOM_BITS: OpDef = OpDef {
     name: "random_bits",
     doc: "Random 32-bit words, a function of seed, site, counters (step, iterations of loops) and index (Philox 4x32-10).",
-    arity: Arity::Exactly(2),
+    arity: Arity::AtLeast(2),
     shape: |attr, types| match (attr, types) {
-        (Attr::Draw { shape, .. }, [seed, step])
+        (Attr::Draw { shape, .. }, [seed, step, site @ ..])
             if seed.dtype == DType::I32
                 && seed.shape == [2]
                 && step.dtype == DType::I32
-                && step.rank() <= 1 =>
+                && step.rank() <= 1
+                && site.len() <= 1
+                && site.iter().all(|s| s == seed) =>
         {
             sized(DType::I32, shape.clone())
         }

@@ -95,7 +95,12 @@ pub fn batch(
             },
         };
         let mut args: Vec<Lane> = operands.iter().map(lane).collect();
-        for v in std::iter::once(&v).chain(&operands) {
+        // A product leaves an operand without lanes as it is.
+        let repeated = match node.def.kernel {
+            Kernel::Contract => &operands[..0],
+            _ => &operands[..],
+        };
+        for v in std::iter::once(&v).chain(repeated) {
             let ty = g.ty(*v);
             if args.iter().any(|a| a.value == *v && a.batched) {
                 continue;

@@ -1,13 +1,19 @@
 //! One program, made ready and run.
 
 use super::RunError;
+use crate::digest::{Digest, Feed};
 use crate::kernels::Kernels;
 use crate::tensor::{AlignedBytes, DType, HostTensor};
 use mlc_compiler::codegen::{self, Compiled};
 use mlc_compiler::interp::{self, Tensor};
-use mlc_compiler::ir::{Graph, Type, print};
+use mlc_compiler::ir::{Graph, Type, fingerprint, print};
 use mlc_compiler::program::Program;
-use mlc_compiler::transform;
+use mlc_compiler::transform::{
+    self,
+    lift::{Constant, lift},
+};
+use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Instant;
 
@@ -35,7 +41,30 @@ pub struct Compilation {
 pub struct Engine {
     pub program: Program,
     pub compilation: Compilation,
+    /// Was machine code made, and not found?
+    pub made: bool,
     code: Code,
+}
+
+/// Machine code made so far, by what identifies the optimised graph. The latest stay.
+#[derive(Default)]
+pub struct Memo(RefCell<VecDeque<(Digest, Rc<Compiled>)>>);
+
+impl Memo {
+    const MOST: usize = 64;
+
+    fn get(&self, key: Digest) -> Option<Rc<Compiled>> {
+        let known = self.0.borrow();
+        known.iter().find(|k| k.0 == key).map(|k| k.1.clone())
+    }
+
+    fn put(&self, key: Digest, code: Rc<Compiled>) {
+        let mut known = self.0.borrow_mut();
+        if known.len() == Self::MOST {
+            known.pop_front();
+        }
+        known.push_back((key, code));
+    }
 }
 
 enum Code {
@@ -45,7 +74,9 @@ enum Code {
 
 /// Machine code with its memory.
 struct Machine {
-    compiled: Compiled,
+    compiled: Rc<Compiled>,
+    /// What the code takes after the program's own inputs.
+    constants: Vec<Rc<HostTensor>>,
     arena: AlignedBytes,
     types: Vec<Type>,
     /// Buffers for the outputs of the next run, by output.
@@ -53,13 +84,26 @@ struct Machine {
 }
 
 impl Engine {
-    /// Runs the passes, and makes machine code.
+    /// Runs the passes, and makes machine code, or finds it. With `lifted`, programs that differ in constants only have the
+    /// same.
     ///
     /// # Errors
     /// If the program needs more memory than is allowed.
-    pub fn new(program: Program, options: &EngineOptions) -> Result<Self, RunError> {
+    pub fn new(
+        program: Program,
+        options: &EngineOptions,
+        memo: &Memo,
+        lifted: bool,
+    ) -> Result<Self, RunError> {
         let start = Instant::now();
-        let graph = transform::optimise(program.graph.clone(), &options.disabled);
+        let mut graph = transform::optimise(program.graph.clone(), &options.disabled);
+        let mut constants = Vec::new();
+        if lifted && !options.interpret {
+            let lifted = lift(&graph);
+            graph = lifted.graph;
+            constants = lifted.constants;
+        }
+        let mut made = true;
         let live = print::live(&graph);
         let mut compilation = Compilation {
             nodes: live.len(),
@@ -70,9 +114,23 @@ impl Engine {
             check_memory(&program.name, compilation.bytes_planned, options)?;
             Code::Interpreted(Box::new(graph))
         } else {
-            let compiled = codegen::compile(&graph, &Kernels).map_err(|e| {
-                RunError::Environment(format!("cannot compile `{}`: {e}", program.name))
-            })?;
+            let mut f = Feed::default();
+            fingerprint::feed(&graph, &mut f);
+            let key = f.digest();
+            let compiled = match memo.get(key) {
+                Some(found) => {
+                    made = false;
+                    found
+                }
+                None => {
+                    let compiled = codegen::compile(&graph, &Kernels).map_err(|e| {
+                        RunError::Environment(format!("cannot compile `{}`: {e}", program.name))
+                    })?;
+                    let compiled = Rc::new(compiled);
+                    memo.put(key, compiled.clone());
+                    compiled
+                }
+            };
             compilation.kernels = compiled.kernels;
             compilation.bytes_planned = compiled.arena_bytes;
             check_memory(&program.name, compilation.bytes_planned, options)?;
@@ -84,6 +142,7 @@ impl Engine {
             Code::Compiled(Box::new(Machine {
                 arena: AlignedBytes::zeros(compiled.arena_bytes),
                 compiled,
+                constants: constants.into_iter().map(constant).collect(),
                 spare: types.iter().map(|_| None).collect(),
                 types,
             }))
@@ -92,6 +151,7 @@ impl Engine {
         Ok(Self {
             program,
             compilation,
+            made,
             code,
         })
     }
@@ -109,6 +169,7 @@ impl Engine {
             Code::Compiled(machine) => {
                 let Machine {
                     compiled,
+                    constants,
                     arena,
                     types,
                     spare,
@@ -122,7 +183,11 @@ impl Engine {
                             .unwrap_or_else(|| HostTensor::zeros(ty.dtype, &ty.shape))
                     })
                     .collect();
-                let sources: Vec<*const u8> = inputs.iter().map(|t| t.bytes().as_ptr()).collect();
+                let sources: Vec<*const u8> = inputs
+                    .iter()
+                    .chain(&*constants)
+                    .map(|t| t.bytes().as_ptr())
+                    .collect();
                 let targets: Vec<*mut u8> = outputs
                     .iter_mut()
                     .map(|t| t.bytes_mut().as_mut_ptr())
@@ -144,6 +209,16 @@ impl Engine {
             machine.spare[output] = Some(tensor);
         }
     }
+}
+
+fn constant(c: Constant) -> Rc<HostTensor> {
+    Rc::new(match c {
+        Constant::Real(x, DType::F64) => HostTensor::from_f64(&[], &[x]),
+        Constant::Real(x, _) => HostTensor::from_f32(&[], &[x as f32]),
+        Constant::Site(s) => {
+            HostTensor::from_i32(&[2], &[s as u32 as i32, (s >> 32) as u32 as i32])
+        }
+    })
 }
 
 fn check_memory(name: &str, bytes: usize, options: &EngineOptions) -> Result<(), RunError> {

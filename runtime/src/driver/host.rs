@@ -1,7 +1,7 @@
 //! The compiler's window to files.
 
 use super::RunError;
-use super::engine::{Engine, EngineOptions, from_interpreter, to_interpreter};
+use super::engine::{Engine, EngineOptions, Memo, from_interpreter, to_interpreter};
 use crate::data::{DataError, Real, read_csv, read_idx};
 use crate::tensor::HostTensor;
 use mlc_compiler::interp::Tensor;
@@ -92,7 +92,8 @@ impl Host for FileHost {
             sources: vec![],
             sinks: vec![],
         };
-        let mut engine = Engine::new(program, &EngineOptions::default()).map_err(|e| match e {
+        let mut engine = Engine::new(program, &EngineOptions::default(), &Memo::default(), false)
+            .map_err(|e| match e {
             RunError::Environment(why) => why,
             _ => "it cannot be compiled".to_string(),
         })?;

@@ -3,22 +3,29 @@
 //! - `host` reads data files for the compiler.
 //! - `store` keeps slots, in one version for each stage.
 //! - `engine` runs one program, by machine code or by the reference interpreter.
+//! - `parts` says what determines a stage, `keep` keeps what it left and tells it again, `plan` foresees which will run.
+//! - `shows` puts into the report what stages show.
 //! - `verdict` says whether what a stage leaves may be used.
 //! - `stage` runs the steps of a stage, `steps` makes their batches; `run` whole pipelines; `tests` their tests.
 
 mod engine;
 mod golden;
 mod host;
+mod keep;
+mod parts;
+mod plan;
 mod run;
+mod shows;
 mod stage;
 mod steps;
 mod store;
 mod tests;
 mod verdict;
 
-pub use engine::{Compilation, Engine, EngineOptions};
+pub use engine::{Compilation, Engine, EngineOptions, Memo};
 pub use golden::{Golden, golden_path};
 pub use host::{Data, FileHost, read_text_file};
+pub use plan::{Foreseen, Why, Will};
 pub use run::{Pipeline, RunOptions};
 pub use store::Store;
 pub use tests::{TestOutcome, TestResult, Tests};
@@ -59,6 +66,15 @@ pub enum Event<'a> {
         stage: &'a str,
         step: usize,
         value: &'a str,
+    },
+    /// A stage is told again instead of run: nothing that determines it has changed. It took this long when it ran.
+    Reused {
+        stage: &'a str,
+        seconds: f64,
+    },
+    /// Something is wrong with what is kept of earlier runs, which the run goes on without.
+    Trouble {
+        what: &'a str,
     },
     /// Whether what a stage leaves may be used.
     Verdict {

@@ -1,18 +1,23 @@
 //! A whole pipeline: its stages in order, and what they leave in the run's folder.
 
-use super::engine::{Engine, EngineOptions};
-use super::stage::{Halt, Outcome, Position, Values};
+use super::engine::{Engine, EngineOptions, Memo};
+use super::keep::Recording;
+use super::parts::Parts;
+use super::stage::{Halt, Outcome, Position};
 use super::store::{Store, Version};
 use super::{Data, Event, FileHost, Observer, RunError, StopFlag};
+use crate::cache::{Cache, Past, Results};
 use crate::checkpoint::Checkpoint;
+use crate::digest::Digest;
 use crate::metrics::{MetricValue, MetricsWriter};
-use crate::report::{Report, Series};
+use crate::report::Report;
 use crate::rundir::RunDir;
 use crate::tensor::{DType, HostTensor};
 use mlc_compiler::FileId;
 use mlc_compiler::lower::{Failure, LowerOptions, Session};
-use mlc_compiler::program::{Program, ReportItem, Sink, SlotKind, Source, StageProgram};
+use mlc_compiler::program::{Export, Program, SlotKind, StageProgram};
 use mlc_compiler::progress::Progress;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Instant;
@@ -27,6 +32,10 @@ pub struct RunOptions {
     /// Keep the snapshots of tests as they are now?
     pub accept: bool,
     pub stop: Option<&'static StopFlag>,
+    /// Where results of stages are kept from run to run, if anywhere.
+    pub cache: Option<Cache>,
+    /// Run every stage, whatever is kept.
+    pub fresh: bool,
 }
 
 /// A pipeline in hand, with the values of its slots.
@@ -41,11 +50,21 @@ pub struct Pipeline {
     metrics: Option<MetricsWriter>,
     pub(super) report: Option<Report>,
     has_reports: bool,
-    done: Vec<usize>,
+    pub(super) done: Vec<usize>,
     /// Stages whose verdict is that what they leave should not be used.
     pub(super) unfit: Vec<String>,
     /// Applied stages that met a value that is not a number.
     pub(super) failed: Vec<usize>,
+    /// What the present stage has told so far, if it may be kept.
+    pub(super) recording: Option<Recording>,
+    /// What identifies what each finished stage left.
+    pub(super) results: HashMap<usize, Results>,
+    /// Of tensors that last.
+    pub(super) digests: HashMap<*const HostTensor, (Rc<HostTensor>, Digest)>,
+    pub(super) machine: Option<Digest>,
+    memo: Memo,
+    /// What determined the stages that ran, by name.
+    pub(super) past: BTreeMap<String, Past<Parts>>,
 }
 
 impl Pipeline {
@@ -80,6 +99,12 @@ impl Pipeline {
             done: Vec::new(),
             unfit: Vec::new(),
             failed: Vec::new(),
+            recording: None,
+            results: HashMap::new(),
+            digests: HashMap::new(),
+            machine: None,
+            memo: Memo::default(),
+            past: BTreeMap::new(),
         };
         (pipeline, result)
     }
@@ -111,9 +136,32 @@ impl Pipeline {
     /// See [`RunError`]. What was written before stays.
     pub fn run(&mut self, observer: &mut dyn Observer) -> Result<(), RunError> {
         // Those that are made on the way run where they are needed.
-        for stage in 0..self.session.stages().len() {
-            self.run_stage(stage, observer)?;
-        }
+        let all: Vec<usize> = (0..self.session.stages().len()).collect();
+        self.run_all(&all, true, observer)
+    }
+
+    /// Runs some stages, and those that they need, then writes the last checkpoint and the report.
+    ///
+    /// # Errors
+    /// See [`RunError`]. What was written before stays.
+    pub fn run_some(
+        &mut self,
+        stages: &[usize],
+        observer: &mut dyn Observer,
+    ) -> Result<(), RunError> {
+        self.run_all(stages, false, observer)
+    }
+
+    fn run_all(
+        &mut self,
+        stages: &[usize],
+        whole: bool,
+        observer: &mut dyn Observer,
+    ) -> Result<(), RunError> {
+        let ran = stages.iter().try_for_each(|&s| self.run_stage(s, observer));
+        self.recording = None;
+        self.remember(whole && ran.is_ok(), observer);
+        ran?;
         self.finish(observer)
     }
 
@@ -137,82 +185,109 @@ impl Pipeline {
         }
         self.run_inits(observer)?;
         let start = Instant::now();
-        let mut version = self.store.start(&info.after).map_err(|id| {
-            let slot = &self.session.slots()[id.0 as usize].name;
-            RunError::Environment(format!(
-                "two stages before `{}` left different values of `{slot}`",
-                info.name
-            ))
+        let mut version = self.store.start(&info.after).map_err(|(id, before)| {
+            RunError::Pipeline(Failure {
+                reports: vec![self.session.left_twice(stage, id, before)],
+                environment: false,
+            })
         })?;
-        match program {
-            StageProgram::Train(mut plan) => {
-                if let Some(start) = plan.start.take() {
-                    let label = format!("{}.start", info.name);
-                    let mut engine = self.engine(start, &label, observer)?;
-                    self.advance(&mut engine, &mut version, Position::default())
-                        .map_err(|halt| match halt {
-                            Halt::Error(e) => e,
-                            Halt::NotANumber(name) => RunError::Environment(format!(
-                                "the first value of `{name}` is not a number"
-                            )),
-                        })?;
-                }
-                let verdict = plan.verdict.take();
-                let end = self.train(stage, *plan, &mut version, observer)?;
-                if let Some(program) = verdict {
-                    self.judge(stage, program, &version, &end, observer)?;
-                }
+        let parts = match self.options.cache {
+            Some(_) => self.parts(stage, &program),
+            None => None,
+        };
+        let kept = match &parts {
+            Some(parts) if !self.options.fresh => {
+                self.find_kept(stage, &program, parts, observer)?
+            }
+            _ => None,
+        };
+        if let Some(saved) = &kept {
+            self.retell(stage, &program, saved, &mut version, observer)?;
+        } else {
+            if parts.is_some() {
+                self.start_recording(&version);
+            }
+            self.run_program(stage, &program, &mut version, observer)?;
+        }
+        match &program {
+            StageProgram::Train(_) => {
                 let logs = self.store.logs(stage).iter();
                 let entries: Vec<(String, usize)> =
                     logs.map(|(n, v)| (n.clone(), v.len())).collect();
                 self.session.set_log_entries(stage, &entries);
                 self.plot_logs(stage, &info.name);
             }
-            StageProgram::Compute(program) => {
-                let mut engine = self.engine(*program, &info.name, observer)?;
-                let at = self.after_failures(&engine);
-                match self.advance(&mut engine, &mut version, at) {
-                    Ok(Outcome { values, good, .. }) => {
-                        self.tell(stage, &Progress::default(), values, good, observer)?;
-                    }
-                    Err(Halt::NotANumber(name)) => {
-                        return Err(RunError::NotANumber {
-                            stage: info.name,
-                            step: 0,
-                            name,
-                            checkpoint: None,
-                        });
-                    }
-                    Err(Halt::Error(e)) => return Err(e),
-                }
-            }
-            StageProgram::Report(items) => {
-                self.has_reports = true;
-                for item in items {
-                    self.show(item, &info.name, &version, observer)?;
-                }
-            }
+            StageProgram::Compute(_) => {}
+            StageProgram::Report(_) => self.has_reports = true,
+        }
+        let seconds = start.elapsed().as_secs_f64();
+        match (kept, parts) {
+            (Some(saved), Some(parts)) => self.keep_retold(stage, parts, saved),
+            (_, parts) => self.keep_stage(stage, parts, &version, seconds, observer),
         }
         self.store.finish(stage, version);
         self.done.push(stage);
         observer.event(&Event::StageFinished {
             stage: &info.name,
-            seconds: start.elapsed().as_secs_f64(),
+            seconds,
         });
         Ok(())
     }
 
-    /// Where a program runs that reads results of stages once: those of one that failed are values like others.
-    fn after_failures(&self, engine: &Engine) -> Position<'static> {
-        let reads = |s: &Source| match s {
-            Source::StageSlot(stage, _) | Source::StageLog(stage, _) => self.failed.contains(stage),
-            _ => false,
-        };
-        // What a verdict is by may be anything: then it does not hold.
-        let judged = engine.program.sinks.contains(&Sink::Verdict);
-        Position {
-            any: judged || engine.program.sources.iter().any(reads),
-            ..Position::default()
+    fn run_program(
+        &mut self,
+        stage: usize,
+        program: &StageProgram,
+        version: &mut Version,
+        observer: &mut dyn Observer,
+    ) -> Result<(), RunError> {
+        let name = self.session.stages()[stage].name.clone();
+        match program {
+            StageProgram::Train(plan) => {
+                if let Some(start) = &plan.start {
+                    let label = format!("{name}.start");
+                    let mut engine = self.stage_engine(stage, start.clone(), &label, observer)?;
+                    self.advance(&mut engine, version, Position::default())
+                        .map_err(first_value_error)?;
+                }
+                let end = self.train(stage, plan, version, observer)?;
+                match &plan.verdict {
+                    Some(program) => self.judge(stage, program, version, &end, observer),
+                    None => Ok(()),
+                }
+            }
+            StageProgram::Compute(program) => {
+                let mut engine = self.stage_engine(stage, (**program).clone(), &name, observer)?;
+                let at = self.after_failures(&engine);
+                match self.advance(&mut engine, version, at) {
+                    Ok(Outcome {
+                        values,
+                        good,
+                        exports,
+                        ..
+                    }) => {
+                        self.tell_verdict(stage, &Progress::default(), values, good, observer)?;
+                        // The files are written by running, so such a stage is not kept.
+                        if !exports.is_empty() {
+                            self.give_up_recording();
+                        }
+                        self.export(stage, exports, observer)
+                    }
+                    Err(Halt::NotANumber(value)) => Err(RunError::NotANumber {
+                        stage: name,
+                        step: 0,
+                        name: value,
+                        checkpoint: None,
+                    }),
+                    Err(Halt::Error(e)) => Err(e),
+                }
+            }
+            StageProgram::Report(items) => {
+                for (nth, item) in items.iter().enumerate() {
+                    self.show(item, nth, &name, version, observer)?;
+                }
+                Ok(())
+            }
         }
     }
 
@@ -243,12 +318,7 @@ impl Pipeline {
             let mut engine = self.engine(program, "init", observer)?;
             let done = self
                 .advance(&mut engine, &mut version, Position::default())
-                .map_err(|halt| match halt {
-                    Halt::Error(e) => e,
-                    Halt::NotANumber(name) => RunError::Environment(format!(
-                        "the first value of `{name}` is not a number"
-                    )),
-                })?;
+                .map_err(first_value_error)?;
             // Truth values among the results say whether first values lie in their supports.
             let wrong: Vec<_> = done
                 .values
@@ -291,11 +361,34 @@ impl Pipeline {
         label: &str,
         observer: &mut dyn Observer,
     ) -> Result<Engine, RunError> {
-        let engine = Engine::new(program, &self.options.engine)?;
-        observer.event(&Event::Compiled {
-            stage: label,
-            compilation: &engine.compilation,
-        });
+        self.make_engine(program, label, false, observer)
+    }
+
+    /// The engine of a stage's program: what applications of one stage differ in is given to the same machine code.
+    pub(super) fn stage_engine(
+        &self,
+        stage: usize,
+        program: Program,
+        label: &str,
+        observer: &mut dyn Observer,
+    ) -> Result<Engine, RunError> {
+        self.make_engine(program, label, self.session.is_applied(stage), observer)
+    }
+
+    fn make_engine(
+        &self,
+        program: Program,
+        label: &str,
+        lifted: bool,
+        observer: &mut dyn Observer,
+    ) -> Result<Engine, RunError> {
+        let engine = Engine::new(program, &self.options.engine, &self.memo, lifted)?;
+        if engine.made {
+            observer.event(&Event::Compiled {
+                stage: label,
+                compilation: &engine.compilation,
+            });
+        }
         Ok(engine)
     }
 
@@ -353,6 +446,33 @@ impl Pipeline {
         Ok(Some(path))
     }
 
+    /// Writes what a stage exports. Applications of one stage write files of their own.
+    fn export(
+        &mut self,
+        stage: usize,
+        exports: Vec<(Export, HostTensor)>,
+        observer: &mut dyn Observer,
+    ) -> Result<(), RunError> {
+        let Some(dir) = &self.dir else {
+            return Ok(());
+        };
+        for tensors in exports.chunk_by(|a, b| a.0.file == b.0.file) {
+            let file = &tensors[0].0.file;
+            let path = match self.session.is_applied(stage) {
+                true => dir.file(&format!("{}-{file}", self.session.stages()[stage].name)),
+                false => dir.file(file),
+            };
+            let failed = |why: String| {
+                RunError::Environment(format!("cannot write `{}`: {why}", path.display()))
+            };
+            let bytes = crate::export::file(tensors).map_err(failed)?;
+            crate::checkpoint::write_atomically(&path, &bytes)
+                .map_err(|e| failed(e.to_string()))?;
+            observer.event(&Event::Wrote { path: &path });
+        }
+        Ok(())
+    }
+
     fn finish(&mut self, observer: &mut dyn Observer) -> Result<(), RunError> {
         let mut last = Version::default();
         // What a stage left that stands for itself comes before what an application of one with arguments left.
@@ -377,110 +497,13 @@ impl Pipeline {
         }
         Ok(())
     }
+}
 
-    /// A line plot of everything scalar that a training stage logged.
-    fn plot_logs(&mut self, stage: usize, name: &str) {
-        let Some(report) = &mut self.report else {
-            return;
-        };
-        for (log, entries) in self.store.logs(stage) {
-            if entries.len() < 2 || entries.iter().any(|t| t.len() != 1) {
-                continue;
-            }
-            let points = entries
-                .iter()
-                .enumerate()
-                .map(|(i, t)| ((i + 1) as f64, t.to_f64_vec()[0]))
-                .collect();
-            let series = vec![Series {
-                name: log.clone(),
-                points,
-            }];
-            report.line_plot(&format!("{name}: {log}"), "entry", log, series);
+fn first_value_error(halt: Halt) -> RunError {
+    match halt {
+        Halt::Error(e) => e,
+        Halt::NotANumber(name) => {
+            RunError::Environment(format!("the first value of `{name}` is not a number"))
         }
-    }
-
-    fn show(
-        &mut self,
-        item: ReportItem,
-        stage: &str,
-        version: &Version,
-        observer: &mut dyn Observer,
-    ) -> Result<(), RunError> {
-        let mut engine = self.engine(item.program.clone(), stage, observer)?;
-        let at = self.after_failures(&engine);
-        let values = match self.advance(&mut engine, &mut version.clone(), at) {
-            Ok(outcome) => outcome.values,
-            Err(Halt::NotANumber(name)) => {
-                return Err(RunError::NotANumber {
-                    stage: stage.into(),
-                    step: 0,
-                    name,
-                    checkpoint: None,
-                });
-            }
-            Err(Halt::Error(e)) => return Err(e),
-        };
-        self.show_values(&item, &item.title, &values)
-    }
-
-    /// Adds values to the report.
-    pub(super) fn show_values(
-        &mut self,
-        item: &ReportItem,
-        title: &str,
-        values: &Values,
-    ) -> Result<(), RunError> {
-        let Some(report) = &mut self.report else {
-            return Ok(());
-        };
-        match item.kind.as_str() {
-            "image" => {
-                for (_, t) in values {
-                    report
-                        .images(title, t, item.columns)
-                        .map_err(|e| RunError::Environment(e.to_string()))?;
-                }
-            }
-            "plot" => {
-                let x = values.iter().find(|v| v.0 == "x").map(|v| v.1.to_f64_vec());
-                let series = values
-                    .iter()
-                    .filter(|v| v.0 != "x")
-                    .map(|(n, t)| {
-                        let ys = t.to_f64_vec();
-                        let at = |i: usize| {
-                            x.as_ref()
-                                .and_then(|x| x.get(i))
-                                .copied()
-                                .unwrap_or((i + 1) as f64)
-                        };
-                        Series {
-                            name: n.clone(),
-                            points: ys.iter().enumerate().map(|(i, &y)| (at(i), y)).collect(),
-                        }
-                    })
-                    .collect();
-                report.line_plot(title, "", "", series);
-            }
-            "table" => {
-                let headers: Vec<String> = values.iter().map(|v| v.0.clone()).collect();
-                let columns: Vec<Vec<f64>> = values.iter().map(|v| v.1.to_f64_vec()).collect();
-                let n = columns.iter().map(Vec::len).max().unwrap_or(0);
-                let rows: Vec<Vec<String>> = (0..n)
-                    .map(|i| {
-                        columns
-                            .iter()
-                            .map(|c| c.get(i).map_or(String::new(), ToString::to_string))
-                            .collect()
-                    })
-                    .collect();
-                report.table(title, &headers, &rows);
-            }
-            _ => {
-                report.text(&item.text);
-            }
-        }
-        Ok(())
     }
 }

@@ -1,12 +1,13 @@
 //! The steps of one training stage.
 
 use super::engine::Engine;
+use super::keep::Told;
 use super::run::Pipeline;
 use super::steps::Steps;
 use super::store::Version;
 use super::{Event, Observer, RunError};
 use crate::tensor::{DType, HostTensor};
-use mlc_compiler::program::{Every, Sink, Source, TrainPlan};
+use mlc_compiler::program::{Export, Sink, Source, TrainPlan};
 use mlc_compiler::progress::Progress;
 use std::rc::Rc;
 
@@ -29,6 +30,8 @@ pub struct Outcome {
     pub values: Values,
     /// Does some `stop when` hold?
     pub stop: bool,
+    /// What is written to files.
+    pub exports: Vec<(Export, HostTensor)>,
     /// Do all verdicts hold, if there are any?
     pub good: Option<bool>,
     /// What the best snapshot is chosen by.
@@ -108,6 +111,8 @@ impl Pipeline {
                     let holds = t.as_bool().first().is_some_and(|&b| b != 0);
                     outcome.good = Some(holds && outcome.good != Some(false));
                 }
+                Sink::Export(e) if has_nan(&t) => return Err(Halt::NotANumber(e.name.clone())),
+                Sink::Export(e) => outcome.exports.push((e.clone(), t)),
                 Sink::Keep if has_nan(&t) => return Err(Halt::NotANumber("keep".into())),
                 Sink::Keep => outcome.keep = t.to_f64_vec().first().copied(),
                 Sink::Show(item, name) => outcome.shown.push((*item, name.clone(), t)),
@@ -130,16 +135,16 @@ impl Pipeline {
     pub(super) fn train(
         &mut self,
         stage: usize,
-        plan: TrainPlan,
+        plan: &TrainPlan,
         version: &mut Version,
         observer: &mut dyn Observer,
     ) -> Result<Progress, RunError> {
         let name = self.session.stages()[stage].name.clone();
-        let mut steps = Steps::new(self, stage, &plan, observer)?;
+        let mut steps = Steps::new(self, stage, plan, observer)?;
         let mut every = Vec::new();
         for e in &plan.every {
             let label = e.program.name.clone();
-            every.push((e.clone(), self.engine(e.program.clone(), &label, observer)?));
+            every.push(self.stage_engine(stage, e.program.clone(), &label, observer)?);
         }
         observer.event(&Event::StageStarted {
             stage: &name,
@@ -150,9 +155,9 @@ impl Pipeline {
         // What the blocks were last run after.
         let mut told = at;
         while at.done(plan.unit) < plan.count {
-            let batch = steps.batch(self, &plan, version, &at)?;
+            let batch = steps.batch(self, plan, version, &at)?;
             let rows = batch.as_ref().map_or(0, |b| b.len());
-            let engine = steps.engine(self, &plan, rows, observer)?;
+            let engine = steps.engine(self, plan, rows, observer)?;
             let position = Position {
                 step: at.steps,
                 rows: batch.as_ref(),
@@ -167,7 +172,7 @@ impl Pipeline {
                 Ok(outcome) => outcome,
                 // Among the applications of a stage, one that fails is a result like others.
                 Err(Halt::NotANumber(value)) if self.session.is_applied(stage) => {
-                    self.log_failure(stage, &at, &value, &plan, observer)?;
+                    self.log_failure(stage, &at, &value, plan, observer)?;
                     break;
                 }
                 Err(Halt::NotANumber(value)) => {
@@ -175,42 +180,39 @@ impl Pipeline {
                 }
                 Err(Halt::Error(e)) => return Err(e),
             };
-            observer.event(&Event::Step {
-                stage: &name,
-                step: at.steps + 1,
-                epoch: at.epochs,
-                values: &outcome.values,
-            });
             choose(
                 &mut best,
-                &plan,
+                plan,
                 &outcome,
                 before.as_ref().unwrap_or(version),
             );
             let mut stop = outcome.stop;
-            self.record(stage, &name, at.steps + 1, at.epochs, outcome.values)?;
+            let now = (at.steps + 1, at.epochs);
+            self.tell(stage, Told::Step, now, outcome.values, observer)?;
             match &batch {
                 None => at.step(),
                 Some(b) => at.batch(b.len()),
             }
             // A block may change the size of the batches, and that may end the epoch, after which other blocks run.
             loop {
-                let turned = steps.turn(self, &plan, version, &mut at)?;
+                let turned = steps.turn(self, plan, version, &mut at)?;
                 let mut ran = false;
-                for (e, engine) in &mut every {
+                for (nth, engine) in every.iter_mut().enumerate() {
+                    let e = &plan.every[nth];
                     if at.done(e.unit) / e.count == told.done(e.unit) / e.count {
                         continue;
                     }
                     ran = true;
                     let Some(outcome) =
-                        self.after_step(stage, &plan, e, engine, &at, version, observer)?
+                        self.after_step(stage, plan, nth, engine, &at, version, observer)?
                     else {
                         stop = true;
                         continue;
                     };
-                    choose(&mut best, &plan, &outcome, version);
+                    choose(&mut best, plan, &outcome, version);
                     stop |= outcome.stop;
-                    self.record(stage, &name, at.steps, at.epochs, outcome.values)?;
+                    let now = (at.steps, at.epochs);
+                    self.tell(stage, Told::Block, now, outcome.values, observer)?;
                 }
                 told = at;
                 if turned || !ran {
@@ -237,14 +239,15 @@ impl Pipeline {
         &mut self,
         stage: usize,
         plan: &TrainPlan,
-        every: &Every,
+        nth: usize,
         engine: &mut Engine,
         at: &Progress,
         version: &mut Version,
         observer: &mut dyn Observer,
     ) -> Result<Option<Outcome>, RunError> {
         let name = self.session.stages()[stage].name.clone();
-        let (done, epoch) = (at.steps, at.epochs);
+        let every = &plan.every[nth];
+        let done = at.steps;
         let outcome = match self.advance(
             engine,
             version,
@@ -264,14 +267,6 @@ impl Pipeline {
             }
             Err(Halt::Error(e)) => return Err(e),
         };
-        if !outcome.values.is_empty() {
-            observer.event(&Event::Log {
-                stage: &name,
-                step: done,
-                epoch,
-                values: &outcome.values,
-            });
-        }
         for (i, item) in every.shown.iter().enumerate() {
             let values: Values = outcome
                 .shown
@@ -279,10 +274,13 @@ impl Pipeline {
                 .filter(|s| s.0 == i)
                 .map(|s| (s.1.clone(), s.2.clone()))
                 .collect();
+            self.note_shown(nth, i, done, &values);
             self.show_values(item, &format!("{}, step {done}", item.title), &values)?;
         }
         if every.checkpoint {
-            self.checkpoint(&format!("{name}-{done}"), version)?;
+            let file = format!("{name}-{done}");
+            self.note_checkpoint(&file, done, version);
+            self.checkpoint(&file, version)?;
         }
         Ok(Some(outcome))
     }
@@ -314,14 +312,8 @@ impl Pipeline {
                 }
             }
         }
-        self.failed.push(stage);
-        let name = self.session.stages()[stage].name.clone();
-        observer.event(&Event::Failed {
-            stage: &name,
-            step: at.steps + 1,
-            value,
-        });
-        self.record(stage, &name, at.steps + 1, at.epochs, values)
+        let now = (at.steps + 1, at.epochs);
+        self.tell(stage, Told::Failed(value), now, values, observer)
     }
 
     fn not_a_number(&self, stage: usize, step: usize, name: String, version: &Version) -> RunError {

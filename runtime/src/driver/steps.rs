@@ -35,15 +35,20 @@ impl Steps {
         let name = pipeline.session.stages()[stage].name.clone();
         let mut engines = HashMap::new();
         let size = match &plan.size {
-            Some(s) => Some(pipeline.engine(s.program.clone(), &s.program.name, observer)?),
+            Some(s) => {
+                Some(pipeline.stage_engine(stage, s.program.clone(), &s.program.name, observer)?)
+            }
             None => {
                 let whole = plan.batching.as_ref().map_or(0, |b| b.size);
-                engines.insert(whole, pipeline.engine(plan.step.clone(), &name, observer)?);
+                engines.insert(
+                    whole,
+                    pipeline.stage_engine(stage, plan.step.clone(), &name, observer)?,
+                );
                 None
             }
         };
         if let (Some(rest), Some(b)) = (&plan.remainder, &plan.batching) {
-            let engine = pipeline.engine(rest.clone(), &name, observer)?;
+            let engine = pipeline.stage_engine(stage, rest.clone(), &name, observer)?;
             engines.insert(b.rows % b.size, engine);
         }
         Ok(Self {
@@ -152,9 +157,10 @@ impl Steps {
             } else {
                 let lowered = pipeline.session.lower_size(self.stage, &plan.step, rows)?;
                 pipeline.run_inits(observer)?;
+                pipeline.note_size(self.stage, rows, &lowered);
                 lowered
             };
-            let engine = pipeline.engine(program, &self.name, observer)?;
+            let engine = pipeline.stage_engine(self.stage, program, &self.name, observer)?;
             self.engines.insert(rows, engine);
         }
         Ok(self.engines.get_mut(&rows).expect("inserted above"))

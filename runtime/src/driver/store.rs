@@ -58,9 +58,9 @@ impl Store {
         self.first.insert(id, t);
     }
 
-    /// Where a stage starts: what the stages in its `after` left. Of two that left the same slot differently, the slot
-    /// is returned as an error.
-    pub fn start(&self, after: &[usize]) -> Result<Version, SlotId> {
+    /// Where a stage starts: what the stages in its `after` left. Where two left the same slot differently, the slot
+    /// and the stages are the error.
+    pub fn start(&self, after: &[usize]) -> Result<Version, (SlotId, [usize; 2])> {
         let mut version = Version::default();
         for stage in after {
             for (id, t) in self.left.get(stage).into_iter().flatten() {
@@ -69,7 +69,9 @@ impl Store {
                     .insert(*id, t.clone())
                     .is_some_and(|old| *old != **t)
                 {
-                    return Err(*id);
+                    let by = |s: &&usize| self.left.get(s).is_some_and(|l| l.contains_key(id));
+                    let first = after.iter().find(by).unwrap_or(stage);
+                    return Err((*id, [*first, *stage]));
                 }
             }
         }

@@ -1,5 +1,6 @@
 //! Verdicts: whether what stages leave may be used.
 
+use super::keep::Told;
 use super::run::Pipeline;
 use super::stage::{Halt, Position, Values};
 use super::store::Version;
@@ -24,20 +25,20 @@ impl Pipeline {
     pub(super) fn judge(
         &mut self,
         stage: usize,
-        program: Program,
+        program: &Program,
         version: &Version,
         end: &Progress,
         observer: &mut dyn Observer,
     ) -> Result<(), RunError> {
         let label = program.name.clone();
-        let mut engine = self.engine(program, &label, observer)?;
+        let mut engine = self.stage_engine(stage, program.clone(), &label, observer)?;
         let at = Position {
             step: end.steps,
             rows: None,
             any: true,
         };
         match self.advance(&mut engine, &mut version.clone(), at) {
-            Ok(outcome) => self.tell(stage, end, outcome.values, outcome.good, observer),
+            Ok(outcome) => self.tell_verdict(stage, end, outcome.values, outcome.good, observer),
             Err(Halt::Error(e)) => Err(e),
             Err(Halt::NotANumber(name)) => Err(RunError::Environment(format!(
                 "internal error: `{name}` may be anything"
@@ -46,7 +47,7 @@ impl Pipeline {
     }
 
     /// Logs values, then the verdict that came with them.
-    pub(super) fn tell(
+    pub(super) fn tell_verdict(
         &mut self,
         stage: usize,
         at: &Progress,
@@ -54,17 +55,18 @@ impl Pipeline {
         good: Option<bool>,
         observer: &mut dyn Observer,
     ) -> Result<(), RunError> {
+        let now = (at.steps, at.epochs);
+        self.tell(stage, Told::Block, now, values, observer)?;
+        if let Some(good) = good {
+            self.note_verdict(good);
+            self.pronounce(stage, good, observer);
+        }
+        Ok(())
+    }
+
+    /// Tells a verdict.
+    pub(super) fn pronounce(&mut self, stage: usize, good: bool, observer: &mut dyn Observer) {
         let name = self.session.stages()[stage].name.clone();
-        observer.event(&Event::Log {
-            stage: &name,
-            step: at.steps,
-            epoch: at.epochs,
-            values: &values,
-        });
-        self.record(stage, &name, at.steps, at.epochs, values)?;
-        let Some(good) = good else {
-            return Ok(());
-        };
         observer.event(&Event::Verdict { stage: &name, good });
         if let Some(report) = &mut self.report {
             report.text(&format!("The verdict of {name}: {}.", words(good)));
@@ -72,6 +74,5 @@ impl Pipeline {
         if !good {
             self.unfit.push(name);
         }
-        Ok(())
     }
 }

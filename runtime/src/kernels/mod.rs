@@ -78,7 +78,7 @@ pub fn install() -> Result<Vector, String> {
 }
 
 /// The instruction set in use.
-fn vector() -> Vector {
+pub(crate) fn vector() -> Vector {
     match VECTOR.load(Ordering::Relaxed) {
         3 => Vector::Avx512,
         2 => Vector::Avx2,

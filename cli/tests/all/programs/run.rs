@@ -2,7 +2,7 @@
 
 use mlc_compiler::lower::{Failure, LowerOptions, Session};
 use mlc_compiler::program::{Program, Sink, SlotId, Source, StageProgram, TestProgram};
-use mlc_runtime::driver::{Engine, EngineOptions, FileHost, RunError};
+use mlc_runtime::driver::{Engine, EngineOptions, FileHost, Memo, RunError};
 use mlc_runtime::kernels;
 use mlc_runtime::tensor::{DType, HostTensor};
 use std::cell::Cell;
@@ -102,12 +102,20 @@ fn lower(text: &str) -> Result<Lowered, Wrong> {
 
 struct Driver {
     options: EngineOptions,
+    /// Are constants given to the code as inputs?
+    lifted: bool,
     seed: Rc<HostTensor>,
 }
 
 impl Driver {
     fn engine(&self, program: &Program) -> Result<Engine, Wrong> {
-        Engine::new(program.clone(), &self.options).map_err(|e| match e {
+        Engine::new(
+            program.clone(),
+            &self.options,
+            &Memo::default(),
+            self.lifted,
+        )
+        .map_err(|e| match e {
             RunError::Environment(e) => wrong("not compiled", e),
             _ => wrong("not compiled", "the engine"),
         })
@@ -250,7 +258,8 @@ fn formatted(text: &str) -> Result<String, Wrong> {
     Ok(once)
 }
 
-/// Runs the program by the interpreter, by machine code as it is and, from formatted text, optimised, and on two threads.
+/// Runs the program by the interpreter, by machine code as it is and, from formatted text, optimised, with its constants as inputs, and on two
+/// threads.
 fn compare(text: &str) -> Result<(), Wrong> {
     let lowered = lower(text)?;
     let again = lower(&formatted(text)?)?;
@@ -264,12 +273,18 @@ fn compare(text: &str) -> Result<(), Wrong> {
             disabled: disabled.to_vec(),
             max_memory: None,
         },
+        lifted: false,
         seed: Rc::new(HostTensor::from_i32(&[2], &[7, 0])),
     };
     kernels::set_threads(1);
     let told = driver(true, &passes).run(&lowered)?;
     let plain = driver(false, &passes).run(&lowered)?;
     let fast = driver(false, &[]).run(&again)?;
+    let lifted = Driver {
+        lifted: true,
+        ..driver(false, &[])
+    };
+    let lifted = lifted.run(&lowered)?;
     kernels::set_threads(2);
     let shared = driver(false, &[]).run(&lowered)?;
     if let Some(w) = differs("machine code and the interpreter", &told, &plain) {
@@ -283,6 +298,9 @@ fn compare(text: &str) -> Result<(), Wrong> {
             "the interpreter does not see it: code generation"
         };
         return Err(wrong(&w.class, format!("{} ({where_from})", w.story)));
+    }
+    if let Some(w) = differs("constants as inputs", &fast, &lifted) {
+        return Err(w);
     }
     let bits = |v: &Values| {
         v.iter()

@@ -5,6 +5,7 @@ use super::super::{CodegenError, Natives};
 use super::{Arg, Emit, linalg, monoid_name, suffix};
 use crate::ir::{Attr, Contract, Graph, Shape, Value};
 use crate::ops::{Kernel, Monoid, View};
+use cranelift::codegen::ir::MemFlagsData;
 use cranelift::prelude::{self as cl, InstBuilder};
 
 /// Row-major strides, in elements.
@@ -156,12 +157,26 @@ impl Emit<'_, '_> {
             (Kernel::Reduce(m), Attr::Axes(axes)) => self.reduce(v, m, axes, out, index),
             (Kernel::Draw, Attr::Draw { site, .. }) => {
                 let (seed, counters) = (self.address(operands[0]), self.address(operands[1]));
+                let site = match operands.get(2) {
+                    None => Arg::Int(*site as i64),
+                    Some(more) => {
+                        let from = self.address(*more);
+                        let flags = MemFlagsData::trusted();
+                        let [low, high] = [0, 4].map(|at| {
+                            let word = self.b.ins().load(cl::types::I32, flags, from, at);
+                            self.b.ins().uextend(cl::types::I64, word)
+                        });
+                        let high = self.b.ins().ishl_imm_s(high, 32);
+                        let more = self.b.ins().bor(low, high);
+                        Arg::Value(self.b.ins().iadd_imm_s(more, *site as i64))
+                    }
+                };
                 let args = [
                     Arg::Int(ty.len() as i64),
                     Arg::Value(seed),
                     Arg::Int(g.ty(operands[1]).len() as i64),
                     Arg::Value(counters),
-                    Arg::Int(*site as i64),
+                    site,
                     Arg::Value(out),
                 ];
                 self.call("mlc_random_bits", &args)

@@ -9,6 +9,7 @@
 //! - Where an estimator opens a `for`, what is drawn downstream is drawn anew in each of its lanes.
 
 use super::conditions::Uses;
+use super::explain::Estimated;
 use crate::ir::{Attr, DType, Type, Value};
 use crate::lower::eval::mix;
 use crate::lower::leaves::{leaves, map_leaves};
@@ -97,6 +98,27 @@ impl Session {
         if (xs.len() > 1 || wide) && !mixed.is_empty() {
             return self.lane_after_lane(site, mixed[0], result, started, span);
         }
+        let lanes = match (rest.apart.len(), mixed.len()) {
+            (0, 0) => "one value".to_string(),
+            (0, _) => "lanes that meet otherwise than in sums, all at once".to_string(),
+            (_, 0) => format!("{} lanes, each with its own share", rest.lanes()),
+            _ => format!(
+                "{} lanes, each with its own share, and others all at once",
+                rest.lanes()
+            ),
+        };
+        let by_value = match order {
+            Some(1) => ks.len() - differentiated(&self.ctx.graph, &made, &ks).len(),
+            _ => 0,
+        };
+        let how = Estimated {
+            lanes,
+            uses: xs.len(),
+            by_value,
+            of: rest.leaves.iter().filter_map(|l| l.of).collect(),
+            rest: rest.leaves.iter().filter_map(|l| l.rest).collect(),
+        };
+        self.explain(site, &estimator, how);
         let made = self.put_in(site, &rest, &ks, made, order, &estimator, started)?;
         Ok(self.assemble(&rest, &result, &made))
     }

@@ -7,6 +7,7 @@
 //! For the score function the weight is the product of exp(tangent(log p)), right at every order (Foerster et al. 2018).
 
 use super::conditions::{Uses, demands_smooth, has_mark, rough_in_body, rough_use};
+use super::explain::Estimated;
 use crate::ir::{Attr, DType, Node, Type, Value};
 use crate::lower::leaves::{leaves, map_leaves};
 use crate::lower::models::Site;
@@ -242,6 +243,23 @@ impl Session {
             return Ok(Ok(result));
         };
         let shares = split(&mut self.ctx.graph, &tokens, &results);
+        for s in &f.sites {
+            let (mut of, mut rest) = (vec![], vec![]);
+            for share in &shares {
+                if let Share::Whole { rest: r, of: o } = share {
+                    of.push(*o);
+                    rest.extend(*r);
+                }
+            }
+            let how = Estimated {
+                lanes: "a loop: the weight is carried along".into(),
+                uses: 1,
+                by_value: 0,
+                of,
+                rest,
+            };
+            self.explain(&s.site, &s.estimator, how);
+        }
         let mut next = shares.into_iter();
         let span = f.sites.first().map_or(Span::default(), |s| s.site.span);
         self.ctx.graph.span = span;

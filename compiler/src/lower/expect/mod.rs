@@ -5,12 +5,15 @@
 //!
 //! - `conditions.rs`: may the estimator stand there? Which one does, where none is named?
 //! - `continuation.rs`: the estimator is run on nodes that stand for the rest of the block, which is then put in.
+//! - `explain.rs`: what was made of each site, in words.
 //! - `looped.rs`: sites in the body of a `scan`, whose estimators are affine in the rest.
 
 mod conditions;
 mod continuation;
+mod explain;
 mod looped;
 
+pub use explain::SiteExplained;
 pub use looped::Factor;
 
 use super::eval::mix;
@@ -124,10 +127,6 @@ impl Session {
         frame: ExpectFrame,
         span: Span,
     ) -> R<Result<Val, Span>> {
-        let before = self
-            .options
-            .record_estimates
-            .then(|| self.region_text(&result));
         let started = self.ctx.graph.len();
         let sites = frame.sites.into_iter().map(|s| (s.node, Item::Site(s)));
         let factors = frame.factors.into_iter().map(|f| (f.at, Item::Factor(f)));
@@ -143,22 +142,7 @@ impl Session {
                 },
             }
         }
-        if let Some(before) = before {
-            let after = self.region_text(&result);
-            let place = self.sources.place(span);
-            self.estimates
-                .push(format!("expect at {place}, before\n{before}after\n{after}"));
-        }
         Ok(Ok(result))
-    }
-
-    fn region_text(&self, result: &Val) -> String {
-        let mut g = self.ctx.graph.clone();
-        g.outputs = leaves(result)
-            .into_iter()
-            .map(|v| ("value".to_string(), v))
-            .collect();
-        crate::ir::print::print(&g)
     }
 
     /// Runs an estimator's body. Its draws are draws, whatever expectation or model is open around it.

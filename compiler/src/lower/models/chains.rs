@@ -67,7 +67,7 @@ impl Session {
             return Ok(None);
         }
         let site = self.one_carried(before, &step.next, &marks, span)?;
-        self.stays(&site, &step.yields, &marks, span)?;
+        self.stays(&site, &step.yields, span)?;
         let mut states = Vec::new();
         for (v, c) in step.next.iter().zip(&carried) {
             if *c {
@@ -174,6 +174,7 @@ impl Session {
         }
         let step = run(self, index, slices, &actual)?;
         let now = self.one_carried(before, &step.next, &marks, span)?;
+        self.fits_width(&now, site.count.saturating_mul(now.count))?;
         // The carry depends on the site, and on nothing else that changes.
         let mut others: Vec<Value> = previous.iter().map(|l| l.0).collect();
         others.extend(slices);
@@ -196,7 +197,11 @@ impl Session {
             }
         }
         let same = now.count == site.count
-            && now.lanes[0].1 == site.lanes[0].1
+            && now
+                .lanes
+                .iter()
+                .map(|l| l.1)
+                .eq(site.lanes.iter().map(|l| l.1))
             && states.iter().zip(&step.next).all(|(state, v)| match state {
                 Some((_, all)) => self
                     .batched_over(&now, &leaves(v))
@@ -216,8 +221,8 @@ impl Session {
             lanes: previous,
             ..site.clone()
         };
-        self.stays(&before_site, &step.yields, &marks, span)?;
-        self.stays(&now, &step.yields, &marks, span)?;
+        self.stays(&before_site, &step.yields, span)?;
+        self.stays(&now, &step.yields, span)?;
         let (_, w) = self.weights_by_value(&now, &before_site.lanes, &marks)?;
         let w = self.batched_over(&before_site, &[w])?[0];
         // logsumexp over the first axis, which the previous value has.
@@ -243,7 +248,7 @@ impl Session {
         })
     }
 
-    /// Sums over the sites of an iteration that no carry depends on, and takes out the one that is left.
+    /// Sums over the sites of an iteration that no carry depends on, and takes out those that are left, as one.
     fn one_carried(&mut self, before: usize, next: &[Val], marks: &Marks, span: Span) -> R<Summed> {
         let all = self.summed.split_off(before);
         let mut left = Vec::new();
@@ -255,38 +260,67 @@ impl Session {
                 self.summed.push(s);
             }
         }
-        match left.as_slice() {
-            [one] => {
-                self.close_sums(before, marks, Val::Unit, span)?;
-                Ok(one.clone())
-            }
-            [] => {
-                let title = "the carry depends on a summed site in the first iteration only";
-                Err(Box::new(self.err("E0461", title, span)))
-            }
-            [first, second, ..] => {
-                let title = format!(
-                    "the loop carries on two summed sites, `.{}` and `.{}`",
-                    first.address, second.address
-                );
-                Err(Box::new(
-                    self.err_at("E0461", title, span, "this loop")
-                        .label(second.span, "the second")
-                        .hint("make them one site with a value for each pair"),
-                ))
-            }
-        }
+        self.close_sums(before, marks, Val::Unit)?;
+        self.joined(left, span)
     }
 
-    /// What leaves an iteration may not depend on the site.
-    fn stays(&self, s: &Summed, yields: &[Val], marks: &Marks, span: Span) -> R<()> {
+    /// Sites that one loop carries on count as one, with a value for each combination of theirs.
+    fn joined(&mut self, mut sites: Vec<Summed>, span: Span) -> R<Summed> {
+        if sites.is_empty() {
+            let title = "the carry depends on a summed site in the first iteration only";
+            return Err(Box::new(self.err("E0461", title, span)));
+        }
+        let mut joint = sites.remove(0);
+        for s in sites {
+            let (n, m) = (joint.count, s.count);
+            self.fits_width(&s, n.saturating_mul(m).saturating_mul(n.saturating_mul(m)))?;
+            let on = self.reached(&stand_ins_of(&joint.lanes));
+            if s.lanes.iter().any(|l| on.has(l.1)) {
+                let title = format!(
+                    "the values of `.{}` depend on `.{}`",
+                    s.address, joint.address
+                );
+                return Err(Box::new(self.err("E0461", title, s.span)));
+            }
+            for (_, full) in &mut joint.lanes {
+                *full = self.repeated(*full, m, 1);
+            }
+            for (lane, full) in s.lanes {
+                let full = self.repeated(full, n, 0);
+                joint.lanes.push((lane, full));
+            }
+            joint.count = n * m;
+        }
+        Ok(joint)
+    }
+
+    /// All values with each `times` times in a row (`axis` 1), or all of them over and over (`axis` 0).
+    fn repeated(&mut self, full: Value, times: usize, axis: usize) -> Value {
+        let g = &mut self.ctx.graph;
+        let shape = g.ty(full).shape.clone();
+        let n = shape[0];
+        let (wide, places) = if axis == 0 {
+            let wide: Vec<usize> = [times].into_iter().chain(shape.iter().copied()).collect();
+            (wide, (1..=shape.len()).collect())
+        } else {
+            let wide: Vec<usize> = [n, times]
+                .into_iter()
+                .chain(shape[1..].iter().copied())
+                .collect();
+            (wide, [0].into_iter().chain(2..=shape.len()).collect())
+        };
+        let wide = g.broadcast(full, wide, places);
+        let flat = [n * times]
+            .into_iter()
+            .chain(shape[1..].iter().copied())
+            .collect();
+        g.reshape(wide, flat)
+    }
+
+    /// What an iteration yields may not depend on the site. (Its trace was given.)
+    fn stays(&self, s: &Summed, yields: &[Val], span: Span) -> R<()> {
         let reached = self.reached(&stand_ins(std::slice::from_ref(s)));
-        let out = self
-            .handlers
-            .iter()
-            .zip(marks)
-            .any(|(h, m)| h.trace[m.0..].iter().any(|f| reached.any(&f.1)));
-        if out || yields.iter().any(|v| reached.any(v)) {
+        if yields.iter().any(|v| reached.any(v)) {
             let title = format!(
                 "what the loop yields depends on `.{}`, which is summed over",
                 s.address

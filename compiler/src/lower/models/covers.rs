@@ -113,9 +113,9 @@ impl Session {
                     (Some(low), Some(high)) => Set::Between(low, high),
                     _ => Set::Unknown,
                 },
-                _ => Set::Named(head(&text)),
+                _ => named(&text),
             },
-            _ => Set::Named(head(&text)),
+            _ => named(&text),
         }
     }
 }
@@ -128,7 +128,12 @@ fn number(v: &Val) -> Option<f64> {
     }
 }
 
-/// `simplex` of `simplex(k)`: sizes are compared elsewhere.
-fn head(text: &str) -> String {
-    text.split('(').next().unwrap_or(text).trim().to_string()
+/// `simplex` of `simplex(k)`: sizes are compared elsewhere. What another distribution decides is not known.
+fn named(text: &str) -> Set {
+    let head = text.split('(').next().unwrap_or(text).trim();
+    if head.contains('.') {
+        Set::Unknown
+    } else {
+        Set::Named(head.to_string())
+    }
 }

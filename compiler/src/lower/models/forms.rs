@@ -203,12 +203,9 @@ impl Session {
             return Ok(vec![]);
         };
         let v = self.unseen(span, |s| s.apply(&sample, vec![], span))?;
+        let (trace, _) = self.drawn(&v, &g.name, span)?;
         let mut out = Vec::new();
-        if let Val::Tuple(parts) = &v
-            && let Some(trace) = parts.first()
-        {
-            self.unknown_forms(trace, &mut vec![], &mut out, span)?;
-        }
+        self.unknown_forms(&trace, &mut vec![], &mut out, span)?;
         Ok(out)
     }
 

@@ -4,7 +4,8 @@
 //! without bias of the reciprocal of t's density, exp(w) of `density` of the density itself. A model may have one of the two
 //! only; where the other is needed is a mistake that is found here.
 
-use super::{How, Run};
+use super::How;
+use super::run::Run;
 use crate::lower::builtins::Args;
 use crate::lower::session::{R, Session, rc};
 use crate::lower::value::{Generative, ModelCode, ModelVal, Val};
@@ -127,20 +128,7 @@ impl Session {
             let v = self.in_frame(&name, span, |s| {
                 s.beside_models(|s| s.apply(&sample, vec![], span))
             })?;
-            let (trace, weight) = match &v {
-                Val::Tuple(p) if matches!(p.as_slice(), [Val::Record(_), _]) => {
-                    (p[0].clone(), p[1].clone())
-                }
-                other => {
-                    let title = format!(
-                        "`sample` of `{name}` gives a trace and its log density, not {}",
-                        other.kind()
-                    );
-                    return Err(Box::new(self.err("E0452", title, span).hint(
-                        "its value is a pair of a record and a number: `({x: ..}, w)`",
-                    )));
-                }
-            };
+            let (trace, weight) = self.drawn(&v, &name, span)?;
             let trace = self.force_leaves(&trace, span)?;
             let weight = self.weight(&weight, &name, span)?;
             return Ok(Run {
@@ -178,6 +166,24 @@ impl Session {
             log_weights: vec![weight],
             forms,
         })
+    }
+
+    /// What `sample` gives: a trace and its log density.
+    pub(super) fn drawn(&self, v: &Val, name: &str, span: Span) -> R<(Val, Val)> {
+        match v {
+            Val::Tuple(p) if matches!(p.as_slice(), [Val::Record(_), _]) => {
+                Ok((p[0].clone(), p[1].clone()))
+            }
+            other => {
+                let title = format!(
+                    "`sample` of `{name}` gives a trace and its log density, not {}",
+                    other.kind()
+                );
+                Err(Box::new(self.err("E0452", title, span).hint(
+                    "its value is a pair of a record and a number: `({x: ..}, w)`",
+                )))
+            }
+        }
     }
 
     /// A log density: one real.

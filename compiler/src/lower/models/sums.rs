@@ -104,7 +104,6 @@ impl Session {
         from: usize,
         marks: &Marks,
         value: Val,
-        span: Span,
     ) -> R<Val> {
         if self.summed.len() == from {
             return Ok(value);
@@ -115,15 +114,6 @@ impl Session {
             .collect();
         let reached = self.reached(&stand_ins);
         let address = self.summed[from].address.clone();
-        for (h, m) in self.handlers.iter().zip(marks) {
-            for (n, v) in &h.trace[m.0..] {
-                if reached.any(v) {
-                    let title =
-                        format!("the site `{n}` would have a value for each of `.{address}`");
-                    return Err(Box::new(self.err("E0461", title, span)));
-                }
-            }
-        }
         while self.summed.len() > from {
             let s = self.summed.pop().expect("longer than `from`");
             let stand_ins: Vec<Value> = s.lanes.iter().map(|l| l.0).collect();
@@ -222,16 +212,20 @@ impl Session {
                 )));
             }
         }
-        if width > MAX_WIDTH {
-            let title = format!(
-                "the sum over `.{}` goes over {width} combinations of values at once",
-                s.address
-            );
-            return Err(Box::new(self.err("E0462", title, s.span).hint(format!(
-                "at most {MAX_WIDTH}: sum over fewer sites, and draw the others"
-            ))));
+        self.fits_width(s, width)
+    }
+
+    pub(super) fn fits_width(&self, s: &Summed, width: usize) -> R<()> {
+        if width <= MAX_WIDTH {
+            return Ok(());
         }
-        Ok(())
+        let title = format!(
+            "the sum over `.{}` goes over {width} combinations of values at once",
+            s.address
+        );
+        Err(Box::new(self.err("E0462", title, s.span).hint(format!(
+            "at most {MAX_WIDTH}: sum over fewer sites, and draw the others"
+        ))))
     }
 
     /// The log of the sum of exponentials, of all elements of a vector, by the library.

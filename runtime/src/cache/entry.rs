@@ -1,0 +1,341 @@
+//! What is kept of a finished stage: what it left, and what it told while it ran, to be told again.
+
+use crate::checkpoint::Checkpoint;
+use crate::digest::Digest;
+use crate::tensor::{AlignedBytes, DType, HostTensor};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::rc::Rc;
+
+/// What identifies what a stage left.
+#[derive(Clone, Default, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Results {
+    /// Of every slot in the version it left, by name.
+    pub slots: BTreeMap<String, Digest>,
+    pub logs: BTreeMap<String, Logged>,
+    /// Was a value no number, which ended it?
+    pub failed: bool,
+}
+
+/// All entries of a log.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Logged {
+    pub digest: Digest,
+    pub entries: usize,
+}
+
+/// Something a stage told.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Happened {
+    /// Values logged by a step, a block, or when a value was no number; the form has their names.
+    Step {
+        form: usize,
+    },
+    Block {
+        form: usize,
+    },
+    Failed {
+        form: usize,
+    },
+    /// Shown in the report.
+    Shown(usize),
+    Checkpoint(usize),
+    /// Whether what the stage leaves may be used.
+    Verdict(bool),
+}
+
+/// An output of a block, or of a `report` stage (then the block is 0).
+#[derive(Clone, PartialEq, Debug)]
+pub struct Shown {
+    pub block: usize,
+    pub item: usize,
+    pub values: Vec<(String, HostTensor)>,
+}
+
+/// Named slots with their values.
+type Slots = Vec<(String, Rc<HostTensor>)>;
+
+/// A finished stage.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Saved {
+    pub key: Digest,
+    /// The pipeline's path, for people.
+    pub pipeline: String,
+    pub stage: String,
+    /// How long it took.
+    pub seconds: f64,
+    pub results: Results,
+    /// What it wrote.
+    pub slots: Slots,
+    /// Entries by name, in order.
+    pub logs: Vec<(String, Vec<HostTensor>)>,
+    pub forms: Vec<Vec<String>>,
+    /// What happened, with step and epoch, in order. The values of logs are the next entries of their names.
+    pub happened: Vec<(Happened, usize, usize)>,
+    pub shown: Vec<Shown>,
+    /// By name: what the stage had written so far.
+    pub checkpoints: Vec<(String, Slots)>,
+    /// Sizes of batches that came up, and what identifies the step for each.
+    pub sizes: Vec<(usize, Digest)>,
+    /// The value that was no number.
+    pub failed: Option<String>,
+}
+
+/// What a file says of itself.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct About {
+    pub key: Digest,
+    pub pipeline: String,
+    pub stage: String,
+    pub seconds: f64,
+}
+
+const ABOUT: &str = "about";
+const REST: &str = "rest";
+
+/// The names and shapes of tensors that stand one after another in the file.
+#[derive(Serialize, Deserialize)]
+struct Rest {
+    results: Results,
+    slots: Vec<String>,
+    logs: Vec<LogHeader>,
+    forms: Vec<Vec<String>>,
+    shown: Vec<(usize, usize, Vec<String>)>,
+    checkpoints: Vec<(String, Vec<String>)>,
+    sizes: Vec<(usize, Digest)>,
+    failed: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct LogHeader {
+    name: String,
+    /// Entries of equal shape, as they follow.
+    runs: Vec<(usize, Vec<usize>)>,
+}
+
+impl About {
+    pub(super) fn from_header(header: &[u8]) -> Option<Self> {
+        let header: Value = serde_json::from_slice(header).ok()?;
+        let about = header.get("__metadata__")?.get(ABOUT)?.as_str()?;
+        serde_json::from_str(about).ok()
+    }
+}
+
+impl Saved {
+    /// The bytes of its tensors, about.
+    pub fn bytes(&self) -> usize {
+        let slots = |s: &Slots| s.iter().map(|s| s.1.bytes().len()).sum::<usize>();
+        let all = |v: &[HostTensor]| v.iter().map(|t| t.bytes().len()).sum::<usize>();
+        slots(&self.slots)
+            + self.logs.iter().map(|l| all(&l.1)).sum::<usize>()
+            + self.checkpoints.iter().map(|c| slots(&c.1)).sum::<usize>()
+            + self.shown.iter().map(Shown::bytes).sum::<usize>()
+    }
+
+    pub(super) fn to_bytes(&self) -> Result<Vec<u8>, String> {
+        let mut c = Checkpoint::default();
+        let mut put = |name: String, t: &HostTensor| {
+            c.tensors.insert(name, t.clone());
+        };
+        let names = |s: &Slots| s.iter().map(|s| s.0.clone()).collect::<Vec<_>>();
+        for (i, (_, t)) in self.slots.iter().enumerate() {
+            put(format!("slot {i}"), t);
+        }
+        let mut logs = Vec::new();
+        for (i, (name, entries)) in self.logs.iter().enumerate() {
+            let mut runs: Vec<(usize, Vec<usize>)> = Vec::new();
+            let mut bytes = AlignedBytes::default();
+            for e in entries {
+                bytes.extend(e.bytes());
+                match runs.last_mut() {
+                    Some((n, shape)) if shape == e.shape() => *n += 1,
+                    _ => runs.push((1, e.shape().to_vec())),
+                }
+            }
+            let dtype = entries.first().map_or(DType::F32, HostTensor::dtype);
+            let flat = vec![bytes.len() / dtype.size()];
+            let t = HostTensor::from_bytes(dtype, flat, bytes).ok_or("entries of several types")?;
+            put(format!("log {i}"), &t);
+            let name = name.clone();
+            logs.push(LogHeader { name, runs });
+        }
+        for (i, s) in self.shown.iter().enumerate() {
+            for (j, (_, t)) in s.values.iter().enumerate() {
+                put(format!("shown {i} {j}"), t);
+            }
+        }
+        for (i, (_, slots)) in self.checkpoints.iter().enumerate() {
+            for (j, (_, t)) in slots.iter().enumerate() {
+                put(format!("checkpoint {i} {j}"), t);
+            }
+        }
+        put("happened".into(), &happened_tensor(&self.happened)?);
+        let about = About {
+            key: self.key,
+            pipeline: self.pipeline.clone(),
+            stage: self.stage.clone(),
+            seconds: self.seconds,
+        };
+        let shown = self.shown.iter();
+        let rest = Rest {
+            results: self.results.clone(),
+            slots: names(&self.slots),
+            logs,
+            forms: self.forms.clone(),
+            shown: shown
+                .map(|s| {
+                    let names = s.values.iter().map(|v| v.0.clone()).collect();
+                    (s.block, s.item, names)
+                })
+                .collect(),
+            checkpoints: self
+                .checkpoints
+                .iter()
+                .map(|(n, s)| (n.clone(), names(s)))
+                .collect(),
+            sizes: self.sizes.clone(),
+            failed: self.failed.clone(),
+        };
+        let text = |t: serde_json::Result<String>| t.map_err(|e| e.to_string());
+        c.metadata
+            .insert(ABOUT.into(), text(serde_json::to_string(&about))?);
+        c.metadata
+            .insert(REST.into(), text(serde_json::to_string(&rest))?);
+        c.to_bytes().map_err(|e| e.to_string())
+    }
+
+    pub(super) fn from_bytes(bytes: &[u8], path: &Path) -> Result<Self, String> {
+        let mut c = Checkpoint::from_bytes(bytes, path).map_err(|e| e.to_string())?;
+        let json = |key: &str| c.metadata.get(key).ok_or(format!("it has no `{key}`"));
+        let about: About = serde_json::from_str(json(ABOUT)?).map_err(|e| e.to_string())?;
+        let rest: Rest = serde_json::from_str(json(REST)?).map_err(|e| e.to_string())?;
+        let mut take = |name: String| {
+            let found = c.tensors.remove(&name);
+            found.ok_or_else(|| format!("it has no `{name}`"))
+        };
+        let mut slots = Vec::new();
+        for (i, name) in rest.slots.into_iter().enumerate() {
+            slots.push((name, Rc::new(take(format!("slot {i}"))?)));
+        }
+        let mut logs = Vec::new();
+        for (i, header) in rest.logs.into_iter().enumerate() {
+            let flat = take(format!("log {i}"))?;
+            let entries = header.entries(&flat).ok_or("a log is of another length")?;
+            logs.push((header.name, entries));
+        }
+        let mut shown = Vec::new();
+        for (i, (block, item, names)) in rest.shown.into_iter().enumerate() {
+            let mut values = Vec::new();
+            for (j, name) in names.into_iter().enumerate() {
+                values.push((name, take(format!("shown {i} {j}"))?));
+            }
+            shown.push(Shown {
+                block,
+                item,
+                values,
+            });
+        }
+        let mut checkpoints = Vec::new();
+        for (i, (name, names)) in rest.checkpoints.into_iter().enumerate() {
+            let mut slots = Vec::new();
+            for (j, slot) in names.into_iter().enumerate() {
+                slots.push((slot, Rc::new(take(format!("checkpoint {i} {j}"))?)));
+            }
+            checkpoints.push((name, slots));
+        }
+        let happened = read_happened(&take("happened".into())?)?;
+        let found = |h: &Happened| match *h {
+            Happened::Step { form } | Happened::Block { form } | Happened::Failed { form } => {
+                form < rest.forms.len()
+            }
+            Happened::Verdict(_) => true,
+            Happened::Shown(i) => i < shown.len(),
+            Happened::Checkpoint(i) => i < checkpoints.len(),
+        };
+        if !happened.iter().all(|h| found(&h.0)) {
+            return Err("it refers to what is not in it".into());
+        }
+        Ok(Self {
+            key: about.key,
+            pipeline: about.pipeline,
+            stage: about.stage,
+            seconds: about.seconds,
+            results: rest.results,
+            slots,
+            logs,
+            forms: rest.forms,
+            happened,
+            shown,
+            checkpoints,
+            sizes: rest.sizes,
+            failed: rest.failed,
+        })
+    }
+}
+
+impl Shown {
+    pub(crate) fn bytes(&self) -> usize {
+        self.values.iter().map(|v| v.1.bytes().len()).sum()
+    }
+}
+
+impl LogHeader {
+    /// Cuts entries out of all their elements.
+    fn entries(&self, flat: &HostTensor) -> Option<Vec<HostTensor>> {
+        let mut at = 0usize;
+        let mut out = Vec::new();
+        for (n, shape) in &self.runs {
+            let size = crate::tensor::count_elements(shape)?.checked_mul(flat.dtype().size())?;
+            for _ in 0..*n {
+                let bytes = flat.bytes().get(at..at.checked_add(size)?)?;
+                let bytes = AlignedBytes::copy_of(bytes);
+                out.push(HostTensor::from_bytes(flat.dtype(), shape.clone(), bytes)?);
+                at += size;
+            }
+        }
+        (at == flat.bytes().len()).then_some(out)
+    }
+}
+
+/// Rows of what, which, step, epoch.
+fn happened_tensor(happened: &[(Happened, usize, usize)]) -> Result<HostTensor, String> {
+    let mut rows = Vec::with_capacity(happened.len() * 4);
+    for &(h, step, epoch) in happened {
+        let (what, which) = match h {
+            Happened::Step { form } => (0, form),
+            Happened::Block { form } => (1, form),
+            Happened::Failed { form } => (2, form),
+            Happened::Shown(i) => (3, i),
+            Happened::Checkpoint(i) => (4, i),
+            Happened::Verdict(good) => (5, usize::from(good)),
+        };
+        for n in [what, which, step, epoch] {
+            rows.push(i32::try_from(n).map_err(|e| e.to_string())?);
+        }
+    }
+    Ok(HostTensor::from_i32(&[happened.len(), 4], &rows))
+}
+
+fn read_happened(t: &HostTensor) -> Result<Vec<(Happened, usize, usize)>, String> {
+    if t.dtype() != DType::I32 || !t.len().is_multiple_of(4) {
+        return Err("what happened is not written as it should be".into());
+    }
+    let row = |r: &[i32]| {
+        let n = |i: usize| usize::try_from(r[i]).ok();
+        let which = n(1)?;
+        let h = match r[0] {
+            0 => Happened::Step { form: which },
+            1 => Happened::Block { form: which },
+            2 => Happened::Failed { form: which },
+            3 => Happened::Shown(which),
+            4 => Happened::Checkpoint(which),
+            5 => Happened::Verdict(which != 0),
+            _ => return None,
+        };
+        Some((h, n(2)?, n(3)?))
+    };
+    let rows: Option<Vec<_>> = t.as_i32().chunks_exact(4).map(row).collect();
+    rows.ok_or_else(|| "something unknown happened in it".to_string())
+}
