@@ -1,8 +1,9 @@
-// Guides for any model's open sites. A guide draws one vector of reals and maps its parts into the supports of the sites, so its
-// trace has the model's addresses and shapes. It keeps its parameters under the name that it is given: `model guide = full_rank(m)`.
+// Guides for any model's open sites. A guide draws one vector of reals and maps its parts into the supports of the
+// sites, so its trace has the model's addresses and shapes. It keeps its parameters under the name that it is given:
+// `model guide = full_rank(m)`.
 //
-// The vector is seen from a frame, which is fixed when the guide is made: `at + root @ y`, or `at + root * y` where `root` is a
-// vector. Parameters are those of the distribution of y, so all directions begin at about the same scale.
+// The vector is seen from a frame, which is fixed when the guide is made: `at + root @ y`, or `at + root * y` where
+// `root` is a vector. Parameters are those of the distribution of y, so all directions begin at about the same scale.
 
 use std.dist.{normal, multivariate_normal, transformed}
 use std.linalg.{diagonal, diag, eye}
@@ -81,8 +82,8 @@ fn _height(m, parts, x) {
   logdensity(m, t) + l
 }
 
-/// For `start:` of guides: of `n` points between -2 and 2 in each direction, 0 among them, the one where the density is highest;
-/// points where it or its derivative is no number do not count.
+/// For `start:` of guides: of `n` points between -2 and 2 in each direction, 0 among them, the one where the density
+/// is highest; points where it or its derivative is no number do not count.
 fn search(n = 64) = |m, parts| {at: _best(m, parts, n), root: ones(_size(parts))}
 
 fn _best(m, parts, n) {
@@ -95,9 +96,10 @@ fn _best(m, parts, n) {
   xs[argmax(heights)]
 }
 
-/// For `start:` of guides: from `search(n)` uphill by at most `steps` steps of Newton's method, damped where that does not go up
-/// (Marquardt 1963). The frame is that of the curvature there: the covariance of the Laplace approximation is root @ root.T. It
-/// takes the eigenvalues of a matrix of all directions at each step, once, when the guide is made.
+/// For `start:` of guides: from `search(n)` uphill by at most `steps` steps of Newton's method, damped where that
+/// does not go up (Marquardt 1963). The frame is that of the curvature there: the covariance of the Laplace
+/// approximation is root @ root.T. It takes the eigenvalues of a matrix of all directions at each step, once, when
+/// the guide is made.
 fn newton(n = 64, steps = 50) = |m, parts| _uphill(m, parts, _best(m, parts, n), steps)
 
 // Eigenvalues of the curvature, as if all of it went down, and their vectors.
@@ -154,7 +156,8 @@ fn _guide(m, parts, frame, of, name) {
   generative(sample: draw, density: density, sites: sites(m), name: name)
 }
 
-/// A guide with one normal distribution for each real, independent. `start` is where it begins: `search()` or `newton()`.
+/// A guide with one normal distribution for each real, independent. `start` is where it begins: `search()` or
+/// `newton()`.
 fn mean_field(m, start = search(), scale = 0.1) {
   let parts = _parts(m)
   let frame = (start)(m, parts)
@@ -173,8 +176,8 @@ fn full_rank(m, start = newton(), scale = 1.0) {
   _guide(m, parts, frame, || multivariate_normal(loc, scale: root), "full_rank")
 }
 
-/// A guide with one normal distribution of all reals, whose covariance is diagonal but for `rank` directions (Ong, Nott and Smith
-/// 2018).
+/// A guide with one normal distribution of all reals, whose covariance is diagonal but for `rank` directions (Ong,
+/// Nott and Smith 2018).
 fn low_rank(m, rank = 1, start = search(), scale = 0.1) {
   let parts = _parts(m)
   let d = _size(parts)
@@ -185,8 +188,9 @@ fn low_rank(m, rank = 1, start = search(), scale = 0.1) {
   _guide(m, parts, frame, || multivariate_normal(loc, diagonal: sd * sd, factor: factor), "low_rank")
 }
 
-/// A guide with one normal distribution for each of `blocks`, lists of addresses such as `[[.mu, .tau], [.theta]]`: within a block
-/// all reals depend on one another, between blocks none do. What is in no block is independent. Without `blocks` each site is one.
+/// A guide with one normal distribution for each of `blocks`, lists of addresses such as `[[.mu, .tau], [.theta]]`:
+/// within a block all reals depend on one another, between blocks none do. What is in no block is independent.
+/// Without `blocks` each site is one.
 fn structured(m, blocks = none, start = search(), scale = 0.1) {
   let all = if provided(blocks) { _in_blocks(m, blocks) } else { _one_by_one(sites(m)) }
   let parts = _parts_of(all.sites)
@@ -221,8 +225,8 @@ fn _joined(a, b) = scan (l = a) for i in 0..len(b), unroll: true { next l = appe
 
 fn _repeated(x, n) = scan (l = []) for i in 0..n, unroll: true { next l = append(l, x) }
 
-/// A guide that bends a normal distribution: `layers` couplings, in which nets with `hidden` units make scales and shifts of one
-/// half of the reals from the other (Dinh, Sohl-Dickstein and Bengio 2017). It needs two reals.
+/// A guide that bends a normal distribution: `layers` couplings, in which nets with `hidden` units make scales and
+/// shifts of one half of the reals from the other (Dinh, Sohl-Dickstein and Bengio 2017). It needs two reals.
 fn flow(m, layers = 4, hidden = 16, start = search(), scale = 0.1) {
   let parts = _parts(m)
   let d = _size(parts)
@@ -262,10 +266,10 @@ fn delta(m, start = search()) {
   generative(sample: draw, sites: sites(m), name: "delta")
 }
 
-/// The parameters of a `full_rank` guide after a step of size `rate` along the natural gradient (Amari 1998), `g` being the gradient
-/// of what is to grow. The precision moves toward that of the expected curvature, and stays positive definite (Lin, Schmidt and
-/// Khan 2020, section 3); the same whatever linear map the reals are seen through.
-/// `set guide = natural_step(guide.params, g, 0.1)`.
+/// The parameters of a `full_rank` guide after a step of size `rate` along the natural gradient (Amari 1998), `g`
+/// being the gradient of what is to grow. The precision moves toward that of the expected curvature, and stays
+/// positive definite (Lin, Schmidt and Khan 2020, section 3); the same whatever linear map the reals are seen
+/// through. `set guide = natural_step(guide.params, g, 0.1)`.
 fn natural_step(p, g, rate) {
   // In the frame where the covariance is 1: half the derivative by the covariance.
   let low = tril(p.root.T @ g.root)

@@ -1,8 +1,9 @@
 // Supports of parameters and of distributions: `param s in positive = 1.0`. A support is a record of functions:
 // `constrain` maps all reals into the set, `free` is its inverse, `holds` says whether a value lies inside,
 // `log_jacobian(x)` is the logarithm of the determinant of `constrain` at x. Elements of a tensor are mapped one by
-// one, where nothing else is said; `start()` is one element, where the reals are 0. What is mapped as a whole says how many axes it has: `axes: 1` a
-// vector. What lies between two numbers says which, `low` and `high`: so it is known whether one support covers another.
+// one, where nothing else is said; `start()` is one element, where the reals are 0. What is mapped as a whole says
+// how many axes it has: `axes: 1` a vector. What lies between two numbers says which, `low` and `high`: so it is
+// known whether one support covers another.
 
 /// log(y / (1 - y)), the inverse of `sigmoid`.
 fn logit(y) = log(y) - log1p(-y)

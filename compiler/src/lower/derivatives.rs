@@ -175,7 +175,10 @@ impl Session {
                 self.force_leaves(&p, e.span)
             }
             Val::Model(m) if m.made.is_some() => {
-                let p = m.made.as_ref().map_or(Val::Unit, |made| self.model_params(made));
+                let p = m
+                    .made
+                    .as_ref()
+                    .map_or(Val::Unit, |made| self.model_params(made));
                 self.force_leaves(&p, e.span)
             }
             v => {

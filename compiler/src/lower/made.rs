@@ -8,7 +8,8 @@ use super::leaves::map_leaves;
 use super::nets::{NetFrame, insert};
 use super::session::{R, Session, rc};
 use super::value::{
-    Closure, DistVal, EstimatorVal, Env, Generative, ModelCode, ModelDef, ModelVal, NetVal, Partial, Scope, Val,
+    Closure, DistVal, Env, EstimatorVal, Generative, ModelCode, ModelDef, ModelVal, NetVal,
+    Partial, Scope, Val,
 };
 use crate::ir::Attr;
 use crate::ops;
@@ -118,12 +119,20 @@ impl Session {
     pub(super) fn stopped_model(&mut self, m: &Rc<ModelVal>, made: &Made, span: Span) -> R<Val> {
         let params = self.model_params(made);
         let params = self.force_leaves(&params, span)?;
-        let params = map_leaves(&params, &mut |t| self.ctx.graph.add(&ops::STOP, Attr::None, &[t]));
+        let params = map_leaves(&params, &mut |t| {
+            self.ctx.graph.add(&ops::STOP, Attr::None, &[t])
+        });
         self.model_with(m, made, params, span)
     }
 
     /// `m.with(r)`: the model on other parameters.
-    pub(super) fn model_with(&mut self, m: &Rc<ModelVal>, made: &Made, params: Val, span: Span) -> R<Val> {
+    pub(super) fn model_with(
+        &mut self,
+        m: &Rc<ModelVal>,
+        made: &Made,
+        params: Val,
+        span: Span,
+    ) -> R<Val> {
         let origin = match &made.with {
             Some((_, origin)) => origin.clone(),
             None => (**m).clone(),
@@ -204,7 +213,10 @@ impl Others {
     }
 
     fn named(&mut self, fields: &[(Rc<str>, Val)]) -> Vec<(Rc<str>, Val)> {
-        fields.iter().map(|(n, v)| (n.clone(), self.value(v))).collect()
+        fields
+            .iter()
+            .map(|(n, v)| (n.clone(), self.value(v)))
+            .collect()
     }
 
     fn code(&mut self, code: &ModelCode) -> ModelCode {
@@ -229,7 +241,10 @@ impl Others {
     }
 
     fn net(&self, n: &Rc<NetVal>) -> Rc<NetVal> {
-        let rest = n.path.strip_prefix(&*self.path).and_then(|r| r.strip_prefix('.'));
+        let rest = n
+            .path
+            .strip_prefix(&*self.path)
+            .and_then(|r| r.strip_prefix('.'));
         match rest.and_then(|r| below(&self.params, r)) {
             Some(with) if n.with.is_none() => Rc::new(NetVal {
                 with: Some(with),

@@ -210,7 +210,10 @@ impl Session {
                 self.force_leaves(&p, span)
             }
             Val::Model(m) if m.made.is_some() => {
-                let p = m.made.as_ref().map_or(Val::Unit, |made| self.model_params(made));
+                let p = m
+                    .made
+                    .as_ref()
+                    .map_or(Val::Unit, |made| self.model_params(made));
                 self.force_leaves(&p, span)
             }
             Val::Int(i) => self.force_leaves(&Val::Real(*i as f64), span),

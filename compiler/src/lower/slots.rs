@@ -86,7 +86,9 @@ impl Session {
                         self.keep(path, f.clone(), kind, span)?;
                     }
                     let sites = match &g.sites {
-                        Some(s) => Some(self.keep(&format!("{path}.sites"), s.clone(), kind, span)?),
+                        Some(s) => {
+                            Some(self.keep(&format!("{path}.sites"), s.clone(), kind, span)?)
+                        }
                         None => None,
                     };
                     m.code = ModelCode::Functions(Rc::new(Generative {

@@ -1,6 +1,6 @@
-// Eight schools: the effects of coaching in eight schools, with a spread that is learned (Rubin 1981; posteriordb, eight_schools).
-// The effects are written as multiples of the spread, which is near normal in the reals; written directly they make a funnel,
-// which no normal guide covers, and of which the verdict says so.
+// Eight schools: the effects of coaching in eight schools, with a spread that is learned (Rubin 1981; posteriordb,
+// eight_schools). The effects are written as multiples of the spread, which is near normal in the reals; written
+// directly they make a funnel, which no normal guide covers, and of which the verdict says so.
 
 use std.dist.{normal, half_cauchy}
 use std.auto.{full_rank, mean_field, search}

@@ -1,5 +1,5 @@
-// A hidden Markov model with two states (posteriordb, hmm_example). The states are sites of the model; the compiler sums over
-// them, which is the forward algorithm.
+// A hidden Markov model with two states (posteriordb, hmm_example). The states are sites of the model; the compiler
+// sums over them, which is the forward algorithm.
 
 use std.dist.{normal, categorical, dirichlet, flat}
 use std.inference.marginal

@@ -1,5 +1,5 @@
-// A straight line with flat priors of its coefficients: test scores of children by the score of their mothers (Gelman and Hill
-// 2006; posteriordb, kidiq-kidscore_momiq).
+// A straight line with flat priors of its coefficients: test scores of children by the score of their mothers (Gelman
+// and Hill 2006; posteriordb, kidiq-kidscore_momiq).
 
 use std.dist.{normal, half_cauchy, flat}
 use std.auto.full_rank

@@ -1,5 +1,5 @@
-// A mixture of two normals with ascending means (posteriordb, low_dim_gauss_mix). Which of the two an observation is of is a site
-// of the model; the compiler sums over it, observation by observation.
+// A mixture of two normals with ascending means (posteriordb, low_dim_gauss_mix). Which of the two an observation is
+// of is a site of the model; the compiler sums over it, observation by observation.
 
 use std.dist.{normal, half_normal, beta, bernoulli, flat}
 use std.inference.marginal

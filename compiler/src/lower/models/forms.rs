@@ -238,7 +238,11 @@ impl Session {
     }
 
     /// Runs `f` for what it shows of types: no model, expectation or tap around sees it, and it moves no stream of draws.
-    pub(in crate::lower) fn unseen<T>(&mut self, span: Span, f: impl FnOnce(&mut Self) -> R<T>) -> R<T> {
+    pub(in crate::lower) fn unseen<T>(
+        &mut self,
+        span: Span,
+        f: impl FnOnce(&mut Self) -> R<T>,
+    ) -> R<T> {
         let handlers = std::mem::take(&mut self.handlers);
         let summed = std::mem::take(&mut self.summed);
         let expects = std::mem::take(&mut self.expects);

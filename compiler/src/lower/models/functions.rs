@@ -225,7 +225,10 @@ impl Session {
         let why = self.one("refuse", a, span)?;
         let hint = a.take("hint");
         let site = match a.take("at") {
-            Some(v) => self.addresses(&v, span)?.first().map(|a| format!("`.{}`: ", a.join("."))),
+            Some(v) => self
+                .addresses(&v, span)?
+                .first()
+                .map(|a| format!("`.{}`: ", a.join("."))),
             None => None,
         };
         let (Val::Str(why), None | Some(Val::Str(_))) = (&why, &hint) else {

@@ -133,7 +133,8 @@ model natural = full_rank(steep(), start: search())
 
 stage along = train for 500 steps {
   let bound = mean(for i in 0..8 { elbo(steep(), natural) })
-  set natural = natural_step(natural.params, grad(bound, wrt: natural), 0.2 * min(1.0, exp(0.02 * (300.0 - real(step)))))
+  let rate = 0.2 * min(1.0, exp(0.02 * (300.0 - real(step))))
+  set natural = natural_step(natural.params, grad(bound, wrt: natural), rate)
 }
 
 test "natural gradients" {
