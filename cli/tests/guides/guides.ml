@@ -2,7 +2,7 @@ precision f64
 
 use std.dist.{normal, half_normal, beta, dirichlet, exponential, flat, gamma, lkj_cholesky, log_normal, uniform}
 use std.supports.{ordered, positive_ordered, covariance_cholesky}
-use std.auto.{mean_field, full_rank, low_rank, structured, flow, laplace, delta, search, newton, natural_step}
+use std.auto.{mean_field, full_rank, low_rank, structured, flow, laplace, delta, search, newton, natural_step, noncentred, scaled}
 use std.vi.elbo
 use std.optim.adam
 use std.schedules
@@ -166,4 +166,36 @@ test "parameters" {
   let t = {w: [0.3, 0.2]}
   assert sqnorm(grad(logdensity(whole, t), wrt: whole).loc) > 0.0
   assert sqnorm(grad(logdensity(stop(whole), t), wrt: whole).loc) == 0.0
+}
+
+// --- Models written otherwise ---
+
+model effects() {
+  mu ~ normal(1.0, 2.0)
+  tau ~ half_normal(1.0)
+  for s in [0.5, 1.0, 2.0] {
+    theta ~ normal(mu, tau)
+    y ~ normal(theta, s)
+  }
+}
+
+test "another centre" {
+  let e = [0.3, -0.4, 1.0]
+  let (mu, tau, y) = (0.5, 0.7, [1.0, 2.0, 3.0])
+  let free = effects() given {y}
+  // The densities differ by the determinant of the map.
+  let theta = mu + tau * e
+  let l = logdensity(free, {mu: mu, tau: tau, theta: theta})
+  assert close(logdensity(noncentred(free, .theta), {mu: mu, tau: tau, theta: e}), l + 3.0 * log(tau), 1e-9)
+  assert close(logdensity(noncentred(free, .theta, part: 1.0), {mu: mu, tau: tau, theta: theta}), l, 1e-9)
+  let half = 0.5 * mu + sqrt(tau) * e
+  assert close(logdensity(noncentred(free, .theta, part: 0.5), {mu: mu, tau: tau, theta: half}), l + 1.5 * log(tau), 1e-9)
+}
+
+test "counted otherwise" {
+  let t = {mu: 0.5, tau: 0.7, theta: [0.3, -0.4, 1.0]}
+  let y = [1.0, 2.0, 3.0]
+  let l = logdensity(effects() given {y}, t)
+  let of_y = sum(for (v, m, s) in (y, t.theta, [0.5, 1.0, 2.0]) { normal(m, s).logpdf(v) })
+  assert close(logdensity(scaled(effects() given {y}, .y, 0.25), t), l - 0.75 * of_y, 1e-9)
 }

@@ -93,6 +93,7 @@ impl Session {
                     code: ModelCode::Block(m.clone(), inner),
                     given: vec![],
                     span,
+                    exchanged: vec![],
                     made: None,
                 })))
             }

@@ -157,6 +157,7 @@ impl Session {
             code: others.code(&origin.code),
             given: m.given.clone(),
             span: m.span,
+            exchanged: m.exchanged.clone(),
             made: Some(Rc::new(Made {
                 path: made.path.clone(),
                 with: Some((params, origin)),
@@ -283,6 +284,11 @@ impl Others {
             Val::Model(m) => Val::Model(Rc::new(ModelVal {
                 code: self.code(&m.code),
                 given: self.named(&m.given),
+                exchanged: m
+                    .exchanged
+                    .iter()
+                    .map(|(a, f)| (a.clone(), self.value(f)))
+                    .collect(),
                 ..(**m).clone()
             })),
             Val::Net(n) => Val::Net(self.net(n)),

@@ -18,6 +18,7 @@ mod addresses;
 mod branches;
 mod chains;
 mod covers;
+mod exchange;
 mod forms;
 mod functions;
 mod items;
@@ -54,6 +55,8 @@ struct How {
     path: String,
     /// Addresses of sites to be summed over, in this model.
     sums: Vec<Vec<Rc<str>>>,
+    /// Sites that are drawn from something else, in this model.
+    exchanged: Vec<(Rc<Vec<Rc<str>>>, Val)>,
     /// Where a description of each site is wanted: those so far.
     forms: Option<Vec<SiteForm>>,
 }

@@ -98,6 +98,9 @@ impl Session {
                         sites,
                     }));
                 }
+                for (_, f) in &mut m.exchanged {
+                    *f = self.keep(path, f.clone(), kind, span)?;
+                }
                 for (n, v) in &mut m.given {
                     *v = self.keep(&format!("{path}.given.{n}"), v.clone(), kind, span)?;
                 }

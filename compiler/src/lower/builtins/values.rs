@@ -20,6 +20,7 @@ pub const TABLE: &[Entry] = &[
     ("logdensity", logdensity),
     ("generative", |s, a, at| s.new_generative(a, at)),
     ("sites", sites),
+    ("exchange", |s, a, at| s.exchange(a, at)),
     ("only", models::only),
     ("without", models::drop_fields),
     ("merge", models::merge),

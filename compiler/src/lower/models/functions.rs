@@ -50,6 +50,7 @@ impl Session {
             })),
             given: vec![],
             span,
+            exchanged: vec![],
             made: None,
         })))
     }
@@ -93,6 +94,14 @@ impl Session {
             let title =
                 format!("`.{path}` lies in `{name}(..)`, whose sites cannot be summed over");
             return Err(Box::new(self.err("E0463", title, span)));
+        }
+        if let Some((a, _)) = how.exchanged.first() {
+            let path = format!("{}{}", how.path, a.join("."));
+            let title = format!("`.{path}` lies in `{name}(..)`, whose sites are not its own");
+            return Err(Box::new(
+                self.err("E0463", title, span)
+                    .hint("exchange sites of the model inside it"),
+            ));
         }
         let sites = self.forms_of_functions(g, span)?;
         for (n, _) in &m.given {

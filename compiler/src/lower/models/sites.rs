@@ -20,6 +20,24 @@ impl Session {
         dist_span: Span,
     ) -> R<Val> {
         let at = self.handlers.iter().rposition(|h| h.open);
+        match self.exchanged(at, site, d, dist_span)? {
+            None => self.plain_site(site, d, via, span, dist_span),
+            Some((e, seen)) => {
+                let v = self.plain_site(site, &e, via, span, dist_span)?;
+                self.beside_models(|s| s.apply(&seen, vec![(None, v)], span))
+            }
+        }
+    }
+
+    fn plain_site(
+        &mut self,
+        site: &Rc<str>,
+        d: &Rc<DistVal>,
+        via: Option<(Rc<EstimatorVal>, bool)>,
+        span: Span,
+        dist_span: Span,
+    ) -> R<Val> {
+        let at = self.handlers.iter().rposition(|h| h.open);
         let given = at.and_then(|h| self.given_value(h, site));
         let summed = given.is_none() && at.is_some_and(|h| self.is_summed(h, site));
         let v = if let (true, Some(h)) = (summed, at) {
