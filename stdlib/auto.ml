@@ -266,6 +266,35 @@ fn delta(m, start = search()) {
   generative(sample: draw, sites: sites(m), name: "delta")
 }
 
+/// A guide of `n` points, of which a draw is one: `update cloud by stein(m, cloud.params) using adam(lr: 0.1)` moves them. It
+/// draws only.
+fn particles(m, n = 50, start = search(), spread = 1.0) {
+  let parts = _parts(m)
+  let d = _size(parts)
+  let frame = (start)(m, parts)
+  param at = for i in 0..n { frame.at + spread * randn([d]) }
+  fn draw() {
+    let i = int(rand() * real(n))
+    let (t, slope) = _trace(parts, at[min(i, n - 1)])
+    (t, -slope)
+  }
+  generative(sample: draw, sites: sites(m), name: "particles")
+}
+
+/// Where not to move the points of `particles`, as a gradient for `update`: against the density, and toward one another (Liu and Wang
+/// 2016, algorithm 1; the kernel exp(-|x - y|^2 / h) with h the median of the squared distances over log n).
+fn stein(m, p) {
+  let parts = _parts(m)
+  let x = p.at
+  let n = real(len(x))
+  let g = for v in x { grad(_height(m, parts, v), wrt: v) }
+  let far = for a in x { for b in x { sqnorm(a - b) } }
+  let h = stop(max(median(far), 1e-6)) / log(n + 1.0)
+  let k = exp(-far / h)
+  let push = for (v, row) in (x, k) { 2.0 / h * (sum(row) * v - row @ x) }
+  {at: -(k @ g + push) / n}
+}
+
 /// The parameters of a `full_rank` guide after a step of size `rate` along the natural gradient (Amari 1998), `g`
 /// being the gradient of what is to grow. The precision moves toward that of the expected curvature, and stays
 /// positive definite (Lin, Schmidt and Khan 2020, section 3); the same whatever linear map the reals are seen

@@ -3,7 +3,8 @@ precision f64
 use std.dist.{normal, half_normal, beta, dirichlet, exponential, flat, gamma, lkj_cholesky, log_normal, uniform}
 use std.supports.{ordered, positive_ordered, covariance_cholesky}
 use std.auto.{mean_field, full_rank, low_rank, structured, flow, laplace, delta, search}
-use std.auto.{natural_step, noncentred, scaled}
+use std.auto.{natural_step, noncentred, particles, scaled, stein}
+use std.linalg.diagonal
 use std.vi.elbo
 use std.optim.adam
 use std.schedules
@@ -121,6 +122,20 @@ test "independent directions, and a point" {
   // The precisions are those of the posterior's diagonal.
   assert close(std(d, axis: 0), [1.0 / sqrt(precision_of[0, 0]), 1.0 / sqrt(precision_of[1, 1])], 0.02)
   assert close(sample(fit.point)[0].w, centre, 0.02)
+}
+
+model cloud = particles(posterior, n: 100)
+
+stage gather = train for 500 steps { update cloud by stein(posterior, cloud.params) using adam(lr: 0.05) }
+
+test "points" {
+  let d = gather.cloud.params.at
+  assert close(mean(d, axis: 0), centre, 0.02)
+  // A hundred points have less than the whole variance.
+  let ratio = diagonal(covariance_from(d)) / diagonal(covariance_of)
+  assert min(ratio) > 0.8 and max(ratio) < 1.1
+  let t = sample(gather.cloud)[0]
+  assert min(for v in d { sqnorm(v - t.w) }) == 0.0
 }
 
 // --- The natural gradient reaches it in a few steps, whatever the scales ---
