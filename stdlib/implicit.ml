@@ -11,8 +11,27 @@ fn iterate(f, x0, tol = 1e-6, max = 1000) {
 }
 
 /// The x with x = f(x, theta), by iteration from `x0`. Its derivative by theta is that of the solution: with J = df/dx there,
-/// dx = (I - J)^-1 df/dtheta dtheta. None by x0. What f captures besides is refused: make it part of theta.
-fn fixed_point(f, theta, x0, tol = 1e-6, max = 1000) {
+/// dx = (I - J)^-1 df/dtheta dtheta. None by x0. What f captures besides is refused: make it part of theta. Derivatives
+/// beyond the first must be asked for by `order`; x is a number or a vector then, and J is solved with as a whole.
+fn fixed_point(f, theta, x0, tol = 1e-6, max = 1000, order = 1) =
+  if order == 1 {
+    _fixed_point(f, theta, x0, tol: tol, max: max)
+  } else {
+    _polished(|x| x - f(x, theta), stop(iterate(|x| f(x, theta), stop(x0), tol: tol, max: max)), order)
+  }
+
+/// Newton steps at a root. From a root that does not move with what the function depends on, the error of a step is the square
+/// of the one before, so after k steps derivatives are right up to the order 2^k - 1.
+fn _polished(residual, x, order) =
+  if order <= 0 {
+    x
+  } else {
+    let r = residual(x)
+    let y = if rank(x) == 0 { x - r / grad(r, wrt: x) } else { x - solve(jacobian(r, wrt: x), r) }
+    _polished(residual, y, div(order, 2))
+  }
+
+fn _fixed_point(f, theta, x0, tol = 1e-6, max = 1000) {
   iterate(|x| f(x, theta), stop(x0), tol: tol, max: max)
 } with vjp(dy, x) {
   // u = dy + J^T u

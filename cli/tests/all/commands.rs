@@ -447,3 +447,14 @@ fn the_compiler_knows_no_name_of_the_library() {
         }
     }
 }
+
+/// How gradients pass through a coin and a normal of one `expect`, in words and as JSON.
+#[test]
+fn gradients_are_explained() {
+    let words = stdout(&["explain-gradient", "cli/tests/stages/estimate.ml"]);
+    insta::assert_snapshot!("explained_gradient", words);
+    let json = stdout(&["explain-gradient", "cli/tests/stages/estimate.ml", "--json"]);
+    let first: serde_json::Value = serde_json::from_str(json.lines().next().unwrap()).unwrap();
+    assert_eq!(first["site"], "b");
+    assert_eq!(first["estimator"], "reinforce");
+}

@@ -147,6 +147,24 @@ test "implicit derivatives forward, and of second order" {
   assert close(grad(grad(sum(w), wrt: a), wrt: a), 6.0 / (1.0 + a)^3, 1e-10)
 }
 
+test "implicit derivatives of third order" {
+  // The square root by a contraction: derivatives 0.5 a^-1/2, -0.25 a^-3/2, 0.375 a^-5/2.
+  let x = fixed_point(|x, t| x - 0.3 * (x * x - t), a, 1.0, tol: 1e-14, order: 3)
+  assert close(x, sqrt(a), 1e-13)
+  let first = grad(x, wrt: a)
+  let second = grad(first, wrt: a)
+  assert close(first, 0.5 / sqrt(a), 1e-11)
+  assert close(second, -0.25 / a^1.5, 1e-10)
+  assert close(grad(second, wrt: a), 0.375 / a^2.5, 1e-9)
+  // Of a vector: x = a b + x / 2 has x = 2 a b; x_1 x_2 = 4 a^2 b_1 b_2.
+  let b = [1.0, 3.0]
+  let y = fixed_point(|y, t| t * b + 0.5 * y, a, zeros(2), tol: 1e-14, order: 2)
+  assert close(grad(grad(y[0] * y[1], wrt: a), wrt: a), 24.0, 1e-9)
+  // And of the minimum of (w - e^t)^2, which is e^t.
+  let w = argmin(|w, t| sqnorm(w - exp(t)), a, zeros(1), tol: 1e-13)
+  assert close(grad(grad(grad(w[0], wrt: a), wrt: a), wrt: a), exp(a), 1e-8)
+}
+
 fn scaled_by_exp(a, x) = exp(a) * x with jvp(da, dx, y) { y * da + exp(a) * dx }
 
 test "a rule in lanes whose body uses an argument that is the same for all" {
