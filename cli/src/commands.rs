@@ -63,6 +63,19 @@ pub fn run(cli: Cli) -> Exit {
             stage,
             json,
         } => crate::gradients::explain(&pipeline, stage.as_deref(), json),
+        Command::Variance {
+            pipeline,
+            run,
+            stage,
+            draws,
+            json,
+        } => crate::gradients::variance(
+            &pipeline,
+            &options(&pipeline, &run),
+            stage.as_deref(),
+            draws,
+            json,
+        ),
         Command::Doc { name } => doc(name.as_deref()),
         Command::Explain { code } => explain_code(&code),
         Command::Graph {

@@ -1,33 +1,25 @@
-//! `mlc explain-gradient`: how derivatives pass through each site of each `expect`.
+//! `mlc explain-gradient` and `mlc variance`: how derivatives pass through each site of each `expect`, and how noisy they are.
 
 use crate::Exit;
 use crate::commands::{failed, open, unrun, write_out};
+use crate::observer::Quiet;
 use crate::options::PipelineArgs;
 use mlc_compiler::lower::SiteExplained;
+use mlc_runtime::driver::{Measured, Pipeline, RunOptions};
 
 pub fn explain(args: &PipelineArgs, stage: Option<&str>, json: bool) -> Exit {
     let mut pipeline = match open(args, unrun(args)) {
         Ok(p) => p,
         Err(exit) => return exit,
     };
-    let names: Vec<String> = pipeline
-        .session
-        .stages()
-        .iter()
-        .map(|s| s.name.clone())
-        .collect();
-    if let Some(s) = stage.filter(|s| !names.iter().any(|n| n == s)) {
-        let listed = names.join(", ");
-        eprintln!("error: there is no stage `{s}`; there are: {listed}");
-        return Exit::Pipeline;
-    }
+    let stages = match chosen(&pipeline, stage) {
+        Ok(stages) => stages,
+        Err(exit) => return exit,
+    };
     pipeline.session.keep_explanations();
     let mut text = String::new();
-    for (i, name) in names.iter().enumerate() {
-        if stage.is_some_and(|s| s != name) {
-            continue;
-        }
-        if let Err(f) = pipeline.session.lower_stage(i) {
+    for (i, name) in &stages {
+        if let Err(f) = pipeline.session.lower_stage(*i) {
             return failed(&f, &pipeline);
         }
         for site in pipeline.session.take_explanations() {
@@ -46,6 +38,110 @@ pub fn explain(args: &PipelineArgs, stage: Option<&str>, json: bool) -> Exit {
         text = "no stage has an `expect` with sites\n".into();
     }
     write_out(&text, None)
+}
+
+/// The stages that are asked for: their numbers and names.
+fn chosen(pipeline: &Pipeline, stage: Option<&str>) -> Result<Vec<(usize, String)>, Exit> {
+    let all = pipeline.session.stages().iter().map(|s| s.name.clone());
+    let all: Vec<(usize, String)> = all.enumerate().collect();
+    let Some(stage) = stage else { return Ok(all) };
+    match all.iter().find(|s| s.1 == stage) {
+        Some(found) => Ok(vec![found.clone()]),
+        None => {
+            let names: Vec<&str> = all.iter().map(|s| s.1.as_str()).collect();
+            let listed = names.join(", ");
+            eprintln!("error: there is no stage `{stage}`; there are: {listed}");
+            Err(Exit::Pipeline)
+        }
+    }
+}
+
+pub fn variance(
+    args: &PipelineArgs,
+    options: &RunOptions,
+    stage: Option<&str>,
+    draws: usize,
+    json: bool,
+) -> Exit {
+    let mut pipeline = match open(args, options.clone()) {
+        Ok(p) => p,
+        Err(exit) => return exit,
+    };
+    let stages = match chosen(&pipeline, stage) {
+        Ok(stages) => stages,
+        Err(exit) => return exit,
+    };
+    let mut text = String::new();
+    for (i, name) in &stages {
+        let rows = match pipeline.variances(*i, draws, &mut Quiet) {
+            Ok(rows) => rows,
+            Err(e) => return crate::commands::explain(&e, &pipeline),
+        };
+        if json {
+            for r in &rows {
+                text += &format!("{}\n", measured(name, r));
+            }
+        } else if !rows.is_empty() {
+            text += &table(name, &rows);
+        }
+    }
+    if text.is_empty() && !json {
+        text = "no stage that trains has an `expect` with sites\n".into();
+    }
+    write_out(&text, None)
+}
+
+fn measured(stage: &str, r: &Measured) -> serde_json::Value {
+    let number = |x: f64| x.is_finite().then_some(x);
+    serde_json::json!({
+        "stage": stage,
+        "site": r.site,
+        "place": r.place,
+        "estimator": r.strategy,
+        "written": r.written,
+        "variance": number(r.variance),
+        "seconds": number(r.seconds),
+        "product": number(r.variance * r.seconds),
+        "refused": r.refused,
+    })
+}
+
+/// The least product of variance and time is marked, site by site.
+fn table(stage: &str, rows: &[Measured]) -> String {
+    let label = |r: &Measured| match r.written {
+        true => format!("{} (as written)", r.strategy),
+        false => r.strategy.clone(),
+    };
+    let width = rows
+        .iter()
+        .map(|r| label(r).len())
+        .max()
+        .unwrap_or(0)
+        .max(9);
+    let mut out = format!(
+        "{stage}\n  {:<12} {:<width$} {:>12} {:>12} {:>12}\n",
+        "site", "estimator", "variance", "us/sample", "product"
+    );
+    for r in rows {
+        let estimator = label(r);
+        if let Some(why) = &r.refused {
+            out += &format!("  {:<12} {estimator:<width$} refused: {why}\n", r.site);
+            continue;
+        }
+        let product = r.variance * r.seconds * 1e6;
+        let best = rows
+            .iter()
+            .filter(|o| o.place == r.place && o.refused.is_none())
+            .all(|o| o.variance * o.seconds * 1e6 >= product);
+        let mark = if best { " *" } else { "" };
+        out += &format!(
+            "  {:<12} {estimator:<width$} {:>12.4e} {:>12.2} {product:>12.4e}{mark}\n",
+            r.site,
+            r.variance,
+            r.seconds * 1e6
+        );
+    }
+    out
 }
 
 fn object(stage: &str, s: &SiteExplained) -> serde_json::Value {

@@ -110,6 +110,22 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Measure the variance of a stage's gradient and its time, for each valid estimator at each site of each `expect`
+    Variance {
+        #[command(flatten)]
+        pipeline: PipelineArgs,
+        #[command(flatten)]
+        run: RunArgs,
+        /// The stage [default: all that train]
+        #[arg(long)]
+        stage: Option<String>,
+        /// Gradients drawn for each estimator, at most
+        #[arg(long, default_value_t = 1000)]
+        draws: usize,
+        /// As JSON, one object a site and estimator
+        #[arg(long)]
+        json: bool,
+    },
     /// Print the signature and text of what is built in or in the standard library, or list a module's
     Doc {
         /// A name such as elbo, a path such as std.vi.elbo, or a module such as std.vi [default: all modules]

@@ -136,3 +136,8 @@ stage fit = train b in train_set.shuffle().batch(64) for epochs epochs {
     log accuracy = mean(for r in test_set { counted(r.image, r.count) })
   }
 }
+
+test "the bound rises" {
+  // It begins below -1000.
+  assert fit.log.elbo[-1] > if small { -400.0 } else { 400.0 }
+}

@@ -458,3 +458,27 @@ fn gradients_are_explained() {
     assert_eq!(first["site"], "b");
     assert_eq!(first["estimator"], "reinforce");
 }
+
+/// The variance of the gradient at each site: exact strategies have the least, and the site's own comes first.
+#[test]
+fn variances_are_measured() {
+    let file = "cli/tests/stages/estimate.ml";
+    let json = stdout(&["variance", file, "--draws", "400", "--json"]);
+    let rows: Vec<serde_json::Value> = json
+        .lines()
+        .map(|l| serde_json::from_str(l).unwrap())
+        .collect();
+    let of = |site: &str, name: &str| {
+        let found = rows
+            .iter()
+            .find(|r| r["site"] == site && r["estimator"] == name);
+        found.unwrap()["variance"].as_f64().unwrap()
+    };
+    assert_eq!(rows[0]["written"], true);
+    assert!(of("b", "enumerate") < of("b", "reinforce"));
+    assert!(of("b", "mvd") > 0.0);
+    let table = stdout(&["variance", file, "--draws", "40"]);
+    assert!(table.contains("(as written)") && table.contains(" *"));
+    let none = stdout(&["variance", "cli/tests/stages/rows.ml"]);
+    assert_eq!(none, "no stage that trains has an `expect` with sites\n");
+}

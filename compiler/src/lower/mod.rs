@@ -61,3 +61,4 @@ pub use expect::SiteExplained;
 pub use repl::{ExprProgram, ReplResult, ValueShape};
 pub(crate) use resolve::item_names;
 pub use session::{FOLLOWS, Failure, LowerOptions, Session};
+pub use updates::GRADIENT;

@@ -11,6 +11,9 @@ use mlc_grammar::ast::{self, Expr};
 use mlc_grammar::span::Span;
 use std::rc::Rc;
 
+/// What gradients are called among a step's values, where they are asked for: no name that a user can write.
+pub const GRADIENT: &str = "gradient ";
+
 impl Session {
     /// `minimize e over A using opt`
     pub(super) fn eval_optimize(
@@ -62,6 +65,12 @@ impl Session {
                     "optimised over this",
                 ),
             ));
+        }
+        if self.options.explain {
+            for g in grads.iter().flatten() {
+                let n = self.ctx.graph.outputs.len();
+                self.ctx.value(&format!("{GRADIENT}{n}"), *g);
+            }
         }
         let descended = if maximize {
             self.ctx.graph.neg(loss)

@@ -5,6 +5,7 @@
 //! - `engine` runs one program, by machine code or by the reference interpreter.
 //! - `parts` says what determines a stage, `keep` keeps what it left and tells it again, `plan` foresees which will run.
 //! - `shows` puts into the report what stages show.
+//! - `variance` measures how noisy gradients are.
 //! - `verdict` says whether what a stage leaves may be used.
 //! - `stage` runs the steps of a stage, `steps` makes their batches; `run` whole pipelines; `tests` their tests.
 
@@ -20,6 +21,7 @@ mod stage;
 mod steps;
 mod store;
 mod tests;
+mod variance;
 mod verdict;
 
 pub use engine::{Compilation, Engine, EngineOptions, Memo};
@@ -29,6 +31,7 @@ pub use plan::{Foreseen, Why, Will};
 pub use run::{Pipeline, RunOptions};
 pub use store::Store;
 pub use tests::{TestOutcome, TestResult, Tests};
+pub use variance::Measured;
 pub use verdict::words;
 
 use crate::tensor::HostTensor;

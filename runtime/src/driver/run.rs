@@ -62,7 +62,7 @@ pub struct Pipeline {
     /// Of tensors that last.
     pub(super) digests: HashMap<*const HostTensor, (Rc<HostTensor>, Digest)>,
     pub(super) machine: Option<Digest>,
-    memo: Memo,
+    pub(super) memo: Memo,
     /// What determined the stages that ran, by name.
     pub(super) past: BTreeMap<String, Past<Parts>>,
 }

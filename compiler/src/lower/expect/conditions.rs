@@ -29,6 +29,17 @@ impl Session {
         uses: Option<&Uses>,
         rough: bool,
     ) -> R<Rc<EstimatorVal>> {
+        if !self.options.strategies.is_empty() {
+            let place = self.sources.place(site.span);
+            let set = self.options.strategies.iter().find(|s| s.0 == place);
+            if let Some((_, name)) = set.cloned() {
+                let all = self.library_estimators(site.span)?;
+                if let Some((_, e)) = all.into_iter().find(|e| e.0 == name) {
+                    self.check_conditions(site, &e, d, uses, rough, true)?;
+                    return Ok(e);
+                }
+            }
+        }
         let Some((e, marked)) = site.via.clone() else {
             return self.default_estimator(site, d, uses, rough);
         };
@@ -199,6 +210,24 @@ impl Session {
         uses: Option<&Uses>,
         rough: bool,
     ) -> Report {
+        let valid = self.valid_at(site, d, uses, rough);
+        match valid.len() {
+            0 => r,
+            _ => r.hint(format!(
+                "valid at this site: {}",
+                crate::lower::resolve::listed(&valid)
+            )),
+        }
+    }
+
+    /// The unbiased estimators of the library that are valid at the site and need no more arguments.
+    pub(super) fn valid_at(
+        &mut self,
+        site: &Site,
+        d: &Rc<DistVal>,
+        uses: Option<&Uses>,
+        rough: bool,
+    ) -> Vec<String> {
         let all = self.library_estimators(site.span).unwrap_or_default();
         let mut valid = Vec::new();
         for (name, e) in all {
@@ -213,13 +242,7 @@ impl Session {
                 valid.push(name);
             }
         }
-        match valid.len() {
-            0 => r,
-            _ => r.hint(format!(
-                "valid at this site: {}",
-                crate::lower::resolve::listed(&valid)
-            )),
-        }
+        valid
     }
 }
 

@@ -111,7 +111,13 @@ impl Session {
             Some(1) => ks.len() - differentiated(&self.ctx.graph, &made, &ks).len(),
             _ => 0,
         };
+        let valid = if self.options.explain {
+            self.valid_at(site, &dist, Some(&uses), false)
+        } else {
+            vec![]
+        };
         let how = Estimated {
+            valid,
             lanes,
             uses: xs.len(),
             by_value,

@@ -28,6 +28,8 @@ pub struct SiteExplained {
     pub by_value: usize,
     /// Terms of the rest that the site has a part in: what they are, and where.
     pub terms: Vec<(String, String)>,
+    /// Estimators of the library that are valid there and need no arguments.
+    pub valid: Vec<String>,
     /// Terms that the site cannot influence: no score multiplies them.
     pub dropped: usize,
 }
@@ -36,6 +38,11 @@ impl Session {
     /// From now on, keeps what is made of each site.
     pub fn keep_explanations(&mut self) {
         self.options.explain = true;
+    }
+
+    /// Strategies that take the place of those that sites have, by the place of the site.
+    pub fn set_strategies(&mut self, strategies: Vec<(String, String)>) {
+        self.options.strategies = strategies;
     }
 
     /// What was kept since the last call.
@@ -78,6 +85,7 @@ impl Session {
             by_value: how.by_value,
             terms,
             dropped,
+            valid: how.valid,
         };
         self.explained.push(explained);
     }
@@ -105,6 +113,7 @@ pub struct Estimated {
     pub lanes: String,
     pub uses: usize,
     pub by_value: usize,
+    pub valid: Vec<String>,
     /// What depends on the site, and what does not.
     pub of: Vec<Value>,
     pub rest: Vec<Value>,

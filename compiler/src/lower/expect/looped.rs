@@ -251,7 +251,14 @@ impl Session {
                     rest.extend(*r);
                 }
             }
+            // Only those that use the rest once; which of them do is known when they are tried.
+            let valid = if self.options.explain {
+                self.valid_at(&s.site, &s.site.dist.clone(), None, false)
+            } else {
+                vec![]
+            };
             let how = Estimated {
+                valid,
                 lanes: "a loop: the weight is carried along".into(),
                 uses: 1,
                 by_value: 0,
