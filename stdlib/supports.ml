@@ -1,8 +1,9 @@
 // Supports of parameters and of distributions: `param s in positive = 1.0`. A support is a record of functions:
 // `constrain` maps all reals into the set, `free` is its inverse, `holds` says whether a value lies inside,
 // `log_jacobian(x)` is the logarithm of the determinant of `constrain` at x. Elements of a tensor are mapped one by
-// one, where nothing else is said. What lies between two numbers says which, `low` and `high`: so it is known whether
-// one support covers another.
+// one, where nothing else is said; `start()` is one element, where the reals are 0. What is mapped as a whole says
+// how many axes it has: `axes: 1` a vector. What lies between two numbers says which, `low` and `high`: so it is
+// known whether one support covers another.
 
 /// log(y / (1 - y)), the inverse of `sigmoid`.
 fn logit(y) = log(y) - log1p(-y)
@@ -17,6 +18,7 @@ fn _slope(x) = -abs(x) - 2.0 * softplus(-abs(x))
 let reals = {
   low: -inf,
   high: inf,
+  start: || 0.0,
   constrain: |x| x,
   free: |y| y,
   holds: |y| y == y,
@@ -30,6 +32,7 @@ let natural = {holds: |y| y >= 0.0 and y == floor(y)}
 let positive = {
   low: 0.0,
   high: inf,
+  start: || softplus(0.0),
   constrain: |x| softplus(x),
   free: |y| softplus_inverse(y),
   holds: |y| y > 0.0,
@@ -40,6 +43,7 @@ let positive = {
 let unit = {
   low: 0.0,
   high: 1.0,
+  start: || 0.5,
   constrain: |x| sigmoid(x),
   free: |y| logit(y),
   holds: |y| y > 0.0 and y < 1.0,
@@ -57,6 +61,7 @@ fn interval(a = none, b = none) =
       {
         low: a,
         high: b,
+        start: || 0.5 * (a + b),
         constrain: |x| a + (b - a) * sigmoid(x),
         free: |y| logit((y - a) / (b - a)),
         holds: |y| y > a and y < b,
@@ -69,6 +74,7 @@ fn interval(a = none, b = none) =
 fn above(a) = {
   low: a,
   high: inf,
+  start: || a + softplus(0.0),
   constrain: |x| a + softplus(x),
   free: |y| softplus_inverse(y - a),
   holds: |y| y > a,
@@ -79,6 +85,7 @@ fn above(a) = {
 fn below(b) = {
   low: -inf,
   high: b,
+  start: || b - softplus(0.0),
   constrain: |x| b - softplus(-x),
   free: |y| -softplus_inverse(b - y),
   holds: |y| y < b,
@@ -88,6 +95,8 @@ fn below(b) = {
 /// Ascending vectors: the first element is free, the steps are positive (the ordered vectors of the Stan reference
 /// manual, 10.6, with `softplus` in place of `exp`).
 fn ordered(k) = {
+  axes: 1,
+  start: || softplus(0.0) * real(iota(k)),
   constrain: |x| concat(x[0..1], x[0] + cumsum(softplus(x[1..k]))),
   free: |y| concat(y[0..1], softplus_inverse(y[1..k] - y[0..k - 1])),
   holds: |y| y[1..k] > y[0..k - 1],
@@ -96,6 +105,8 @@ fn ordered(k) = {
 
 /// Ascending vectors of numbers above 0.
 fn positive_ordered(k) = {
+  axes: 1,
+  start: || softplus(0.0) * (1.0 + real(iota(k))),
   constrain: |x| cumsum(softplus(x)),
   free: |y| concat(softplus_inverse(y[0..1]), softplus_inverse(y[1..k] - y[0..k - 1])),
   holds: |y| y[0] > 0.0 and all(y[1..k] > y[0..k - 1]),
@@ -105,6 +116,8 @@ fn positive_ordered(k) = {
 /// Vectors of k numbers above 0 with sum 1, kept as k - 1 reals: the softmax with the last logit 0. Volumes are those
 /// of the first k - 1 numbers.
 fn simplex(k) = {
+  axes: 1,
+  start: || ones(k) / real(k),
   constrain: |x| softmax(concat(x, zeros(1))),
   free: |y| log(y[0..k - 1]) - log(y[k - 1]),
   holds: |y| all(y > 0.0) and abs(sum(y) - 1.0) < 1e-5,
@@ -157,6 +170,8 @@ fn _correlation_slope(x, k) {
 /// Lower Cholesky factors of k x k correlation matrices, kept as k (k - 1) / 2 reals: canonical partial correlations
 /// (Stan reference manual, 10.9). Volumes are those of the elements below the diagonal.
 fn correlation_cholesky(k) = {
+  axes: 2,
+  start: || one_hot(iota(k), k),
   constrain: |x| _correlation(x, k),
   free: |y| _correlation_free(y, k),
   holds: |y| all(triu(y, 1) == 0.0) and all(abs(sum(y * y, axis: 1) - 1.0) < 1e-5),
@@ -177,6 +192,8 @@ fn _covariance_free(y, k) {
 /// Lower Cholesky factors of k x k covariance matrices, kept as k (k + 1) / 2 reals; the diagonal is positive by
 /// `softplus`.
 fn covariance_cholesky(k) = {
+  axes: 2,
+  start: || softplus(0.0) * one_hot(iota(k), k),
   constrain: |x| _covariance(x, k),
   free: |y| _covariance_free(y, k),
   holds: |y| all(triu(y, 1) == 0.0) and all(sum(y * one_hot(iota(k), k), axis: 1) > 0.0),
@@ -186,6 +203,8 @@ fn covariance_cholesky(k) = {
 /// Positive definite k x k matrices, by their Cholesky factors. Volumes are those of the elements of the lower triangle
 /// (Stan reference manual, 10.10).
 fn covariance(k) = {
+  axes: 2,
+  start: || square(softplus(0.0)) * one_hot(iota(k), k),
   constrain: |x| _covariance(x, k) @ _covariance(x, k).T,
   free: |y| _covariance_free(cholesky(y), k),
   holds: |y| all(sum(cholesky(y) * one_hot(iota(k), k), axis: 1) > 0.0),

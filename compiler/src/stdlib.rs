@@ -46,6 +46,7 @@ const FILES: &[(&str, &str)] = &[
         "vi/wake_sleep",
         include_str!("../../stdlib/vi/wake_sleep.ml"),
     ),
+    ("auto", include_str!("../../stdlib/auto.ml")),
     ("linalg", include_str!("../../stdlib/linalg.ml")),
     ("implicit", include_str!("../../stdlib/implicit.ml")),
     ("optim", include_str!("../../stdlib/optim.ml")),

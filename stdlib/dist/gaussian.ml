@@ -20,6 +20,11 @@ dist normal(mu, sigma in positive) on real {
   mvd_order() = 1
   cdf(x) = ndtr((x - mu) / sigma)
   quantile(q) = mu + sigma * ndtri(q)
+  // The draw as a map of one that has only a part of the centre and, on the scale of logarithms, of the spread.
+  apart(part) = (
+    normal(part * mu + zeros(self.shape), exp(part * log(sigma))),
+    |e| mu + exp((1.0 - part) * log(sigma)) * (e - part * mu),
+  )
   mean() = mu
   variance() = sigma * sigma
   entropy() = log(sigma) + 0.5 * log(2.0 * pi) + 0.5

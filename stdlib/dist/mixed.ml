@@ -61,6 +61,8 @@ dist delta(at) on real {
 /// Any point of a support, with density 1: not a probability, so it cannot be drawn from. `real`, `positive`, ..
 dist flat(space) on space {
   logpdf(x) = if all(self.on.holds(stop(x))) { 0.0 } else { -inf }
+  // A point that shows the shape.
+  start() = self.on.start()
 }
 
 /// A draw of `base`, mapped by `map`, a record like those of `std.supports`: `constrain` forward, `free` back, and

@@ -44,6 +44,22 @@ fn the_tour_holds() {
     assert!(count >= 10);
 }
 
+/// Guides for any model, and the six posteriors with their reference moments. Seeds are fixed; draws are so many that what
+/// is asserted lies at least five standard errors off.
+#[test]
+fn the_guides_hold() {
+    for folder in ["cli/tests/guides", "examples/pvi/posteriordb"] {
+        for entry in std::fs::read_dir(super::root().join(folder)).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_some_and(|e| e == "ml") {
+                let name = path.to_str().unwrap();
+                stdout(&["test", name]);
+                stdout(&["fmt", "--check", name]);
+            }
+        }
+    }
+}
+
 /// Four decimals of a small number would be four zeros; without batches there are no epochs.
 #[test]
 fn what_a_run_logs_can_be_read() {

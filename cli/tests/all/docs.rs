@@ -105,6 +105,11 @@ fn the_examples_of_the_distributions_run() {
 }
 
 #[test]
+fn the_examples_of_the_guides_run() {
+    examples_run("docs/guides.md", 4);
+}
+
+#[test]
 fn the_examples_of_the_first_page_run() {
     examples_run("README.md", 2);
 }
@@ -117,6 +122,7 @@ fn links_lead_somewhere() {
         "ARCHITECTURE.md",
         "docs/language.md",
         "docs/distributions.md",
+        "docs/guides.md",
         "docs/cli.md",
     ] {
         let path = root().join(document);

@@ -548,6 +548,11 @@ pub const CODES: &[Code] = &[
         hint: "ask it in a top-level `let`, of data and what is computed from data",
     },
     Code {
+        code: "E0526",
+        about: "A parameter of a model is read while the model is made, so it would keep its first value.",
+        hint: "read it in the function that draws or scores: `|| normal(loc, sd)`",
+    },
+    Code {
         code: "E0601",
         about: "`after` names no stage of the file.",
         hint: "name a stage of the same file",

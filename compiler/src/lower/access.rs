@@ -115,6 +115,10 @@ impl Session {
                 "params" => self.net_params(n, name.span),
                 _ => Ok(Val::Method(Rc::new((v.clone(), rc(text))))),
             },
+            Val::Model(m) if m.made.is_some() => match (text, &m.made) {
+                ("params", Some(made)) => Ok(self.model_params(made)),
+                _ => Ok(Val::Method(Rc::new((v.clone(), rc(text))))),
+            },
             Val::Optimizer(_) => Ok(Val::Method(Rc::new((v.clone(), rc(text))))),
             Val::Stage(i) if text == "log" => Ok(Val::StageLogs(*i)),
             Val::Stage(i) if text == "states" => self.stage_states(*i, name.span),
@@ -207,6 +211,7 @@ impl Session {
         match v {
             Val::Tensor(t) => Ok(*t),
             Val::Slot(id) => {
+                self.read_while_made(*id, span)?;
                 let raw = self.raw(*id);
                 self.constrained(*id, raw, span)
             }

@@ -309,6 +309,11 @@ pub const DOCS: &[Doc] = &[
         "A model made of functions: one that draws a trace with the logarithm of its density, one that gives it for a trace; either may be missing. Both may be estimates: exp(-w) of `sample` of the reciprocal of the density, exp(w) of `density` of the density itself.",
     ),
     doc(
+        "exchange",
+        "exchange(m, .z, |d| (e, f))",
+        "The model whose site z is drawn from e in place of d, and seen as f of the draw.",
+    ),
+    doc(
         "sites",
         "sites(m, only: l, without: l)",
         "A list with an entry for each open site of a model, or for those at some addresses: {at, shape, support, low, high, values}. `low` and `high` are there where the support has finite ends, `values` where they are finitely many.",

@@ -93,6 +93,8 @@ impl Session {
                     code: ModelCode::Block(m.clone(), inner),
                     given: vec![],
                     span,
+                    exchanged: vec![],
+                    made: None,
                 })))
             }
             Val::NetDef(n) => {
@@ -317,6 +319,10 @@ impl Session {
                 n.with = Some(args[0].1.clone());
                 Ok(Val::Net(Rc::new(n)))
             }
+            Val::Model(m) if name == "with" && args.len() == 1 => match m.made.clone() {
+                Some(made) => self.model_with(m, &made, args[0].1.clone(), span),
+                None => Ok(on.clone()),
+            },
             other => {
                 let title = format!("{} has no method `{name}`", other.kind());
                 Err(Box::new(self.err("E0206", title, span)))

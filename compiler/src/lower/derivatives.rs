@@ -174,6 +174,13 @@ impl Session {
                 let p = self.net_params(n, e.span)?;
                 self.force_leaves(&p, e.span)
             }
+            Val::Model(m) if m.made.is_some() => {
+                let p = m
+                    .made
+                    .as_ref()
+                    .map_or(Val::Unit, |made| self.model_params(made));
+                self.force_leaves(&p, e.span)
+            }
             v => {
                 let v = self.force_leaves(v, e.span)?;
                 if leaves(&v)

@@ -237,7 +237,7 @@ impl Session {
                         body,
                         env: env.clone(),
                     })),
-                    ast::ModelKind::Value(e) => self.eval(e, env)?,
+                    ast::ModelKind::Value(e) => self.declare_model(&m.name, e, env)?,
                 };
                 env.bind(&m.name.text, v);
                 Ok(())

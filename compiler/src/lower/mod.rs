@@ -28,6 +28,7 @@ mod habits;
 mod index;
 mod leaves;
 mod limits;
+mod made;
 mod models;
 mod modules;
 mod nets;

@@ -18,6 +18,7 @@ mod addresses;
 mod branches;
 mod chains;
 mod covers;
+mod exchange;
 mod families;
 mod forms;
 mod functions;
@@ -57,6 +58,8 @@ struct How {
     sums: Vec<Vec<Rc<str>>>,
     /// Are divergences to count in the place of log densities, where a value's own distribution has them?
     analytic: bool,
+    /// Sites that are drawn from something else, in this model.
+    exchanged: Vec<(Rc<Vec<Rc<str>>>, Val)>,
     /// Where a description of each site is wanted: those so far.
     forms: Option<Vec<SiteForm>>,
 }

@@ -18,6 +18,8 @@ pub struct NetFrame {
     pub with: Option<Val>,
     /// Are parameters made for so many nets at once?
     pub stack: Option<usize>,
+    /// Is it a model of the top of a file that is being made?
+    pub made: bool,
 }
 
 impl Session {
@@ -271,6 +273,7 @@ impl Session {
             stopped: n.stopped,
             with: n.with.clone(),
             stack: n.stack,
+            made: false,
         });
         let result = self.in_frame(&n.path.clone(), span, |s| {
             s.bind_args(&def.name.text, &def.args, args, &env, span)?;
@@ -374,6 +377,9 @@ impl Session {
             }
             Val::Slot(id) => self.slots[id.0 as usize].name.clone(),
             Val::Record(_) => root.clone(),
+            Val::Model(m) if m.made.is_some() => {
+                m.made.as_ref().map_or(root.clone(), |m| m.path.to_string())
+            }
             other => {
                 let title = format!("`over` takes a parameter or a net, not {}", other.kind());
                 return Err(Box::new(self.err("E0647", title, e.span)));
@@ -436,6 +442,14 @@ impl Session {
                     }),
                     count,
                 )
+            }
+            Val::Model(m) if m.made.is_some() => {
+                let Some(made) = m.made.clone() else {
+                    return Ok(Val::Model(m));
+                };
+                let params = self.model_params(&made);
+                let params = self.stage_view(stage, params, span)?;
+                self.model_with(&m, &made, params, span)?
             }
             Val::Record(fields) => {
                 let mut out = Vec::new();

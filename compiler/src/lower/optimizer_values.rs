@@ -209,6 +209,13 @@ impl Session {
                 let p = self.net_params(n, span)?;
                 self.force_leaves(&p, span)
             }
+            Val::Model(m) if m.made.is_some() => {
+                let p = m
+                    .made
+                    .as_ref()
+                    .map_or(Val::Unit, |made| self.model_params(made));
+                self.force_leaves(&p, span)
+            }
             Val::Int(i) => self.force_leaves(&Val::Real(*i as f64), span),
             Val::List(_) => Ok(Val::Tensor(self.force(v, span)?)),
             v => self.force_leaves(v, span),

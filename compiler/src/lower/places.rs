@@ -44,6 +44,10 @@ impl Session {
         let v = self.eval(value, env)?;
         let v = match &v {
             Val::Net(n) | Val::Nets(n, _) => self.net_params(n, value.span)?,
+            Val::Model(m) => m
+                .made
+                .as_ref()
+                .map_or(Val::Unit, |made| self.model_params(made)),
             _ => v,
         };
         self.assign(&place, v, target.span, value.span, env)
@@ -174,6 +178,10 @@ impl Session {
     fn read_place(&mut self, place: &Place, span: Span) -> R<Val> {
         match place {
             Place::Name(_, Val::Net(n) | Val::Nets(n, _)) => self.net_params(n, span),
+            Place::Name(_, Val::Model(m)) if m.made.is_some() => Ok(m
+                .made
+                .as_ref()
+                .map_or(Val::Unit, |made| self.model_params(made))),
             Place::Name(_, v) => Ok(v.clone()),
             Place::Field(parent, name) => {
                 let v = self.read_place(parent, span)?;

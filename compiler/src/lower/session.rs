@@ -123,6 +123,8 @@ pub struct Session {
     /// The estimator of all sites of the model that is sampled, whatever they say themselves.
     pub(super) strategy_of_all: Option<Rc<super::value::EstimatorVal>>,
     pub(super) nets: Vec<NetFrame>,
+    /// Scopes whose tensors are kept, because a function that is kept sees them.
+    pub(super) kept_scopes: Vec<Env>,
     /// Regions (`for` bodies) open.
     pub(super) depth: usize,
     pub(super) train: Option<super::train::TrainState>,
@@ -208,6 +210,7 @@ impl Session {
             expects: Vec::new(),
             strategy_of_all: None,
             nets: Vec::new(),
+            kept_scopes: Vec::new(),
             depth: 0,
             train: None,
             stage_logs: HashMap::new(),

@@ -2,7 +2,7 @@
 
 use super::eval::{Frame, mix};
 use super::session::{R, Session, rc};
-use super::value::{Env, ModelCode, NetVal, Val};
+use super::value::{Env, Generative, ModelCode, NetVal, Partial, Val};
 use crate::program::SlotKind;
 use mlc_grammar::ast::{self, Expr, ExprKind, Name};
 use mlc_grammar::span::Span;
@@ -78,7 +78,28 @@ impl Session {
                         let v = self.keep(&format!("{path}.{n}"), v, kind, span)?;
                         kept.bind(&n, v);
                     }
+                    self.keep_seen(path, &def.env, span)?;
                     m.code = ModelCode::Block(def.clone(), kept);
+                }
+                if let ModelCode::Functions(g) = &m.code {
+                    for f in g.sample.iter().chain(&g.density) {
+                        self.keep(path, f.clone(), kind, span)?;
+                    }
+                    let sites = match &g.sites {
+                        Some(s) => {
+                            Some(self.keep(&format!("{path}.sites"), s.clone(), kind, span)?)
+                        }
+                        None => None,
+                    };
+                    m.code = ModelCode::Functions(Rc::new(Generative {
+                        name: g.name.clone(),
+                        sample: g.sample.clone(),
+                        density: g.density.clone(),
+                        sites,
+                    }));
+                }
+                for (_, f) in &mut m.exchanged {
+                    *f = self.keep(path, f.clone(), kind, span)?;
                 }
                 for (n, v) in &mut m.given {
                     *v = self.keep(&format!("{path}.given.{n}"), v.clone(), kind, span)?;
@@ -109,6 +130,26 @@ impl Session {
                     }),
                     *count,
                 )
+            }
+            Val::Fn(f) if *kind == SlotKind::Global => {
+                self.keep_seen(path, &f.env, span)?;
+                v
+            }
+            Val::Partial(p) if *kind == SlotKind::Global => {
+                let of = self.keep(path, p.of.clone(), kind, span)?;
+                let mut given = p.given.clone();
+                for (n, v) in &mut given {
+                    *v = self.keep(&format!("{path}.{n}"), v.clone(), kind, span)?;
+                }
+                Val::Partial(Rc::new(Partial {
+                    of,
+                    given,
+                    span: p.span,
+                }))
+            }
+            Val::ModelDef(def) if *kind == SlotKind::Global => {
+                self.keep_seen(path, &def.env, span)?;
+                v
             }
             Val::Slot(_) | Val::Unit => v,
             _ if *kind == SlotKind::Param || *kind == SlotKind::State => {

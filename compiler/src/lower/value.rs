@@ -125,6 +125,10 @@ pub struct ModelVal {
     /// Values of sites by name; of models within the model, records of them.
     pub given: Vec<(Rc<str>, Val)>,
     pub span: Span,
+    /// Sites that are drawn from something else: a function of the distribution by address, as `exchange` is given it.
+    pub exchanged: Vec<(Rc<Vec<Rc<str>>>, Val)>,
+    /// Where it keeps parameters, if it has any.
+    pub made: Option<Rc<super::made::Made>>,
 }
 
 #[derive(Clone)]

@@ -20,6 +20,7 @@ pub const TABLE: &[Entry] = &[
     ("logdensity", logdensity),
     ("generative", |s, a, at| s.new_generative(a, at)),
     ("sites", sites),
+    ("exchange", |s, a, at| s.exchange(a, at)),
     ("only", models::only),
     ("without", models::drop_fields),
     ("merge", models::merge),
@@ -45,6 +46,11 @@ fn flow(s: &mut Session, name: &str, a: &mut Args, span: Span) -> R<Val> {
         let mut n = (**n).clone();
         n.stopped = true;
         return Ok(Val::Nets(Rc::new(n), *count));
+    }
+    if let (Val::Model(m), "stop") = (&v, name)
+        && let Some(made) = m.made.clone()
+    {
+        return s.stopped_model(m, &made, span);
     }
     let v = s.force_leaves(&v, span)?;
     let def = match name {

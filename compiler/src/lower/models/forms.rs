@@ -2,9 +2,10 @@
 
 use super::How;
 use super::addresses::Address;
+use crate::ir::Value;
+use crate::lower::leaves::leaves;
 use crate::lower::session::{R, Session, rc};
-use crate::lower::value::{DistVal, Generative, ModelCode, ModelVal, Val};
-use mlc_grammar::ast::ExprKind;
+use crate::lower::value::{DistVal, Env, Generative, ModelCode, ModelVal, Val};
 use mlc_grammar::span::Span;
 use std::rc::Rc;
 
@@ -20,6 +21,8 @@ pub struct SiteForm {
     pub ends: (Val, Val),
     /// All values of a finite distribution outside plates.
     pub values: Val,
+    /// Is the distribution finite?
+    pub finite: bool,
 }
 
 impl SiteForm {
@@ -37,7 +40,25 @@ impl SiteForm {
             (rc("low"), self.ends.0.clone()),
             (rc("high"), self.ends.1.clone()),
             (rc("values"), self.values.clone()),
+            (rc("finite"), Val::Bool(self.finite)),
+            (rc("map"), self.map()),
+            (
+                rc("axes"),
+                self.support.field("axes").unwrap_or(Val::Int(0)),
+            ),
         ])
+    }
+
+    /// The support, where reals are mapped onto it and volumes are known.
+    fn map(&self) -> Val {
+        let whole = ["constrain", "free", "log_jacobian"]
+            .iter()
+            .all(|f| self.support.field(f).is_some());
+        if !self.finite && (whole || matches!(self.support, Val::Builtin(_))) {
+            self.support.clone()
+        } else {
+            Val::Missing
+        }
     }
 
     fn from_val(v: &Val) -> Option<Self> {
@@ -57,6 +78,7 @@ impl SiteForm {
             support: v.field("support")?,
             ends: (v.field("low")?, v.field("high")?),
             values: v.field("values")?,
+            finite: matches!(v.field("finite")?, Val::Bool(true)),
         })
     }
 }
@@ -76,12 +98,10 @@ impl Session {
             return Ok(());
         }
         let in_plate = self.plates.len() > h.plates;
-        let on = &d.def.def.support;
         // What depends on a lane means nothing outside it.
-        let support = if in_plate && matches!(on.kind, ExprKind::Call(..)) && has_tensors(d) {
-            Val::Missing
-        } else {
-            self.support_of(d)
+        let support = match self.support_of(d) {
+            v if in_plate && !tensors_seen(&v).is_empty() => Val::Missing,
+            v => v,
         };
         let values = if !in_plate && d.plates.is_empty() && Self::has_member(d, "support") {
             // More points than can be gone over are none that are known.
@@ -101,6 +121,7 @@ impl Session {
             ends,
             support,
             values,
+            finite: Self::has_member(d, "support"),
         };
         if let Some(forms) = &mut self.handlers[handler].how.forms {
             forms.push(form);
@@ -135,7 +156,13 @@ impl Session {
             s.run_model(m, None, how, span)
         })?;
         let mut forms = run.forms.unwrap_or_default();
+        let drawn = self.reached(&leaves(&run.trace));
         for f in &mut forms {
+            // A support that depends on a draw moves: nothing is known of it before.
+            if tensors_seen(&f.support).into_iter().any(|t| drawn.has(t)) {
+                f.support = Val::Missing;
+                f.ends = (Val::Missing, Val::Missing);
+            }
             if let Some(v) = super::addresses::at(&run.trace, &f.address) {
                 let t = self.force(&v, span)?;
                 f.shape = self.ctx.graph.ty(t).shape.clone();
@@ -205,12 +232,17 @@ impl Session {
             support: Val::Missing,
             ends: (Val::Missing, Val::Missing),
             values: Val::Missing,
+            finite: false,
         });
         Ok(())
     }
 
     /// Runs `f` for what it shows of types: no model, expectation or tap around sees it, and it moves no stream of draws.
-    fn unseen<T>(&mut self, span: Span, f: impl FnOnce(&mut Self) -> R<T>) -> R<T> {
+    pub(in crate::lower) fn unseen<T>(
+        &mut self,
+        span: Span,
+        f: impl FnOnce(&mut Self) -> R<T>,
+    ) -> R<T> {
         let handlers = std::mem::take(&mut self.handlers);
         let summed = std::mem::take(&mut self.summed);
         let expects = std::mem::take(&mut self.expects);
@@ -267,6 +299,33 @@ impl Session {
     }
 }
 
-fn has_tensors(d: &DistVal) -> bool {
-    d.args.iter().any(|(_, v)| Session::is_tensor(v))
+/// The tensors that a support's functions see.
+fn tensors_seen(v: &Val) -> Vec<Value> {
+    fn walk(v: &Val, out: &mut Vec<Value>, scopes: &mut Vec<Env>) {
+        match v {
+            Val::Tensor(t) => out.push(*t),
+            Val::Tuple(items) | Val::List(items) => items.iter().for_each(|v| walk(v, out, scopes)),
+            Val::Record(fields) => fields.iter().for_each(|f| walk(&f.1, out, scopes)),
+            Val::Partial(p) => {
+                walk(&p.of, out, scopes);
+                p.given.iter().for_each(|f| walk(&f.1, out, scopes));
+            }
+            Val::Fn(f) => {
+                let mut at = Some(f.env.clone());
+                while let Some(env) = at {
+                    if env.0.parent.is_none() || scopes.iter().any(|e| Rc::ptr_eq(&e.0, &env.0)) {
+                        return;
+                    }
+                    scopes.push(env.clone());
+                    let vars: Vec<Val> = env.0.vars.borrow().values().cloned().collect();
+                    vars.iter().for_each(|v| walk(v, out, scopes));
+                    at = env.0.parent.clone();
+                }
+            }
+            _ => {}
+        }
+    }
+    let mut out = Vec::new();
+    walk(v, &mut out, &mut Vec::new());
+    out
 }

@@ -50,6 +50,8 @@ impl Session {
             })),
             given: vec![],
             span,
+            exchanged: vec![],
+            made: None,
         })))
     }
 
@@ -92,6 +94,14 @@ impl Session {
             let title =
                 format!("`.{path}` lies in `{name}(..)`, whose sites cannot be summed over");
             return Err(Box::new(self.err("E0463", title, span)));
+        }
+        if let Some((a, _)) = how.exchanged.first() {
+            let path = format!("{}{}", how.path, a.join("."));
+            let title = format!("`.{path}` lies in `{name}(..)`, whose sites are not its own");
+            return Err(Box::new(
+                self.err("E0463", title, span)
+                    .hint("exchange sites of the model inside it"),
+            ));
         }
         let sites = self.forms_of_functions(g, span)?;
         for (n, _) in &m.given {
@@ -219,10 +229,17 @@ impl Session {
 
 /// The report of a function that refuses what it is given.
 impl Session {
-    /// `refuse("why", hint: "what to do")`: a mistake in the call of the function around.
+    /// `refuse("why", at: .site, hint: "what to do")`: a mistake in the call of the function around.
     pub(in crate::lower) fn refuse(&mut self, a: &mut Args, span: Span) -> R<Val> {
         let why = self.one("refuse", a, span)?;
         let hint = a.take("hint");
+        let site = match a.take("at") {
+            Some(v) => self
+                .addresses(&v, span)?
+                .first()
+                .map(|a| format!("`.{}`: ", a.join("."))),
+            None => None,
+        };
         let (Val::Str(why), None | Some(Val::Str(_))) = (&why, &hint) else {
             return self.fail(
                 "E0201",
@@ -244,7 +261,7 @@ impl Session {
                     .filter(|s| *s != Span::default())
             })
             .unwrap_or(span);
-        let mut r: Report = self.err("E0455", why.to_string(), at);
+        let mut r: Report = self.err("E0455", format!("{}{why}", site.unwrap_or_default()), at);
         if let Some(Val::Str(h)) = hint {
             r = r.hint(h.to_string());
         }

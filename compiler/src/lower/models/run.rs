@@ -56,6 +56,10 @@ impl Session {
             if !how.sums.is_empty() {
                 self.handlers[h].met.insert(site.clone());
             }
+            how.exchanged = self.exchanges_below(h, site);
+            if !how.exchanged.is_empty() {
+                self.handlers[h].met.insert(site.clone());
+            }
             how.forms = self.handlers[h].how.forms.is_some().then(Vec::new);
             if let Some(trace) = self.handlers[h].scored.clone() {
                 let part = match trace.field(site) {
@@ -87,9 +91,10 @@ impl Session {
         &mut self,
         m: &Rc<ModelVal>,
         scored: Option<Val>,
-        how: How,
+        mut how: How,
         span: Span,
     ) -> R<Run> {
+        how.exchanged.extend(m.exchanged.iter().cloned());
         match &m.code {
             ModelCode::Block(def, env) => self.run_block(m, &def.clone(), env, scored, how, span),
             ModelCode::Functions(g) => self.run_functions(m, &g.clone(), scored, how, span),
@@ -133,6 +138,16 @@ impl Session {
                 let path = format!("{}{n}", h.how.path);
                 let title = format!("`given` names `{path}`, which is no site of `{name}`");
                 return Err(Box::new(self.err("E0411", title, m.span)));
+            }
+        }
+        for (a, _) in &h.how.exchanged {
+            if !h.met.contains(&a[0]) {
+                let path = format!("{}{}", h.how.path, a.join("."));
+                let title = format!("`.{path}` is to be exchanged, and is no site of `{name}`");
+                return Err(Box::new(
+                    self.err("E0463", title, m.span)
+                        .hint("name a site of the model by its address"),
+                ));
             }
         }
         for a in &h.how.sums {

@@ -20,6 +20,24 @@ impl Session {
         dist_span: Span,
     ) -> R<Val> {
         let at = self.handlers.iter().rposition(|h| h.open);
+        match self.exchanged(at, site, d, dist_span)? {
+            None => self.plain_site(site, d, via, span, dist_span),
+            Some((e, seen)) => {
+                let v = self.plain_site(site, &e, via, span, dist_span)?;
+                self.beside_models(|s| s.apply(&seen, vec![(None, v)], span))
+            }
+        }
+    }
+
+    fn plain_site(
+        &mut self,
+        site: &Rc<str>,
+        d: &Rc<DistVal>,
+        via: Option<(Rc<EstimatorVal>, bool)>,
+        span: Span,
+        dist_span: Span,
+    ) -> R<Val> {
+        let at = self.handlers.iter().rposition(|h| h.open);
         let given = at.and_then(|h| self.given_value(h, site));
         let summed = given.is_none() && at.is_some_and(|h| self.is_summed(h, site));
         let v = if let (true, Some(h)) = (summed, at) {
@@ -40,7 +58,15 @@ impl Session {
             self.check_covers(&path, &v, d, span)?;
             self.plate_lane(site, &v, at, span)?
         } else {
-            let v = if self.expects.is_empty() {
+            // Where only the forms of sites are asked for, what cannot be drawn may say where it starts.
+            let shown = at.is_some_and(|h| self.handlers[h].how.forms.is_some())
+                && !Self::has_member(d, "sample")
+                && !Self::has_member(d, "transform")
+                && Self::has_member(d, "start");
+            let v = if shown {
+                let v = self.call_member(d, "start", vec![], span)?;
+                Val::Tensor(self.force(&v, span)?)
+            } else if self.expects.is_empty() {
                 let key = self.frame().next_key(site);
                 self.with_frame_key(site, span, key, |s| {
                     s.call_member(d, "sample", vec![], span)
