@@ -16,7 +16,7 @@ pub fn explain(args: &PipelineArgs, stage: Option<&str>, json: bool) -> Exit {
         Ok(stages) => stages,
         Err(exit) => return exit,
     };
-    pipeline.session.keep_explanations();
+    pipeline.session.keep_explanations(true);
     let mut text = String::new();
     for (i, name) in &stages {
         if let Err(f) = pipeline.session.lower_stage(*i) {
@@ -73,7 +73,7 @@ pub fn variance(
     };
     let mut text = String::new();
     for (i, name) in &stages {
-        let rows = match pipeline.variances(*i, draws, &mut Quiet) {
+        let rows = match pipeline.variances(*i, draws, 0.5, &mut Quiet) {
             Ok(rows) => rows,
             Err(e) => return crate::commands::explain(&e, &pipeline),
         };

@@ -127,6 +127,15 @@ impl Observer for Human {
                 self.say(&format!("{stage}  kept from a run that took {took}"));
             }
             Event::Trouble { .. } => warn(event),
+            Event::Chosen {
+                stage,
+                site,
+                estimator,
+                variance,
+                ..
+            } => self.say(&format!(
+                "{stage}  {site}: via {estimator}, of variance {variance:.4e}"
+            )),
             Event::Verdict { stage, good } => {
                 self.say(&format!("{stage}  verdict: {}", words(*good)));
             }
@@ -205,6 +214,16 @@ impl Observer for Json {
                 json!({"event": "reused", "stage": stage, "seconds": seconds})
             ),
             Event::Trouble { .. } => warn(event),
+            Event::Chosen {
+                stage,
+                site,
+                place,
+                estimator,
+                variance,
+            } => println!(
+                "{}",
+                json!({"event": "strategy", "stage": stage, "site": site, "place": place, "estimator": estimator, "variance": variance})
+            ),
             Event::Verdict { stage, good } => println!(
                 "{}",
                 json!({"event": "verdict", "stage": stage, "good": good, "words": words(*good)})

@@ -482,3 +482,29 @@ fn variances_are_measured() {
     let none = stdout(&["variance", "cli/tests/stages/rows.ml"]);
     assert_eq!(none, "no stage that trains has an `expect` with sites\n");
 }
+
+/// `via auto` takes an estimator by its measured variance, says so, and takes the same one each time.
+#[test]
+fn strategies_are_chosen() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("out");
+    let args = ["run", "cli/tests/stages/auto.ml", "--json", "--out"];
+    let run = || {
+        let text = stdout(&[&args[..], &[out.to_str().unwrap()]].concat());
+        let chosen = text.lines().filter(|l| l.contains("\"strategy\""));
+        chosen.map(String::from).collect::<Vec<String>>()
+    };
+    let first = run();
+    assert_eq!(first.len(), 2);
+    assert!(
+        first
+            .iter()
+            .any(|l| l.contains("\"site\":\"z\"") && l.contains("reparam"))
+    );
+    assert!(
+        !first
+            .iter()
+            .any(|l| l.contains("\"estimator\":\"reinforce\""))
+    );
+    assert_eq!(first, run());
+}

@@ -156,6 +156,8 @@ pub struct Session {
     pub(super) work: u64,
     /// Mistakes after which lowering went on.
     pub(super) collected: Vec<Report>,
+    /// Places of sites whose estimator is to be chosen by measuring.
+    pub(super) to_choose: Vec<String>,
     /// What was made of each site of an `expect`, in the order in which they were estimated.
     pub(super) explained: Vec<super::expect::SiteExplained>,
 }
@@ -231,6 +233,7 @@ impl Session {
             state_values: HashMap::new(),
             work: 0,
             collected: Vec::new(),
+            to_choose: Vec::new(),
             explained: Vec::new(),
         };
         let result = s.load_root(display, text);

@@ -80,6 +80,14 @@ pub enum Event<'a> {
         what: &'a str,
     },
     /// Whether what a stage leaves may be used.
+    /// An estimator was chosen for a site that leaves that to measuring.
+    Chosen {
+        stage: &'a str,
+        site: &'a str,
+        place: &'a str,
+        estimator: &'a str,
+        variance: f64,
+    },
     Verdict {
         stage: &'a str,
         good: bool,

@@ -183,6 +183,7 @@ impl Pipeline {
         for &need in &info.after {
             self.run_stage(need, observer)?;
         }
+        let program = self.with_chosen(stage, program, observer)?;
         self.run_inits(observer)?;
         let start = Instant::now();
         let mut version = self.store.start(&info.after).map_err(|(id, before)| {
@@ -232,6 +233,25 @@ impl Pipeline {
             seconds,
         });
         Ok(())
+    }
+
+    /// The stage, lowered again with the estimators that were chosen for its sites, if it leaves any to measuring.
+    fn with_chosen(
+        &mut self,
+        stage: usize,
+        program: StageProgram,
+        observer: &mut dyn Observer,
+    ) -> Result<StageProgram, RunError> {
+        let places = self.session.take_to_choose();
+        if places.is_empty() || !matches!(program, StageProgram::Train(_)) {
+            return Ok(program);
+        }
+        let chosen = self.choose(stage, &places, observer)?;
+        self.session.set_strategies(chosen);
+        let lowered = self.session.lower_stage(stage);
+        self.session.set_strategies(vec![]);
+        self.session.take_to_choose();
+        Ok(lowered?)
     }
 
     fn run_program(

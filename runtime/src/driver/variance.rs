@@ -7,11 +7,13 @@ use super::engine::Engine;
 use super::run::Pipeline;
 use super::stage::Position;
 use super::steps::Steps;
-use super::{Observer, RunError};
+use super::{Event, Observer, RunError};
 use crate::tensor::HostTensor;
+use mlc_compiler::ir::{Attr, Graph, Value, print};
 use mlc_compiler::lower::{Failure, GRADIENT, SiteExplained};
 use mlc_compiler::program::{Program, Sink, StageProgram, TrainPlan};
 use mlc_compiler::progress::Progress;
+use mlc_compiler::transform::optimise;
 use std::rc::Rc;
 use std::time::Instant;
 
@@ -28,13 +30,17 @@ pub struct Measured {
     pub variance: f64,
     /// Of one gradient.
     pub seconds: f64,
+    /// Elements computed for one gradient, by the compiler's count.
+    pub work: f64,
     /// Why it was not measured: the title of the error.
     pub refused: Option<String>,
 }
 
-/// Gradients are drawn for at most this long, in seconds, and at least `LEAST` of them.
-const LONGEST: f64 = 0.5;
+/// At least so many gradients are drawn, however long they take.
 const LEAST: usize = 32;
+
+/// Gradients that a choice is made by.
+const DRAWS: usize = 256;
 
 impl Pipeline {
     /// Measures a training stage. Stages that it needs are run.
@@ -45,6 +51,51 @@ impl Pipeline {
         &mut self,
         stage: usize,
         draws: usize,
+        longest: f64,
+        observer: &mut dyn Observer,
+    ) -> Result<Vec<Measured>, RunError> {
+        let rows = self.all_variances(stage, draws, longest, observer);
+        self.session.keep_explanations(false);
+        self.session.set_strategies(vec![]);
+        rows
+    }
+
+    /// The estimators of the sites of a stage that leave the choice to measuring, by place: the least product of variance and
+    /// work. The work is counted and not timed, so that a run is the same each time.
+    pub(super) fn choose(
+        &mut self,
+        stage: usize,
+        places: &[String],
+        observer: &mut dyn Observer,
+    ) -> Result<Vec<(String, String)>, RunError> {
+        let rows = self.variances(stage, DRAWS, f64::INFINITY, observer)?;
+        let name = self.session.stages()[stage].name.clone();
+        let mut chosen = vec![];
+        for place in places {
+            let cost = |r: &Measured| r.variance * r.work;
+            let best = rows
+                .iter()
+                .filter(|r| r.place == *place && cost(r).is_finite())
+                .min_by(|a, b| cost(a).total_cmp(&cost(b)));
+            if let Some(best) = best {
+                observer.event(&Event::Chosen {
+                    stage: &name,
+                    site: &best.site,
+                    place,
+                    estimator: &best.strategy,
+                    variance: best.variance,
+                });
+                chosen.push((place.clone(), best.strategy.clone()));
+            }
+        }
+        Ok(chosen)
+    }
+
+    fn all_variances(
+        &mut self,
+        stage: usize,
+        draws: usize,
+        longest: f64,
         observer: &mut dyn Observer,
     ) -> Result<Vec<Measured>, RunError> {
         for need in self.session.stages()[stage].needs.clone() {
@@ -53,7 +104,7 @@ impl Pipeline {
         for need in self.session.stages()[stage].after.clone() {
             self.run_stage(need, observer)?;
         }
-        self.session.keep_explanations();
+        self.session.keep_explanations(true);
         self.session.set_strategies(vec![]);
         if self.gradient_plan(stage, observer)?.is_none() {
             return Ok(vec![]);
@@ -84,10 +135,11 @@ impl Pipeline {
                     written: other.is_none(),
                     variance: f64::NAN,
                     seconds: f64::NAN,
+                    work: f64::NAN,
                     refused: None,
                 };
-                match self.measure(stage, draws, observer) {
-                    Ok((variance, seconds)) => (row.variance, row.seconds) = (variance, seconds),
+                match self.measure(stage, draws, longest, observer) {
+                    Ok(found) => (row.variance, row.seconds, row.work) = found,
                     Err(RunError::Pipeline(Failure { reports, .. })) => {
                         row.refused = reports.first().map(|r| r.title.clone());
                     }
@@ -96,7 +148,6 @@ impl Pipeline {
                 rows.push(row);
             }
         }
-        self.session.set_strategies(vec![]);
         Ok(rows)
     }
 
@@ -124,10 +175,11 @@ impl Pipeline {
         &mut self,
         stage: usize,
         draws: usize,
+        longest: f64,
         observer: &mut dyn Observer,
-    ) -> Result<(f64, f64), RunError> {
+    ) -> Result<(f64, f64, f64), RunError> {
         let Some(plan) = self.gradient_plan(stage, observer)? else {
-            return Ok((f64::NAN, f64::NAN));
+            return Ok((f64::NAN, f64::NAN, f64::NAN));
         };
         let after = self.session.stages()[stage].after.clone();
         let mut version = self.store.start(&after).map_err(|(id, before)| {
@@ -152,10 +204,11 @@ impl Pipeline {
             &Progress::default(),
         )?;
         let program = gradients_only(&plan.step);
+        let work = work(&optimise(program.graph.clone(), &[]));
         let mut engine = Engine::new(program, &self.options.engine, &self.memo, false)?;
         let (mut first, mut sum, mut squares, mut n) = (vec![], vec![], vec![], 0);
         let mut spent = 0.0;
-        while n < draws.max(2) && (n < LEAST || spent < LONGEST) {
+        while n < draws.max(2) && (n < LEAST || spent < longest) {
             let at = Position {
                 step: n,
                 rows: batch.as_ref(),
@@ -190,8 +243,23 @@ impl Pipeline {
             .zip(&squares)
             .map(|(s, q): (&f64, &f64)| (q - s * s / count) / (count - 1.0))
             .sum();
-        Ok((variance, spent / (count - 1.0)))
+        Ok((variance, spent / (count - 1.0), work))
     }
+}
+
+/// Elements that a graph computes.
+fn work(g: &Graph) -> f64 {
+    let of = |v: &Value| match &g.node(*v).attr {
+        Attr::Loop(l) => l.count as f64 * work(&l.body),
+        // A product computes a sum for each element.
+        Attr::Contract(c) => {
+            let left = &g.ty(g.operands(*v)[0]).shape;
+            let summed: usize = c.sum.iter().map(|s| left[s.0]).product();
+            (g.ty(*v).len() * summed.max(1)) as f64
+        }
+        _ => g.ty(*v).len() as f64,
+    };
+    print::live(g).iter().map(of).sum()
 }
 
 /// A step's gradients, and nothing else that it does.

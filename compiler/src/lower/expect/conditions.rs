@@ -43,6 +43,13 @@ impl Session {
         let Some((e, marked)) = site.via.clone() else {
             return self.default_estimator(site, d, uses, rough);
         };
+        if is_chosen(&e) {
+            let place = self.sources.place(site.span);
+            if !self.to_choose.contains(&place) {
+                self.to_choose.push(place);
+            }
+            return self.default_estimator(site, d, uses, rough);
+        }
         self.check_conditions(site, &e, d, uses, rough, true)?;
         self.check_marked(site, &(e.clone(), marked))?;
         Ok(e)
@@ -74,6 +81,7 @@ impl Session {
             let complete = def.args.iter().skip(2).all(|a| a.default.is_some());
             if !def.biased
                 && complete
+                && !is_chosen(&e)
                 && self
                     .check_conditions(site, &e, d, uses, rough, false)
                     .is_ok()
@@ -140,6 +148,7 @@ impl Session {
                         continue;
                     }
                     "scored" => &["logpdf"],
+                    "chosen" => continue,
                     "reparameterised" => &["transform", "noise"],
                     "finite" => &["support", "logpdf"],
                     "measure_valued" => &["mvd"],
@@ -235,6 +244,7 @@ impl Session {
             let needs_more = def.args.iter().skip(2).any(|a| a.default.is_none());
             if !def.biased
                 && !needs_more
+                && !is_chosen(&e)
                 && self
                     .check_conditions(site, &e, d, uses, rough, false)
                     .is_ok()
@@ -252,6 +262,14 @@ fn is_biased(v: &Val) -> bool {
         Val::Estimator(e) => e.def.def.biased || e.args.iter().any(|(_, v)| is_biased(v)),
         _ => false,
     }
+}
+
+/// Does the estimator stand for the one that measuring finds best?
+fn is_chosen(e: &EstimatorVal) -> bool {
+    e.def.def.conditions.iter().any(|c| match &c.kind {
+        ExprKind::Call(f, _) => matches!(&f.kind, ExprKind::Name(n) if n == "chosen"),
+        _ => false,
+    })
 }
 
 /// Must the value be used smoothly?

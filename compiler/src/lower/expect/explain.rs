@@ -35,9 +35,15 @@ pub struct SiteExplained {
 }
 
 impl Session {
-    /// From now on, keeps what is made of each site.
-    pub fn keep_explanations(&mut self) {
-        self.options.explain = true;
+    /// From now on, keeps what is made of each site, and gives the gradients of a step; or no longer does.
+    pub fn keep_explanations(&mut self, keep: bool) {
+        self.options.explain = keep;
+        self.explained.clear();
+    }
+
+    /// Places of the sites lowered since the last call whose estimator is to be chosen by measuring.
+    pub fn take_to_choose(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.to_choose)
     }
 
     /// Strategies that take the place of those that sites have, by the place of the site.
