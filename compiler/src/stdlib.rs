@@ -146,6 +146,9 @@ fn signature(text: &str) -> &str {
 /// The module that `mlc doc` shows what is built in under.
 pub const BUILT_IN: &str = "builtins";
 
+/// The module that words of the language are listed under.
+pub const LANGUAGE: &str = "language";
+
 /// What is built in, then all definitions of the library, module by module.
 pub fn entries() -> Vec<Entry> {
     let mut out: Vec<Entry> = crate::lower::DOCS
@@ -157,6 +160,16 @@ pub fn entries() -> Vec<Entry> {
             about: d.about.to_string(),
         })
         .collect();
+    // Some words are functions as well, and known as such.
+    let words = crate::lower::WORDS
+        .iter()
+        .filter(|w| !crate::lower::DOCS.iter().any(|d| d.name == w.0));
+    out.extend(words.map(|(name, signature, about)| Entry {
+        module: LANGUAGE.to_string(),
+        name: name.to_string(),
+        signature: signature.to_string(),
+        about: about.to_string(),
+    }));
     for (name, text) in FILES {
         let (file, _) = mlc_grammar::parse(mlc_grammar::span::FileId(0), text);
         for item in &file.items {

@@ -508,3 +508,16 @@ fn strategies_are_chosen() {
     );
     assert_eq!(first, run());
 }
+
+/// Words of the language are told of like functions are, each named in the reference.
+#[test]
+fn words_are_documented() {
+    assert!(stdout(&["doc", "csv"]).contains("In `data`: a record of columns"));
+    let page = std::fs::read_to_string(super::root().join("docs/language.md")).unwrap();
+    let listed = stdout(&["doc", "language"]);
+    let words = listed.lines().filter(|l| l.starts_with("language."));
+    assert!(words.count() > 30);
+    for word in ["scan", "with_key", "strict", "expect", "stage", "export"] {
+        assert!(listed.contains(word) && page.contains(word), "{word}");
+    }
+}

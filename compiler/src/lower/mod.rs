@@ -55,6 +55,7 @@ mod types;
 mod updates;
 mod value;
 mod verdicts;
+mod word_docs;
 
 pub(crate) use builtin_docs::DOCS;
 pub use expect::SiteExplained;
@@ -62,3 +63,4 @@ pub use repl::{ExprProgram, ReplResult, ValueShape};
 pub(crate) use resolve::item_names;
 pub use session::{FOLLOWS, Failure, LowerOptions, Session};
 pub use updates::GRADIENT;
+pub(crate) use word_docs::WORDS;
