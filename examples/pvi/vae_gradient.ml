@@ -34,6 +34,7 @@ stage automatic = train for 1 steps {
   set first = g
   set second = h
   set bound = value
+  log bound = value
 }
 
 fn log_normal(x, mu, sigma, log_sigma) = sum(-0.5 * square((x - mu) / sigma) - log_sigma - 0.5 * log(2.0 * pi))
@@ -57,6 +58,7 @@ stage manual = train for 1 steps {
   set first = g
   set second = h
   set bound = value
+  log bound = value
 }
 
 // One draw each, of a bound whose draws differ by less than 1.
