@@ -1,14 +1,7 @@
 //! What commands do that goes well.
 
-use super::mlc;
+use super::{mlc, stdout};
 use serde_json::Value;
-
-fn stdout(args: &[&str]) -> String {
-    let out = mlc().args(args).output().unwrap();
-    let text = String::from_utf8(out.stderr).unwrap();
-    assert!(out.status.success(), "{args:?}: {text}");
-    String::from_utf8(out.stdout).unwrap()
-}
 
 #[test]
 fn the_tests_of_the_examples_pass() {

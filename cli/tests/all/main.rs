@@ -23,6 +23,31 @@ fn mlc() -> Command {
     c
 }
 
+/// What a command that goes well prints.
+fn stdout(args: &[&str]) -> String {
+    let out = mlc().args(args).output().unwrap();
+    let text = String::from_utf8(out.stderr).unwrap();
+    assert!(out.status.success(), "{args:?}: {text}");
+    String::from_utf8(out.stdout).unwrap()
+}
+
+/// splitmix64 (Steele, Lea and Flood 2014).
+struct Rng(u64);
+
+impl Rng {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    fn below(&mut self, n: usize) -> usize {
+        (self.next() % n.max(1) as u64) as usize
+    }
+}
+
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")
 }

@@ -1,13 +1,6 @@
 //! Examples of objectives, and what they are compiled to.
 
-use super::mlc;
-
-fn stdout(args: &[&str]) -> String {
-    let out = mlc().args(args).output().unwrap();
-    let text = String::from_utf8(out.stderr).unwrap();
-    assert!(out.status.success(), "{args:?}: {text}");
-    String::from_utf8(out.stdout).unwrap()
-}
+use super::stdout;
 
 #[test]
 fn the_examples_of_objectives_hold() {

@@ -2,6 +2,7 @@
 //!
 //! Mutants are made from a fixed seed. `MLC_MUTANTS=20000` runs the long form.
 
+use super::Rng;
 use mlc_compiler::FileId;
 use mlc_compiler::diag::render;
 use mlc_compiler::lower::LowerOptions;
@@ -12,23 +13,6 @@ use std::time::Duration;
 
 /// A mutant that takes longer than this has no bound. Generous: machines differ, and the worst take a hundredth of it.
 const PATIENCE: Duration = Duration::from_secs(60);
-
-/// splitmix64
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, n: usize) -> usize {
-        (self.next() % n.max(1) as u64) as usize
-    }
-}
 
 fn pipelines(dir: &Path, found: &mut Vec<PathBuf>) {
     let mut entries: Vec<PathBuf> = std::fs::read_dir(dir)
@@ -156,7 +140,7 @@ const INSERTS: &[&str] = &[
     "()",
 ];
 
-fn mutant(texts: &[String], random: &mut Random) -> Vec<u8> {
+fn mutant(texts: &[String], random: &mut Rng) -> Vec<u8> {
     let mut parts = pieces(&texts[random.below(texts.len())]);
     let donor = pieces(&texts[random.below(texts.len())]);
     for _ in 0..=random.below(4) {
@@ -244,7 +228,7 @@ fn mutants_end_without_a_panic() {
                 done.send(result.is_ok()).unwrap();
             }
         });
-    let mut random = Random(20_261_124);
+    let mut random = Rng(20_261_124);
     for i in 0..count {
         let bytes = mutant(&texts, &mut random);
         let shown = String::from_utf8_lossy(&bytes).into_owned();

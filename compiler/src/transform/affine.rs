@@ -183,7 +183,7 @@ impl Walk<'_> {
 }
 
 /// What results depend on, oldest first; not through cuts.
-fn above(g: &Graph, results: &[Value], cuts: &HashSet<Value>) -> Vec<Value> {
+pub fn above(g: &Graph, results: &[Value], cuts: &HashSet<Value>) -> Vec<Value> {
     let Some(last) = results.iter().max() else {
         return vec![];
     };

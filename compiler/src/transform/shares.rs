@@ -6,7 +6,7 @@
 //! section 3.1, here by dependence). Does not: look into loops; what passes one counts as a whole.
 
 use super::batch::batch;
-use crate::ir::{Attr, Contract, Graph, Literal, Type, Value};
+use crate::ir::{Attr, Contract, Graph, Literal, Value};
 use crate::ops::{self, Batch, Kernel, LinearIn, Monoid, Scalar, View, linear_in};
 use std::collections::{HashMap, HashSet};
 
@@ -252,15 +252,11 @@ impl Walk {
             _ => {}
         }
         let guard = node.guard;
-        let zero = |g: &mut Graph, like: Value| {
-            let ty = g.ty(like).clone();
-            g.fill(Literal::Real(0.0), ty)
-        };
         let Some(n) = lanes else {
             let operands: Vec<Value> = (0..xs.len())
                 .map(|i| match values[i] {
                     Some(x) => x,
-                    None if together[i] => zero(g, xs[i]),
+                    None if together[i] => g.constant_like(0.0, xs[i]),
                     None => xs[i],
                 })
                 .collect();
@@ -276,7 +272,7 @@ impl Walk {
                     stand_ins.push((lane, x));
                     lane
                 }
-                None if together[i] => zero(g, xs[i]),
+                None if together[i] => g.constant_like(0.0, xs[i]),
                 None => xs[i],
             })
             .collect();
@@ -436,9 +432,4 @@ pub fn lanes_back(g: &mut Graph, v: Value, at: &[usize]) -> Value {
         };
     }
     g.transpose(v, perm)
-}
-
-/// An element type's zero of a shape.
-pub fn zeros(g: &mut Graph, ty: Type) -> Value {
-    g.fill(Literal::Real(0.0), ty)
 }

@@ -18,12 +18,12 @@ use crate::lower::session::{R, Session};
 use crate::lower::value::{Continuation, DistVal, EstimatorVal, Val};
 use crate::ops;
 use crate::transform::batch::batch;
-use crate::transform::shares::{Share, by_lanes, lanes_back, lanes_first, split, zeros};
+use crate::transform::shares::{Share, by_lanes, lanes_back, lanes_first, split};
 use crate::transform::substitute::substitute;
 use crate::transform::vanish::{differentiated, values_only};
 use mlc_grammar::diag::Report;
 use mlc_grammar::span::Span;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 /// An `expect` may not grow the graph by more nodes than this.
@@ -51,6 +51,19 @@ struct Rest {
 impl Rest {
     fn lanes(&self) -> usize {
         self.extents.iter().product()
+    }
+
+    /// For a user; `mixed`: plates whose lanes are not apart.
+    fn lanes_in_words(&self, mixed: usize) -> String {
+        match (self.apart.len(), mixed) {
+            (0, 0) => "one value".into(),
+            (0, _) => "lanes that meet otherwise than in sums, all at once".into(),
+            (_, 0) => format!("{} lanes, each with its own share", self.lanes()),
+            _ => format!(
+                "{} lanes, each with its own share, and others all at once",
+                self.lanes()
+            ),
+        }
     }
 }
 
@@ -92,46 +105,34 @@ impl Session {
             .collect();
         let ks = self.continuations(id, &values);
         self.check_continuation(&estimator, site, id, &values)?;
-        let xs: std::collections::HashSet<Value> =
-            ks.iter().map(|k| self.ctx.graph.operands(*k)[0]).collect();
+        let xs: HashSet<Value> = ks.iter().map(|k| self.ctx.graph.operands(*k)[0]).collect();
         let wide = ks.iter().any(|k| self.anonymous(*k, &rest) > 0);
         if (xs.len() > 1 || wide) && !mixed.is_empty() {
             return self.lane_after_lane(site, mixed[0], result, started, span);
         }
-        let lanes = match (rest.apart.len(), mixed.len()) {
-            (0, 0) => "one value".to_string(),
-            (0, _) => "lanes that meet otherwise than in sums, all at once".to_string(),
-            (_, 0) => format!("{} lanes, each with its own share", rest.lanes()),
-            _ => format!(
-                "{} lanes, each with its own share, and others all at once",
-                rest.lanes()
-            ),
+        // Of an estimator of order 1, what only multiplies a tangent is never differentiated.
+        let differentiated = match order {
+            Some(1) => differentiated(&self.ctx.graph, &made, &ks),
+            _ => ks.iter().copied().collect(),
         };
-        let by_value = match order {
-            Some(1) => ks.len() - differentiated(&self.ctx.graph, &made, &ks).len(),
-            _ => 0,
-        };
-        let valid = if self.options.explain {
-            self.valid_at(site, &dist, Some(&uses), false)
-        } else {
-            vec![]
-        };
-        let how = Estimated {
-            valid,
-            lanes,
-            uses: xs.len(),
-            by_value,
-            of: rest.leaves.iter().filter_map(|l| l.of).collect(),
-            rest: rest.leaves.iter().filter_map(|l| l.rest).collect(),
-        };
-        self.explain(site, &estimator, how);
+        if self.options.explain {
+            let how = Estimated {
+                valid: self.valid_at(site, &dist, Some(&uses), false),
+                lanes: rest.lanes_in_words(mixed.len()),
+                uses: xs.len(),
+                by_value: ks.len() - differentiated.len(),
+                of: rest.leaves.iter().filter_map(|l| l.of).collect(),
+                rest: rest.leaves.iter().filter_map(|l| l.rest).collect(),
+            };
+            self.explain(site, &estimator, how);
+        }
         if let (None, Some(x)) = (order, self.only_value(&ks, &values, &rest)) {
             let x = self.as_site(site, &rest, x);
             let at_x = substitute(&mut self.ctx.graph, &[(site.node, x)], &uses.results, None);
             let mut next = at_x.iter();
             return Ok(map_leaves(&result, &mut |t| *next.next().unwrap_or(&t)));
         }
-        let made = self.put_in(site, &rest, &ks, made, order, &estimator, started)?;
+        let made = self.put_in(site, &rest, &ks, made, &differentiated, &estimator, started)?;
         Ok(self.assemble(&rest, &result, &made))
     }
 
@@ -420,7 +421,7 @@ impl Session {
         self.ctx.graph.ty(k).rank() - of.map_or(0, |v| self.ctx.graph.ty(v).rank())
     }
 
-    /// The estimate with the rest in the place of the nodes that stand for it.
+    /// The estimate with the rest in the place of the nodes that stand for it; of those not `differentiated`, its value only.
     #[allow(clippy::too_many_arguments)]
     fn put_in(
         &mut self,
@@ -428,14 +429,12 @@ impl Session {
         rest: &Rest,
         ks: &[Value],
         made: Vec<Value>,
-        order: Option<u32>,
+        differentiated: &HashSet<Value>,
         estimator: &Rc<EstimatorVal>,
         started: usize,
     ) -> R<Vec<Value>> {
         let full: Vec<Value> = rest.leaves.iter().filter_map(|l| l.of).collect();
-        // Of an estimator of order 1, what only multiplies a tangent is never differentiated.
-        let with_derivatives = differentiated(&self.ctx.graph, &made, ks);
-        let plain = if order == Some(1) && with_derivatives.len() < ks.len() {
+        let plain = if differentiated.len() < ks.len() {
             values_only(&mut self.ctx.graph, &full)
         } else {
             vec![]
@@ -443,7 +442,7 @@ impl Session {
         let mut known: HashMap<(Value, bool), Vec<Value>> = HashMap::new();
         let mut pairs = vec![];
         for &k in ks {
-            let only_value = !plain.is_empty() && !with_derivatives.contains(&k);
+            let only_value = !differentiated.contains(&k);
             let x = self.ctx.graph.operands(k)[0];
             let found = match known.get(&(x, only_value)) {
                 Some(found) => found.clone(),
@@ -644,7 +643,7 @@ impl Session {
         }
         let g = &mut self.ctx.graph;
         let all = if rows.is_empty() {
-            zeros(g, ty)
+            g.constant_like(0.0, site.node)
         } else {
             g.add(&ops::CONCAT, Attr::Axis(axis), &rows)
         };
@@ -688,13 +687,10 @@ impl Session {
                     g.add(&ops::CONTINUE, attr, &[t])
                 }
                 // Nothing depends on the site here: what the estimator makes of it is not looked at.
-                None => {
-                    let ty = g.ty(old).clone();
-                    match ty.dtype {
-                        DType::F32 | DType::F64 => zeros(g, ty),
-                        _ => old,
-                    }
-                }
+                None => match g.ty(old).dtype {
+                    DType::F32 | DType::F64 => g.constant_like(0.0, old),
+                    _ => old,
+                },
             }
         }))
     }

@@ -8,15 +8,15 @@
 
 use super::conditions::{Uses, demands_smooth, has_mark, rough_in_body, rough_use};
 use super::explain::Estimated;
-use crate::ir::{Attr, DType, Node, Type, Value};
+use crate::ir::{Attr, DType, Literal, Node, Type, Value};
 use crate::lower::leaves::{leaves, map_leaves};
 use crate::lower::models::Site;
 use crate::lower::session::{R, Session};
 use crate::lower::value::{Continuation, EstimatorVal, Val};
 use crate::ops;
-use crate::transform::affine::{Role, affine};
+use crate::transform::affine::{Role, above, affine};
 use crate::transform::loops::part;
-use crate::transform::shares::{Share, split, zeros};
+use crate::transform::shares::{Share, split};
 use crate::transform::substitute::substitute;
 use mlc_grammar::span::Span;
 use std::collections::HashSet;
@@ -142,7 +142,7 @@ impl Session {
         self.ctx.fresh += 1;
         let id = self.ctx.fresh;
         let scalar = Type::scalar(self.real);
-        let stand_in = zeros(&mut self.ctx.graph, scalar.clone());
+        let stand_in = self.ctx.graph.fill(Literal::Real(0.0), scalar.clone());
         let k = Rc::new(Continuation {
             id,
             site_type: self.ctx.graph.ty(site.node).clone(),
@@ -293,22 +293,12 @@ impl Session {
     /// The loops whose bodies hold the factor's sites.
     fn tokens(&self, f: &Factor, results: &[Value]) -> Vec<Value> {
         let g = &self.ctx.graph;
-        let mut seen: HashSet<Value> = HashSet::new();
-        let mut next = results.to_vec();
-        let mut found = vec![];
-        while let Some(v) = next.pop() {
-            if !seen.insert(v) {
-                continue;
-            }
-            if let Attr::Loop(l) = &g.node(v).attr
-                && f.sites.iter().any(|s| has_mark(&l.body, s.mark))
-            {
-                found.push(v);
-            }
-            next.extend(g.operands(v));
-        }
-        found.sort_unstable();
-        found
+        let mut all = above(g, results, &HashSet::new());
+        all.retain(|v| match &g.node(*v).attr {
+            Attr::Loop(l) => f.sites.iter().any(|s| has_mark(&l.body, s.mark)),
+            _ => false,
+        });
+        all
     }
 
     /// A discontinuous use of a value drawn in a loop: in the loop, or behind it.
@@ -346,20 +336,9 @@ impl Session {
     /// The nodes that stand for a continuation, of all that the values are made of.
     pub(super) fn continuations(&self, id: u32, values: &[Value]) -> Vec<Value> {
         let g = &self.ctx.graph;
-        let mut seen: HashSet<Value> = HashSet::new();
-        let mut next = values.to_vec();
-        let mut found = vec![];
-        while let Some(v) = next.pop() {
-            if !seen.insert(v) {
-                continue;
-            }
-            if matches!(g.node(v).attr, Attr::Continue(of, ..) if of == id) {
-                found.push(v);
-            }
-            next.extend(g.operands(v));
-        }
-        found.sort_unstable();
-        found
+        let mut all = above(g, values, &HashSet::new());
+        all.retain(|v| matches!(g.node(*v).attr, Attr::Continue(of, ..) if of == id));
+        all
     }
 
     /// An unbiased estimator uses its continuation affinely: the mean of a product of two draws, or of another function of
