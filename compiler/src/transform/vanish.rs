@@ -6,6 +6,7 @@
 //! a literal 0 for such a zero; 0 times infinity is NaN, and a multiple of a `tangent` is 0 whatever else it multiplies.
 
 use super::Pass;
+use super::affine::above;
 use super::simplify::rebuild;
 use crate::ir::{Graph, Literal, Node, Type, Value};
 use crate::ops::{self, Kernel, Monoid, Scalar};
@@ -57,21 +58,9 @@ fn law(g: &mut Graph, node: &Node, xs: &[Value]) -> Option<Value> {
 
 /// The results without what only derivatives need.
 pub fn values_only(g: &mut Graph, results: &[Value]) -> Vec<Value> {
-    let mut needed: HashSet<Value> = results.iter().copied().collect();
-    let Some(last) = results.iter().max() else {
-        return vec![];
-    };
     let mut map: HashMap<Value, Value> = HashMap::new();
     let (span, guard, strict) = (g.span, g.guard.take(), g.strict);
-    for i in (0..=last.0).rev() {
-        let v = Value(i);
-        if needed.contains(&v) {
-            needed.extend(g.operands(v));
-        }
-    }
-    let mut order: Vec<Value> = needed.into_iter().collect();
-    order.sort_unstable();
-    for v in order {
+    for v in above(g, results, &HashSet::new()) {
         let operands = g.operands(v);
         let xs: Vec<Value> = operands.iter().map(|o| *map.get(o).unwrap_or(o)).collect();
         if xs == operands && !xs.iter().any(|x| none(g, *x)) {
