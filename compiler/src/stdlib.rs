@@ -56,9 +56,32 @@ const FILES: &[(&str, &str)] = &[
     ("testing", include_str!("../../stdlib/testing.ml")),
 ];
 
+/// The embedded files, or, in a debug build, those of the folder that `MLC_STDLIB` names: work on the library needs no rebuild.
+#[cfg(debug_assertions)]
+fn files() -> &'static [(&'static str, &'static str)] {
+    static FROM_FOLDER: std::sync::OnceLock<Vec<(&str, &str)>> = std::sync::OnceLock::new();
+    let Some(folder) = std::env::var_os("MLC_STDLIB") else {
+        return FILES;
+    };
+    FROM_FOLDER.get_or_init(|| {
+        let read = |&(name, embedded)| {
+            let path = std::path::Path::new(&folder).join(format!("{name}.ml"));
+            let text = std::fs::read_to_string(path).map_or(embedded, |t| &*t.leak());
+            (name, text)
+        };
+        FILES.iter().map(read).collect()
+    })
+}
+
+/// The embedded files.
+#[cfg(not(debug_assertions))]
+fn files() -> &'static [(&'static str, &'static str)] {
+    FILES
+}
+
 /// The text of `std.a.b`, named `a/b`.
 pub fn text(name: &str) -> Option<&'static str> {
-    FILES.iter().find(|f| f.0 == name).map(|f| f.1)
+    files().iter().find(|f| f.0 == name).map(|f| f.1)
 }
 
 /// What a file's names belong to: its folder, if it lies in one, or itself.
@@ -69,7 +92,7 @@ fn module_of(file: &'static str) -> &'static str {
 /// The names of all modules. A folder is one module, made of its files.
 pub fn names() -> impl Iterator<Item = &'static str> {
     let mut last = "";
-    FILES.iter().filter_map(move |f| {
+    files().iter().filter_map(move |f| {
         let name = module_of(f.0);
         let new = name != last;
         last = name;
@@ -79,7 +102,7 @@ pub fn names() -> impl Iterator<Item = &'static str> {
 
 /// The folder of a name, if there is one.
 pub fn folder(name: &str) -> Option<&'static str> {
-    FILES
+    files()
         .iter()
         .filter_map(|f| f.0.split_once('/'))
         .find(|f| f.0 == name)
@@ -106,7 +129,7 @@ fn defined(text: &'static str) -> impl Iterator<Item = &'static str> {
 
 /// The file of a folder that defines a name.
 pub fn file_with(folder: &str, name: &str) -> Option<&'static str> {
-    FILES
+    files()
         .iter()
         .find(|f| f.0.contains('/') && module_of(f.0) == folder && defined(f.1).any(|n| n == name))
         .map(|f| f.0)
@@ -114,7 +137,7 @@ pub fn file_with(folder: &str, name: &str) -> Option<&'static str> {
 
 /// All names of a folder's files.
 pub fn folder_names(folder: &str) -> Vec<String> {
-    let files = FILES.iter().filter(|f| module_of(f.0) == folder);
+    let files = files().iter().filter(|f| module_of(f.0) == folder);
     files.flat_map(|f| defined(f.1).map(String::from)).collect()
 }
 
@@ -170,7 +193,7 @@ pub fn entries() -> Vec<Entry> {
         signature: signature.to_string(),
         about: about.to_string(),
     }));
-    for (name, text) in FILES {
+    for (name, text) in files() {
         let (file, _) = mlc_grammar::parse(mlc_grammar::span::FileId(0), text);
         for item in &file.items {
             let names = crate::lower::item_names(item);
@@ -201,7 +224,7 @@ mod tests {
     #[test]
     fn the_names_of_files_are_found_without_parsing() {
         let mut seen = std::collections::BTreeSet::new();
-        for (name, text) in FILES.iter().filter(|f| f.0.contains('/')) {
+        for (name, text) in files().iter().filter(|f| f.0.contains('/')) {
             let (file, reports) = mlc_grammar::parse(mlc_grammar::span::FileId(0), text);
             assert!(reports.is_empty(), "{name}: {reports:?}");
             let parsed: Vec<String> = file

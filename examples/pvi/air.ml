@@ -10,11 +10,17 @@ use std.dist.{normal, bernoulli}
 use std.estimators.{reparam, reinforce, enumerate, mvd, average, leave_one_out}
 use std.conv.{resample, scale_and_shift}
 use std.nn.{dense, mlp}
-use std.vi.{elbo, iwelbo}
+use std.vi.{elbo, iwelbo, rws}
 use std.optim.adam
 
 let small = false
 let strategy = mvd
+// Of the third step's site.
+let last = strategy
+// `reinforce` with a net of the picture as its baseline, trained to foretell the bound.
+let learned = false
+// Reweighted wake-sleep, which needs no estimator.
+let wake = false
 let particles = 2
 let rate = 1e-3
 let epochs = if small { 1 } else { 12 }
@@ -101,14 +107,22 @@ net look = dense(2500, 1024)
 net remember = lstm(54, 256)
 net predict = dense(256, 7)
 net encode = mlp([400, 200, 100], act: leaky_relu)
+net foretell = mlp([2500, 256, 1], act: leaky_relu)
 
-model guide(image: real[50, 50], strategy) {
+fn foretold(image) = 300.0 * foretell(reshape(image, 2500))[0]
+
+fn at_step(t, image) =
+  if learned {
+    reinforce(baseline: stop(foretold(image)))
+  } else if t == 2 { last } else { strategy }
+
+model guide(image: real[50, 50]) {
   let seen = look(reshape(image, 2500))
   scan (s = {h: zeros(256), c: zeros(256), pres: 1.0, place: zeros(3), what: zeros(50)}) for t in 0..steps, unroll: true {
     let (h, c) = remember(seen, concat(s.place, s.what, [s.pres]), s.h, s.c)
     let a = predict(h)
     let tiny = 1e-4
-    pres ~ bernoulli((tiny + sigmoid(a[0]) * s.pres) / (1.0 + 1.01 * tiny)) via strategy
+    pres ~ bernoulli((tiny + sigmoid(a[0]) * s.pres) / (1.0 + 1.01 * tiny)) via at_step(t, image)
     place ~ normal(a[1..4], softplus(a[4..7])) via reparam
     let crop = scale_and_shift(reshape(image, 1, 50, 50), 1.0 / place[0], -place[1] / place[0], -place[2] / place[0], 20, 20)
     let (mu, rho) = halves(encode(reshape(crop, 400)))
@@ -117,23 +131,32 @@ model guide(image: real[50, 50], strategy) {
   }
 }
 
-fn bound(image, strategy) =
-  if particles == 1 {
-    elbo(scene() given {pixels: image}, guide(image, strategy))
+fn bound(image) =
+  if wake {
+    rws(scene() given {pixels: image}, guide(image), particles)
+  } else if particles == 1 {
+    elbo(scene() given {pixels: image}, guide(image))
   } else {
-    iwelbo(scene() given {pixels: image}, guide(image, strategy), particles)
+    iwelbo(scene() given {pixels: image}, guide(image), particles)
   }
+
+/// The bound, and how well it was foretold.
+fn objective(image) =
+  if learned {
+    let value = bound(image)
+    value - 0.5 * (plug_in(stop(value)) - foretold(image))^2
+  } else { bound(image) }
 
 /// Is the number of digits that the guide draws right?
 fn counted(image, count) {
-  let (t, _) = sample(guide(image, strategy))
+  let (t, _) = sample(guide(image))
   real(sum(t.pres) == real(count))
 }
 
 stage fit = train b in train_set.shuffle().batch(64) for epochs epochs {
-  maximize mean(for x in b.image { bound(x, strategy) }) over look, remember, predict, encode, decode using adam(lr: rate)
+  maximize mean(for x in b.image { objective(x) }) over look, remember, predict, encode, decode, foretell using adam(lr: rate)
   every 1 epoch {
-    log elbo = mean(for x in test_set.image { elbo(scene() given {pixels: x}, guide(x, reinforce)) })
+    log elbo = mean(for x in test_set.image { elbo(scene() given {pixels: x}, guide(x)) })
     log accuracy = mean(for r in test_set { counted(r.image, r.count) })
   }
 }
