@@ -324,16 +324,26 @@ impl Emit<'_, '_> {
     /// The address of a kept value.
     fn address(&mut self, v: Value) -> cl::Value {
         let place = memory::place(self.g, self.m, v);
-        self.base(place)
+        let base = self.base(place);
+        match memory::offset(self.g, v) {
+            0 => base,
+            at => self.b.ins().iadd_imm_s(base, at as i64),
+        }
     }
 
-    /// Calls a native kernel: words in, nothing out.
-    fn call(&mut self, name: &str, args: &[Arg]) -> Result<(), CodegenError> {
+    /// The address of a native kernel.
+    fn native(&mut self, name: &str) -> Result<cl::Value, CodegenError> {
         let address = self.natives.address(name).ok_or_else(|| {
             CodegenError(format!(
                 "internal error: there is no native kernel `{name}`"
             ))
         })?;
+        Ok(self.b.ins().iconst(types::I64, address as i64))
+    }
+
+    /// Calls a native kernel: words in, nothing out.
+    fn call(&mut self, name: &str, args: &[Arg]) -> Result<(), CodegenError> {
+        let callee = self.native(name)?;
         let n = args.len();
         let sig = match self.signatures.get(&n) {
             Some(s) => *s,
@@ -352,7 +362,6 @@ impl Emit<'_, '_> {
                 Arg::Value(v) => *v,
             })
             .collect();
-        let callee = self.b.ins().iconst(types::I64, address as i64);
         self.b.ins().call_indirect(sig, callee, &values);
         Ok(())
     }

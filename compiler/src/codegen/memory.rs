@@ -1,6 +1,6 @@
 //! Where values are kept.
 
-use super::plan::{Plan, is_alias, is_given};
+use super::plan::{Plan, alias, is_alias, is_given};
 use crate::ir::{Attr, DType, Graph, Literal, Type, Value};
 use crate::ops::Kernel;
 use std::collections::{BTreeMap, HashMap};
@@ -149,7 +149,18 @@ pub struct Memory {
     pub copies: Vec<(usize, Value)>,
 }
 
-/// The value whose buffer `v` is under another shape.
+/// Where in its buffer a value begins, in bytes.
+pub fn offset(g: &Graph, mut v: Value) -> usize {
+    let size = g.ty(v).dtype.size();
+    let mut elements = 0;
+    while let Some(at) = alias(g, v) {
+        elements += at;
+        v = g.operands(v)[0];
+    }
+    elements * size
+}
+
+/// The value in whose buffer `v` lies, all of it or a part.
 pub fn root(g: &Graph, mut v: Value) -> Value {
     while is_alias(g, v) {
         v = g.operands(v)[0];
@@ -168,8 +179,9 @@ pub fn assign(g: &Graph, plan: &Plan, scratch: &[Vec<usize>]) -> Memory {
     };
     for (i, (_, v)) in g.outputs.iter().enumerate() {
         let r = root(g, *v);
-        if is_given(g, r) || m.places.contains_key(&r) {
-            m.copies.push((i, r));
+        let part = g.ty(r).bytes() != g.ty(*v).bytes();
+        if part || is_given(g, r) || m.places.contains_key(&r) {
+            m.copies.push((i, *v));
         } else {
             m.places.insert(r, Place::Output(i));
         }
@@ -184,6 +196,10 @@ pub fn assign(g: &Graph, plan: &Plan, scratch: &[Vec<usize>]) -> Memory {
                 last.insert(root(g, o), i);
             }
         }
+    }
+    // What is copied at the end lives until then.
+    for (_, v) in &m.copies {
+        last.remove(&root(g, *v));
     }
     let mut dead: Vec<Vec<Value>> = vec![vec![]; plan.units.len()];
     for (v, i) in last {

@@ -77,11 +77,6 @@ pub fn native_of(g: &Graph, v: Value) -> Option<&'static str> {
     scalar_of(g, v).and_then(native)
 }
 
-/// Whether the node runs after the loop of its phase, on a whole tile.
-fn on_tiles(g: &Graph, v: Value) -> bool {
-    scalar_of(g, v).is_none_or(|f| native(f).is_some())
-}
-
 /// The element type that decides what an operation does: that of the first operand, of a selection of the second.
 pub fn operand_type(g: &Graph, v: Value) -> DType {
     let operands = g.operands(v);
@@ -126,7 +121,10 @@ impl Nest {
                     kind,
                 });
             }
-            let after = |o: &Value| nest.phase.get(o).map(|p| p + usize::from(on_tiles(g, *o)));
+            let after = |o: &Value| {
+                let phase = nest.phase.get(o)?;
+                Some(phase + usize::from(nest.on_tiles(g, *o)))
+            };
             let p = g.operands(n).iter().filter_map(after).max().unwrap_or(0);
             nest.phases = nest.phases.max(p + 1);
             nest.phase.insert(n, p);
@@ -137,11 +135,18 @@ impl Nest {
         nest
     }
 
+    /// Whether the node runs after the loop of its phase, on a whole tile. Of one element, native kernels have a form that takes and gives
+    /// a number.
+    pub fn on_tiles(&self, g: &Graph, v: Value) -> bool {
+        let one = self.rows * self.columns == 1;
+        scalar_of(g, v).is_none_or(|f| native(f).is_some() && !one)
+    }
+
     fn find_scratch(&mut self, g: &Graph, unit: &Unit, kept: &[bool]) {
         let mut need = Vec::new();
         for &n in &unit.nodes {
-            let tiles = on_tiles(g, n);
-            if native_of(g, n).is_some() && !kept[n.0 as usize] {
+            let tiles = self.on_tiles(g, n);
+            if native_of(g, n).is_some() && tiles && !kept[n.0 as usize] {
                 need.push(n);
             }
             for o in g.operands(n) {
@@ -197,7 +202,7 @@ impl Nest {
         let cost: usize = unit
             .nodes
             .iter()
-            .map(|&n| if on_tiles(g, n) { NATIVE_COST } else { 1 })
+            .map(|&n| if self.on_tiles(g, n) { NATIVE_COST } else { 1 })
             .sum();
         let work = (self.rows * self.columns).saturating_mul(cost);
         let (count, grain) = if self.rows > 1 {

@@ -102,9 +102,31 @@ pub fn is_given(g: &Graph, v: Value) -> bool {
     )
 }
 
-/// A reshape: the same bytes under another shape.
+/// Bytes of the operand under another shape: all of them in a reshape, some in a row in a slice. Gives where the first stands, in
+/// elements.
+pub fn alias(g: &Graph, v: Value) -> Option<usize> {
+    match (g.node(v).def.kernel, &g.node(v).attr) {
+        (Kernel::View(View::Reshape), _) => Some(0),
+        (Kernel::View(View::Slice), Attr::Slice { start, step, .. }) => {
+            let (from, to) = (&g.ty(g.operands(v)[0]).shape, &g.ty(v).shape);
+            // The axes behind the first that is cut are whole, and those before it have one element.
+            let cut = (0..to.len()).rev().find(|&a| from[a] != to[a]).unwrap_or(0);
+            let in_a_row = to[..cut].iter().all(|&n| n == 1)
+                && step.iter().zip(to).all(|(s, n)| *s == 1 || *n <= 1);
+            let mut stride = 1;
+            let mut at = 0;
+            for a in (0..to.len()).rev() {
+                at += start[a] * stride;
+                stride *= from[a];
+            }
+            (in_a_row && !g.ty(v).is_empty()).then_some(at)
+        }
+        _ => None,
+    }
+}
+
 pub fn is_alias(g: &Graph, v: Value) -> bool {
-    g.node(v).def.kernel == Kernel::View(View::Reshape)
+    alias(g, v).is_some()
 }
 
 /// How many leading axes an operand repeats over or runs along, if one loop over rows and columns can reach it:

@@ -1,9 +1,24 @@
-//! Transcendental functions of arrays: `(n, x, out)`, where `x` and `out` may be the same.
+//! Transcendental functions of arrays: `(n, x, out)`, where `x` and `out` may be the same. Each has a form for one number, in a module
+//! of its name, which gives the same bits.
 
 use super::{Entry, math, special, vectorised};
 
+macro_rules! one {
+    ($name:ident, $ty:ty, ($($x:ident),+), $f:expr) => {
+        mod $name {
+            #[allow(unused_imports, reason = "a function may be one of another crate")]
+            use super::*;
+
+            pub extern "C" fn one($($x: $ty),+) -> $ty {
+                ($f)($($x),+)
+            }
+        }
+    };
+}
+
 macro_rules! unary {
     ($name:ident, $ty:ty, $f:expr) => {
+        one!($name, $ty, (x), $f);
         vectorised!($name(n: usize, x: *const $ty, out: *mut $ty) {
             let f = $f;
             for i in 0..n {
@@ -24,6 +39,13 @@ macro_rules! unary_by_f64 {
 /// A function of an angle, in stretches: vectors first, then the angles that are too large for them, one by one.
 macro_rules! angle {
     ($name:ident, $near:expr, $far:expr) => {
+        one!($name, f32, (x), |x: f32| {
+            if x.is_nan() || x.abs() > math::ANGLE {
+                $far(f64::from(x)) as f32
+            } else {
+                $near(x)
+            }
+        });
         vectorised!($name(n: usize, x: *const f32, out: *mut f32) {
             const STRETCH: usize = 64;
             let mut at = 0;
@@ -89,6 +111,13 @@ unary!(lgamma_f64, f64, math::lgamma);
 unary!(digamma_f64, f64, math::digamma);
 unary!(trigamma_f64, f64, math::trigamma);
 
+one!(
+    pow_f32,
+    f32,
+    (x, y),
+    |x: f32, y: f32| libm::pow(f64::from(x), f64::from(y)) as f32
+);
+one!(pow_f64, f64, (x, y), libm::pow);
 vectorised!(pow_f32(n: usize, x: *const f32, y: *const f32, out: *mut f32) {
     for i in 0..n {
         // SAFETY: the arrays hold `n` elements; an element is read before it is written.
@@ -105,6 +134,8 @@ vectorised!(pow_f64(n: usize, x: *const f64, y: *const f64, out: *mut f64) {
 /// A function of f64 of one, two or three numbers, for both element types.
 macro_rules! by_f64 {
     ($($f32:ident $f64:ident ($($x:ident),+) $f:path;)*) => {$(
+        one!($f32, f32, ($($x),+), |$($x: f32),+| $f($(f64::from($x)),+) as f32);
+        one!($f64, f64, ($($x),+), $f);
         vectorised!($f32(n: usize, $($x: *const f32,)+ out: *mut f32) {
             for i in 0..n {
                 // SAFETY: the arrays hold `n` elements; an element is read before it is written.
@@ -155,7 +186,10 @@ by_f64! {
 
 macro_rules! entries {
     ($($name:ident)*) => {
-        vec![$((concat!("mlc_", stringify!($name)), $name as *const u8)),*]
+        vec![$(
+            (concat!("mlc_", stringify!($name)), $name as *const u8),
+            (concat!("mlc_one_", stringify!($name)), $name::one as *const u8)
+        ),*]
     };
 }
 

@@ -14,9 +14,9 @@ fn mix64(mut z: u64) -> u64 {
 /// Blocks that are computed side by side, one in each lane of a vector.
 const WIDTH: usize = 16;
 
-/// Blocks `first..first + WIDTH` of a stream, word by word.
+/// Blocks `first..first + WIDTH` of a stream, by their first, second, third and fourth words.
 #[inline(always)]
-fn blocks(first: u64, step: u64, key: u64) -> [[u32; WIDTH]; 4] {
+fn blocks<const WIDTH: usize>(first: u64, step: u64, key: u64) -> [[u32; WIDTH]; 4] {
     let mut c0 = [0u32; WIDTH];
     let mut c1 = [0u32; WIDTH];
     for (i, (low, high)) in c0.iter_mut().zip(&mut c1).enumerate() {
@@ -56,10 +56,19 @@ vectorised!(random_bits(n: usize, seed: *const i32, m: usize, counters: *const i
         let c = i64::from(unsafe { *counters.add(i) }) as u64;
         key = mix64(key.wrapping_add(GOLDEN.wrapping_mul(mix64(c ^ GOLDEN))));
     }
+    let step = i64::from(step) as u64;
+    if n <= 4 {
+        let words = blocks::<1>(0, step, key);
+        for (i, [word]) in words.iter().enumerate().take(n) {
+            // SAFETY: `out` holds `n` words.
+            unsafe { *out.add(i) = *word };
+        }
+        return;
+    }
     let mut at = 0;
     let mut block = 0;
     while at < n {
-        let words = blocks(block, i64::from(step) as u64, key);
+        let words = blocks::<WIDTH>(block, step, key);
         for i in 0..WIDTH * 4 {
             if at + i < n {
                 // SAFETY: `out` holds `n` words.

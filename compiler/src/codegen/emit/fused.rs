@@ -7,8 +7,8 @@ use super::super::plan::{Folding, Unit};
 use super::{Arg, Emit, monoid_name, suffix};
 use crate::ir::{DType, Graph, Literal, Value};
 use crate::ops::{Kernel, Scalar};
-use cranelift::codegen::ir::MemFlagsData;
-use cranelift::prelude::{self as cl, InstBuilder, StackSlotData, StackSlotKind, types};
+use cranelift::codegen::ir::{MemFlagsData, Signature};
+use cranelift::prelude::{self as cl, AbiParam, InstBuilder, StackSlotData, StackSlotKind, types};
 use std::collections::HashMap;
 
 /// A nest being written.
@@ -289,7 +289,7 @@ impl Emit<'_, '_> {
                 .iter()
                 .filter(here)
                 .copied()
-                .filter(|&n| scalar_of(self.g, n).is_some() && native_of(self.g, n).is_none())
+                .filter(|&n| !nest.on_tiles(self.g, n))
                 .collect();
             let spilled: Vec<Value> = if phase == 0 {
                 nest.scratch
@@ -304,7 +304,7 @@ impl Emit<'_, '_> {
                 self.arithmetic(h, tile, &simple, &spilled)?;
             }
             for &n in h.unit.nodes.iter().filter(here) {
-                if native_of(self.g, n).is_some() {
+                if native_of(self.g, n).is_some() && nest.on_tiles(self.g, n) {
                     self.native_tile(h, tile, n)?;
                 }
             }
@@ -353,33 +353,28 @@ impl Emit<'_, '_> {
         let nest = h.nest;
         let zero = self.b.ins().iconst(types::I64, 0);
         if nest.rows * nest.columns == 1 {
-            self.elements(h, tile, zero, 1, nodes, spilled);
-            return Ok(());
+            return self.elements(h, tile, zero, 1, nodes, spilled);
         }
         if nest.lanes == 1 {
             return self.for_each(zero, tile.len, 1, |e, i| {
-                e.elements(h, tile, i, 1, nodes, spilled);
-                Ok(())
+                e.elements(h, tile, i, 1, nodes, spilled)
             });
         }
         if nest.rows == 1 {
             // Behind the end of a whole buffer there is room.
             return self.for_each(zero, tile.len, nest.lanes as i64, |e, i| {
-                e.elements(h, tile, i, nest.lanes, nodes, spilled);
-                Ok(())
+                e.elements(h, tile, i, nest.lanes, nodes, spilled)
             });
         }
         let whole = self.b.ins().band_imm_s(tile.len, -(nest.lanes as i64));
         self.for_each(zero, whole, nest.lanes as i64, |e, i| {
-            e.elements(h, tile, i, nest.lanes, nodes, spilled);
-            Ok(())
+            e.elements(h, tile, i, nest.lanes, nodes, spilled)
         })?;
         if nest.columns.is_multiple_of(nest.lanes) {
             return Ok(());
         }
         self.for_each(whole, tile.len, 1, |e, i| {
-            e.elements(h, tile, i, 1, nodes, spilled);
-            Ok(())
+            e.elements(h, tile, i, 1, nodes, spilled)
         })
     }
 
@@ -392,12 +387,12 @@ impl Emit<'_, '_> {
         lanes: usize,
         nodes: &[Value],
         spilled: &[Value],
-    ) {
+    ) -> Result<(), CodegenError> {
         let mut values: HashMap<Value, cl::Value> = HashMap::new();
         for &o in spilled {
             let x = self.operand(h, tile, i, lanes, &mut values, o);
             let at = self.scratch_address(h.scratch[&o], i, self.g.ty(o).dtype);
-            self.b.ins().store(MemFlagsData::trusted(), x, at, 0);
+            self.b.ins().store(elements(), x, at, 0);
         }
         for &n in nodes {
             let operands = self.g.operands(n);
@@ -407,20 +402,42 @@ impl Emit<'_, '_> {
                 .collect();
             let f = scalar_of(self.g, n).unwrap_or(Scalar::Identity);
             let (from, to) = (operand_type(self.g, n), self.g.ty(n).dtype);
-            let v = Element {
-                b: &mut self.b,
-                lanes,
-            }
-            .apply(f, &x, from, to);
+            let v = match native_of(self.g, n) {
+                Some(name) => self.call_one(name, &x, to)?,
+                None => Element {
+                    b: &mut self.b,
+                    lanes,
+                }
+                .apply(f, &x, from, to),
+            };
             values.insert(n, v);
             if h.kept[n.0 as usize] {
                 let at = self.element_address(h.nest, tile, i, n, Reach::Full);
-                self.b.ins().store(MemFlagsData::trusted(), v, at, 0);
+                self.b.ins().store(elements(), v, at, 0);
             } else if let Some(&place) = h.scratch.get(&n) {
                 let at = self.scratch_address(place, i, to);
-                self.b.ins().store(MemFlagsData::trusted(), v, at, 0);
+                self.b.ins().store(elements(), v, at, 0);
             }
         }
+        Ok(())
+    }
+
+    /// The form for one number of a native kernel.
+    fn call_one(
+        &mut self,
+        name: &str,
+        x: &[cl::Value],
+        dtype: DType,
+    ) -> Result<cl::Value, CodegenError> {
+        let name = format!("mlc_one_{name}_{}", suffix(dtype));
+        let callee = self.native(&name)?;
+        let ty = clif(dtype, 1);
+        let mut s = Signature::new(self.b.func.signature.call_conv);
+        s.params.extend(vec![AbiParam::new(ty); x.len()]);
+        s.returns.push(AbiParam::new(ty));
+        let s = self.b.import_signature(s);
+        let call = self.b.ins().call_indirect(s, callee, x);
+        Ok(self.b.inst_results(call)[0])
     }
 
     /// An operand's elements.
@@ -438,7 +455,7 @@ impl Emit<'_, '_> {
         }
         let dtype = self.g.ty(o).dtype;
         let ty = clif(dtype, lanes);
-        let flags = MemFlagsData::trusted();
+        let flags = elements();
         let v = if h.nest.members.contains(&o) {
             let at = match h.scratch.get(&o) {
                 Some(&place) => self.scratch_address(place, i, dtype),
@@ -539,6 +556,11 @@ impl Emit<'_, '_> {
         let name = native_of(self.g, n).unwrap_or_default();
         self.call(&format!("mlc_{name}_{}", suffix(self.g.ty(n).dtype)), &args)
     }
+}
+
+/// Loads and stores of elements: rows, and slices, may begin anywhere.
+fn elements() -> MemFlagsData {
+    MemFlagsData::new().with_notrap()
 }
 
 fn no_scratch() -> CodegenError {

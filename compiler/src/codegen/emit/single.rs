@@ -8,6 +8,9 @@ use crate::ops::{Kernel, Monoid, View};
 use cranelift::codegen::ir::MemFlagsData;
 use cranelift::prelude::{self as cl, InstBuilder};
 
+/// Elements that are copied one by one, without a call.
+const FEW: usize = 8;
+
 /// Row-major strides, in elements.
 fn strides(shape: &[usize]) -> Vec<i64> {
     let mut out = vec![1; shape.len()];
@@ -197,7 +200,7 @@ impl Emit<'_, '_> {
                     .zip(&whole)
                     .map(|(b, s)| (*b as i64 + 1) * s)
                     .collect();
-                self.call("mlc_zero", &[Arg::Int(ty.bytes() as i64), Arg::Value(out)])?;
+                self.zero(ty.bytes(), out)?;
                 let source = self.address(operands[0]);
                 let target = self.b.ins().iadd_imm_s(out, offset * size as i64);
                 self.copy(&shape, &strides(&shape), &steps, source, target, size)
@@ -291,6 +294,10 @@ impl Emit<'_, '_> {
         target: cl::Value,
         size: usize,
     ) -> Result<(), CodegenError> {
+        if shape.iter().product::<usize>() <= FEW {
+            self.copy_few(shape, from, to, source, target, size);
+            return Ok(());
+        }
         let mut meta: Vec<i64> = shape.iter().map(|&n| n as i64).collect();
         meta.extend(from);
         meta.extend(to);
@@ -301,6 +308,49 @@ impl Emit<'_, '_> {
             "mlc_copy",
             &[rank, meta, size, Arg::Value(source), Arg::Value(target)],
         )
+    }
+
+    /// The same for few elements, without a call.
+    fn copy_few(
+        &mut self,
+        shape: &[usize],
+        from: &[i64],
+        to: &[i64],
+        source: cl::Value,
+        target: cl::Value,
+        size: usize,
+    ) {
+        let ty = match size {
+            1 => cl::types::I8,
+            4 => cl::types::I32,
+            _ => cl::types::I64,
+        };
+        let flags = MemFlagsData::new().with_notrap();
+        for i in 0..shape.iter().product::<usize>() {
+            let (mut left, mut at) = (i, [0, 0]);
+            for a in (0..shape.len()).rev() {
+                let k = (left % shape[a]) as i64;
+                left /= shape[a];
+                at[0] += k * from[a];
+                at[1] += k * to[a];
+            }
+            let [read, written] = at.map(|n| (n * size as i64) as i32);
+            let x = self.b.ins().load(ty, flags, source, read);
+            self.b.ins().store(flags, x, target, written);
+        }
+    }
+
+    /// Sets bytes to zero; the buffer has room up to the next multiple of 64.
+    fn zero(&mut self, bytes: usize, out: cl::Value) -> Result<(), CodegenError> {
+        if bytes > FEW * 8 {
+            return self.call("mlc_zero", &[Arg::Int(bytes as i64), Arg::Value(out)]);
+        }
+        let zero = self.b.ins().iconst(cl::types::I64, 0);
+        for at in (0..bytes).step_by(8) {
+            let flags = MemFlagsData::new().with_notrap();
+            self.b.ins().store(flags, zero, out, at as i32);
+        }
+        Ok(())
     }
 
     fn reduce(
