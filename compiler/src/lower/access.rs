@@ -117,6 +117,7 @@ impl Session {
             },
             Val::Model(m) if m.made.is_some() => match (text, &m.made) {
                 ("params", Some(made)) => Ok(self.model_params(made)),
+                ("kept", Some(made)) => Ok(self.model_kept(made)),
                 _ => Ok(Val::Method(Rc::new((v.clone(), rc(text))))),
             },
             Val::Optimizer(_) => Ok(Val::Method(Rc::new((v.clone(), rc(text))))),

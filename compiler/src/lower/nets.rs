@@ -38,7 +38,7 @@ impl Session {
         }
     }
 
-    fn path_of(&self, local: &str) -> String {
+    pub(super) fn path_of(&self, local: &str) -> String {
         match self.nets.last() {
             Some(n) => format!("{}.{local}", n.path),
             None => local.to_string(),
@@ -286,13 +286,18 @@ impl Session {
         result
     }
 
-    /// Slots whose path is `path` or lies below it.
+    /// Parameters whose path is `path` or lies below it.
     pub(super) fn slots_below(&self, path: &str) -> Vec<SlotId> {
+        self.kept_below(path, &[SlotKind::Param])
+    }
+
+    /// Slots of some kinds whose path is `path` or lies below it.
+    pub(super) fn kept_below(&self, path: &str, kinds: &[SlotKind]) -> Vec<SlotId> {
         (0..self.slots.len() as u32)
             .map(SlotId)
             .filter(|id| {
                 let slot = &self.slots[id.0 as usize];
-                slot.kind == SlotKind::Param
+                kinds.contains(&slot.kind)
                     && slot.name.strip_prefix(path).is_some_and(|rest| {
                         rest.is_empty() || rest.starts_with('.') || rest.starts_with('[')
                     })
@@ -447,9 +452,9 @@ impl Session {
                 let Some(made) = m.made.clone() else {
                     return Ok(Val::Model(m));
                 };
-                let params = self.model_params(&made);
-                let params = self.stage_view(stage, params, span)?;
-                self.model_with(&m, &made, params, span)?
+                let kept = self.model_kept(&made);
+                let kept = self.stage_view(stage, kept, span)?;
+                self.model_with(&m, &made, kept, span)?
             }
             Val::Record(fields) => {
                 let mut out = Vec::new();

@@ -237,7 +237,9 @@ impl Session {
             return self.optimizer_state(name, ty, value, env);
         }
         let in_step = self.top && self.train.as_ref().is_some_and(|t| !t.in_every);
+        let around = self.nets.last().filter(|n| n.made && self.in_init);
         let path = match &self.train {
+            None if around.is_some() => self.path_of(&name.text),
             Some(t) if in_step => format!("{}.{}", t.stage, name.text),
             None if self.in_init && self.nets.is_empty() && self.frames.len() == 1 => {
                 name.text.clone()
@@ -245,7 +247,7 @@ impl Session {
             _ => {
                 return Err(Box::new(self.err(
                     "E0503",
-                    "`state` stands at the top of a file, of a step or of an optimizer",
+                    "`state` stands at the top of a file, of a step or of an optimizer, or in a model with a name",
                     name.span,
                 )));
             }
