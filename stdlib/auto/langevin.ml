@@ -22,8 +22,12 @@ fn annealed(m, q, steps = 4, rate = 0.05) {
     let (lp, lq) = (logdensity(m, t) + slope, logdensity(q, t) + slope)
     (grad(lp, wrt: x), grad(lq, wrt: x), lq)
   }
-  // One step from x, and the vector of it.
-  fn ahead(x, b, gp, gq) = x + rates * (b * gp + (1.0 - b) * gq)
+  // Where a step from x goes but for its noise. No way is longer than 1 in any direction, so that none runs away where the
+  // density falls fast (tamed steps: Brosse et al. 2019); any mean will do as long as both ways have it.
+  fn ahead(x, b, gp, gq) {
+    let move = rates * (b * gp + (1.0 - b) * gq)
+    x + move / sqrt(1.0 + square(move))
+  }
   fn log_step(to, mean) = -0.25 * sum(square(to - mean) / rates) - 0.5 * sum(log(4.0 * pi * rates))
   // Along temperatures from x: where it ends, and log p(steps) - log p(steps back).
   fn along(bs, x) {
