@@ -43,8 +43,10 @@ fn _in_lane(all, n) = scan (l = []) for s in all, unroll: true {
   if s.shape[0] != n {
     refuse("the plate of this site has not as many lanes as the data", at: s.at, hint: "give the data of the plate's lanes")
   }
-  next l = append(l, {..s, shape: s.shape[1..]})
+  next l = append(l, {..s, shape: _rest(s.shape)})
 }
+
+fn _rest(items) = scan (l = []) for i in 1..len(items), unroll: true { next l = append(l, items[i]) }
 
 /// A guide of the sites of both `a` and `b`, which are independent.
 fn beside(a, b) {

@@ -478,6 +478,11 @@ pub const CODES: &[Code] = &[
         hint: "name open sites of the model, after `sum:`",
     },
     Code {
+        code: "E0468",
+        about: "A parameter cannot be a site of a model, or not by this prior.",
+        hint: "lift a parameter or net that the model's block reads, with a distribution of its shape: `lift(m, {w: normal(0.0, 1.0)})`",
+    },
+    Code {
         code: "E0500",
         about: "A data file cannot be read.",
         hint: "see that the path names the file you mean, and that it is complete",

@@ -213,6 +213,9 @@ impl Session {
             Val::Tensor(t) => Ok(*t),
             Val::Slot(id) => {
                 self.read_while_made(*id, span)?;
+                if let Some(v) = self.in_place_of(*id) {
+                    return Ok(v);
+                }
                 let raw = self.raw(*id);
                 self.constrained(*id, raw, span)
             }

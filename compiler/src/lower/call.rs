@@ -94,6 +94,7 @@ impl Session {
                     given: vec![],
                     span,
                     exchanged: vec![],
+                    lifted: vec![],
                     made: None,
                 })))
             }

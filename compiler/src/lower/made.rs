@@ -6,6 +6,7 @@
 
 use super::leaves::map_leaves;
 use super::nets::{NetFrame, insert};
+use super::models::Lifted;
 use super::resolve::listed;
 use super::session::{R, Session, rc};
 use super::value::{
@@ -187,6 +188,7 @@ impl Session {
             given: m.given.clone(),
             span: m.span,
             exchanged: m.exchanged.clone(),
+            lifted: m.lifted.clone(),
             made: Some(Rc::new(Made {
                 path: made.path.clone(),
                 with: Some((params, origin)),
@@ -369,6 +371,14 @@ impl Others {
                     .exchanged
                     .iter()
                     .map(|(a, f)| (a.clone(), self.value(f)))
+                    .collect(),
+                lifted: m
+                    .lifted
+                    .iter()
+                    .map(|l| Lifted {
+                        prior: self.value(&l.prior),
+                        ..l.clone()
+                    })
                     .collect(),
                 ..(**m).clone()
             })),

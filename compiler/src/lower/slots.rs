@@ -98,6 +98,10 @@ impl Session {
                         sites,
                     }));
                 }
+                for l in &mut m.lifted {
+                    l.prior =
+                        self.keep(&format!("{path}.{}", l.name), l.prior.clone(), kind, span)?;
+                }
                 for (_, f) in &mut m.exchanged {
                     *f = self.keep(path, f.clone(), kind, span)?;
                 }
@@ -185,7 +189,7 @@ impl Session {
     ) -> R<Val> {
         if let ExprKind::Call(f, args) = &value.kind
             && let ExprKind::Name(reader) = &f.kind
-            && matches!(reader.as_str(), "idx" | "csv")
+            && matches!(reader.as_str(), "idx" | "csv" | "safetensors")
         {
             let path = match args.as_slice() {
                 [a] if a.name.is_none() => self.eval(&a.value, env)?,
@@ -207,7 +211,7 @@ impl Session {
                     return Err(Box::new(if e.hint.is_empty() { r } else { r.hint(e.hint) }));
                 }
             };
-            let mut fields = Vec::new();
+            let mut fields: Vec<(Rc<str>, Val)> = Vec::new();
             for c in columns {
                 let path = if c.name.is_empty() {
                     name.text.clone()
@@ -218,7 +222,10 @@ impl Session {
                 if c.name.is_empty() {
                     return Ok(Val::Slot(id));
                 }
-                fields.push((rc(&c.name), Val::Slot(id)));
+                match reader.as_str() {
+                    "safetensors" => super::nets::insert(&mut fields, &c.name, Val::Slot(id)),
+                    _ => fields.push((rc(&c.name), Val::Slot(id))),
+                }
             }
             return Ok(Val::record(fields));
         }

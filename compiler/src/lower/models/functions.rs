@@ -51,6 +51,7 @@ impl Session {
             given: vec![],
             span,
             exchanged: vec![],
+            lifted: vec![],
             made: None,
         })))
     }
