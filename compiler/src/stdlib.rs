@@ -50,10 +50,19 @@ const FILES: &[(&str, &str)] = &[
     ("auto/starts", include_str!("../../stdlib/auto/starts.ml")),
     ("auto/guides", include_str!("../../stdlib/auto/guides.ml")),
     ("auto/moves", include_str!("../../stdlib/auto/moves.ml")),
-    ("auto/along_paths", include_str!("../../stdlib/auto/along_paths.ml")),
-    ("auto/langevin", include_str!("../../stdlib/auto/langevin.ml")),
+    (
+        "auto/along_paths",
+        include_str!("../../stdlib/auto/along_paths.ml"),
+    ),
+    (
+        "auto/langevin",
+        include_str!("../../stdlib/auto/langevin.ml"),
+    ),
     ("auto/plates", include_str!("../../stdlib/auto/plates.ml")),
-    ("auto/rewritten", include_str!("../../stdlib/auto/rewritten.ml")),
+    (
+        "auto/rewritten",
+        include_str!("../../stdlib/auto/rewritten.ml"),
+    ),
     ("linalg", include_str!("../../stdlib/linalg.ml")),
     ("implicit", include_str!("../../stdlib/implicit.ml")),
     ("optim", include_str!("../../stdlib/optim.ml")),

@@ -1,22 +1,24 @@
-// Pathfinder (Zhang, Carpenter, Gelman and Vehtari 2022): on the way to the mode by L-BFGS each step knows a curvature, and so a normal
-// distribution; of these the one with the best bound is taken. It is that of a place where the density is typical, which in many
-// dimensions, or where the density has no highest point, is not the mode.
+// Pathfinder (Zhang, Carpenter, Gelman and Vehtari 2022): on the way to the mode by L-BFGS each step knows a curvature,
+// and so a normal distribution; of these the one with the best bound is taken. It is that of a place where the density
+// is typical, which in many dimensions, or where the density has no highest point, is not the mode.
 //
-// The inverse of the curvature is h = diag(a) + b @ c @ b.T, with b of twice as many columns as steps are remembered (Byrd, Nocedal and
-// Schnabel 1994, theorem 2.2). With q @ r = diag(a)^-1/2 @ b and l @ l.T = I + r @ c @ r.T, h is the square of
-// diag(a)^1/2 @ (I + q @ (l - I) @ q.T), from which draws and densities come in a time linear in the dimensions.
+// The inverse of the curvature is h = diag(a) + b @ c @ b.T, with b of twice as many columns as steps are remembered
+// (Byrd, Nocedal and Schnabel 1994, theorem 2.2). With q @ r = diag(a)^-1/2 @ b and l @ l.T = I + r @ c @ r.T, h is the
+// square of diag(a)^1/2 @ (I + q @ (l - I) @ q.T), from which draws and densities come in a time linear in the
+// dimensions.
 
 use std.linalg.{diagonal, diag, eye}
 use std.auto.{layout, width, trace_at, vector_of, height, best_of, first_of, full_rank, framed}
 
-/// For `start:` of guides: from `search(n)` uphill by at most `steps` steps of L-BFGS, of which the last `history` are remembered; the
-/// frame is that of the step where the bound, by `draws` draws, is best.
+/// For `start:` of guides: from `search(n)` uphill by at most `steps` steps of L-BFGS, of which the last `history` are
+/// remembered; the frame is that of the step where the bound, by `draws` draws, is best.
 fn path(n = 64, steps = 100, history = 6, draws = 10) =
   |m, parts| _along(m, parts, best_of(m, parts, n), steps, history, draws)
 
-/// A guide that is known when it is made: the normal distribution with the best bound on the way to the mode. It has the parameters of
-/// `full_rank`, for those who want to train it further. With `paths` more than one, the mixture of those of as many paths, which
-/// begin at points between -2 and 2 in each direction; `normalize(m, with: sir(guide, n))` resamples its draws.
+/// A guide that is known when it is made: the normal distribution with the best bound on the way to the mode. It has
+/// the parameters of `full_rank`, for those who want to train it further. With `paths` more than one, the mixture of
+/// those of as many paths, which begin at points between -2 and 2 in each direction; `normalize(m, with: sir(guide,
+/// n))` resamples its draws.
 fn pathfinder(m, paths = 1, steps = 100, history = 6, draws = 10) =
   if paths == 1 {
     full_rank(m, start: path(steps: steps, history: history, draws: draws))
@@ -98,8 +100,8 @@ fn _along(m, parts, start, steps, history, draws) {
   {at: f.at, root: inner * spread(sqrt(f.a), like: inner, axis: 1)}
 }
 
-// Of steps from twice the whole to very small the first that goes up far enough and to where it is less steep (Wolfe's conditions), or the
-// first that goes up.
+// Of steps from twice the whole to very small the first that goes up far enough and to where it is less steep (Wolfe's
+// conditions), or the first that goes up.
 fn _further(m, parts, x, h, g, step) {
   let steep = dot(step, g)
   let tried = for i in 0..16 {
@@ -126,8 +128,8 @@ fn _diagonal(a, s, y) {
   select(inverse > 0.0, 1.0 / max(inverse, 1e-30), a)
 }
 
-// b and c of the inverse curvature diag(a) + b @ c @ b.T, from pairs in the rows of s and y, the oldest first. Those that are not there yet
-// are 0, and count for nothing.
+// b and c of the inverse curvature diag(a) + b @ c @ b.T, from pairs in the rows of s and y, the oldest first. Those
+// that are not there yet are 0, and count for nothing.
 fn _inverse(a, s, y) {
   let n = len(s)
   let products = s @ y.T

@@ -2,11 +2,12 @@
 
 use std.auto.{layout, width, trace_at, vector_of}
 
-/// A guide that moves draws of the guide `q` toward the model by `steps` steps of Langevin dynamics, each on a density between the two,
-/// q^(1 - b) p^b with b going up to 1. Steps are not corrected: the way back is scored by steps of the same kind, so what it gives is
-/// the weight of a trace with its whole way, and the bound with it is one for any `rate` (Neal 2001; with Langevin steps that have
-/// derivatives Thin et al. 2021 and Geffner and Domke 2021). `q` keeps its own parameters, and has a density that is
-/// exact; parameters here are `rates`, the steps' sizes by direction, and `gains`, how b grows.
+/// A guide that moves draws of the guide `q` toward the model by `steps` steps of Langevin dynamics, each on a density
+/// between the two, q^(1 - b) p^b with b going up to 1. Steps are not corrected: the way back is scored by steps of the
+/// same kind, so what it gives is the weight of a trace with its whole way, and the bound with it is one for any `rate`
+/// (Neal 2001; with Langevin steps that have derivatives Thin et al. 2021 and Geffner and Domke 2021). `q` keeps its
+/// own parameters, and has a density that is exact; parameters here are `rates`, the steps' sizes by direction, and
+/// `gains`, how b grows.
 fn annealed(m, q, steps = 4, rate = 0.05) {
   if steps < 1 {
     refuse("`annealed` needs a step", hint: "`steps` is at least 1")
@@ -22,8 +23,8 @@ fn annealed(m, q, steps = 4, rate = 0.05) {
     let (lp, lq) = (logdensity(m, t) + slope, logdensity(q, t) + slope)
     (grad(lp, wrt: x), grad(lq, wrt: x), lq)
   }
-  // Where a step from x goes but for its noise. No way is longer than 1 in any direction, so that none runs away where the
-  // density falls fast (tamed steps: Brosse et al. 2019); any mean will do as long as both ways have it.
+  // Where a step from x goes but for its noise. No way is longer than 1 in any direction, so that none runs away where
+  // the density falls fast (tamed steps: Brosse et al. 2019); any mean will do as long as both ways have it.
   fn ahead(x, b, gp, gq) {
     let move = rates * (b * gp + (1.0 - b) * gq)
     x + move / sqrt(1.0 + square(move))

@@ -3,8 +3,8 @@
 use std.linalg.{diagonal, diag, eye}
 use std.auto.{layout, width, trace_at, height, search}
 
-/// A guide of `n` points, of which a draw is one: `update cloud by stein(m, cloud.params) using adam(lr: 0.1)` moves them. It
-/// draws only.
+/// A guide of `n` points, of which a draw is one: `update cloud by stein(m, cloud.params) using adam(lr: 0.1)` moves
+/// them. It draws only.
 fn particles(m, n = 50, start = search(), spread = 1.0) {
   let parts = layout(m)
   let d = width(parts)
@@ -18,8 +18,9 @@ fn particles(m, n = 50, start = search(), spread = 1.0) {
   generative(sample: draw, sites: sites(m), name: "particles")
 }
 
-/// Where not to move the points of `particles`, as a gradient for `update`: against the density, and toward one another (Liu and Wang
-/// 2016, algorithm 1; the kernel exp(-|x - y|^2 / h) with h the median of the squared distances over log n).
+/// Where not to move the points of `particles`, as a gradient for `update`: against the density, and toward one another
+/// (Liu and Wang 2016, algorithm 1; the kernel exp(-|x - y|^2 / h) with h the median of the squared distances over log
+/// n).
 fn stein(m, p) {
   let parts = layout(m)
   let x = p.at

@@ -5,9 +5,10 @@ use std.auto.{layout_of, width, trace_at, vector_of}
 
 model _drawn(d) { y ~ d via reparam }
 
-/// A guide of the sites `keep` of `m`, which stand in one plate: for each lane a normal distribution of that lane's reals, mean and spread
-/// by `net` from that lane of `data`. `net(row)` gives twice as many numbers as a lane has reals: means, and spreads before
-/// `softplus`. Where the plate is a sample of `of` lanes, so is the guide. Kept nowhere, so it may be made for each batch.
+/// A guide of the sites `keep` of `m`, which stand in one plate: for each lane a normal distribution of that lane's
+/// reals, mean and spread by `net` from that lane of `data`. `net(row)` gives twice as many numbers as a lane has
+/// reals: means, and spreads before `softplus`. Where the plate is a sample of `of` lanes, so is the guide. Kept
+/// nowhere, so it may be made for each batch.
 fn amortised(m, keep, net, data, of = none) {
   let all = sites(m, only: keep)
   let n = len(data)
@@ -41,7 +42,11 @@ fn _in_lane(all, n) = scan (l = []) for s in all, unroll: true {
     refuse("this site stands in no plate", at: s.at, hint: "guide it by another one: `beside(global, amortised(..))`")
   }
   if s.shape[0] != n {
-    refuse("the plate of this site has not as many lanes as the data", at: s.at, hint: "give the data of the plate's lanes")
+    refuse(
+      "the plate of this site has not as many lanes as the data",
+      at: s.at,
+      hint: "give the data of the plate's lanes"
+    )
   }
   next l = append(l, {..s, shape: _rest(s.shape)})
 }

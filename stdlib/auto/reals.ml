@@ -71,8 +71,9 @@ fn height(m, parts, x) {
   logdensity(m, t) + l
 }
 
-/// A model of the sites `keep` of `m` alone, the reals of which are standard normal. It takes no value that `m` observes, so a guide
-/// made for it depends on no data: for some of a model's sites, and for parameters that were trained elsewhere.
+/// A model of the sites `keep` of `m` alone, the reals of which are standard normal. It takes no value that `m`
+/// observes, so a guide made for it depends on no data: for some of a model's sites, and for parameters that were
+/// trained elsewhere.
 fn outline(m, keep = none) {
   let all = if provided(keep) { sites(m, only: keep) } else { sites(m) }
   let parts = layout_of(all)

@@ -15,14 +15,14 @@ let trained = guide.with(saved.guide)
 
 stage sampled = compute {
   let posterior = draws(trained, 2000)
-  log slope = mean(posterior.slope), next = mean(predicted(line([3.0]), posterior).y)
+  log slope = mean(posterior.slope), ahead = mean(predicted(line([3.0]), posterior).y)
 }
 
 test "the guide is the one that was trained" {
   let density = for t in check.t { logdensity(trained, t) }
   assert close(density, check.density, 1e-3)
   assert close(sampled.log.slope[0], mean(check.t.slope), 0.2)
-  assert close(sampled.log.next[0], 3.0 * mean(check.t.slope), 0.6)
+  assert close(sampled.log.ahead[0], 3.0 * mean(check.t.slope), 0.6)
 }
 
 test "so is all else" {

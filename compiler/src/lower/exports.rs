@@ -43,7 +43,8 @@ impl Session {
         };
         let (file, format) = self.export_file(to)?;
         let v = self.eval(e, env)?;
-        let v = match self.kept_in(v, e.span)? {
+        let v = self.kept_in(v, e.span)?;
+        let v = match v {
             Val::List(_) => Val::Tensor(self.force(&v, e.span)?),
             v => self.force_leaves(&v, e.span)?,
         };

@@ -5,8 +5,8 @@
 //! model on other parameters is a copy of its functions that see those instead.
 
 use super::leaves::map_leaves;
-use super::nets::{NetFrame, insert};
 use super::models::Lifted;
+use super::nets::{NetFrame, insert};
 use super::resolve::listed;
 use super::session::{R, Session, rc};
 use super::value::{
@@ -79,9 +79,11 @@ impl Session {
             self.unseen(value.span, |s| s.apply(&sample, vec![], value.span))?;
         }
         Ok(match v {
-            Val::Model(m) if m.made.is_none() && !self
-                .kept_below(&path, &[SlotKind::Param, SlotKind::State])
-                .is_empty() =>
+            Val::Model(m)
+                if m.made.is_none()
+                    && !self
+                        .kept_below(&path, &[SlotKind::Param, SlotKind::State])
+                        .is_empty() =>
             {
                 let mut m = (*m).clone();
                 m.made = Some(Rc::new(Made { path, with: None }));

@@ -2,8 +2,8 @@
 
 use super::RunError;
 use super::engine::{Engine, EngineOptions, Memo, from_interpreter, to_interpreter};
-use crate::data::{DataError, Real, read_csv, read_idx};
 use crate::checkpoint::{Checkpoint, CheckpointError};
+use crate::data::{DataError, Real, read_csv, read_idx};
 use crate::tensor::{DType, HostTensor};
 use mlc_compiler::interp::Tensor;
 use mlc_compiler::ir::{Graph, Type};

@@ -46,7 +46,10 @@ impl Session {
             );
         };
         if let ModelCode::Functions(g) = &m.code {
-            let title = format!("`{}(..)` has no block in which parameters could be drawn", g.name);
+            let title = format!(
+                "`{}(..)` has no block in which parameters could be drawn",
+                g.name
+            );
             return Err(self.not_lifted(title, "lift parameters of the model inside it", span));
         }
         let (mut m, priors): (ModelVal, _) = ((**m).clone(), priors.clone());
@@ -164,7 +167,11 @@ impl Session {
             }
         };
         let Val::Dist(d) = &prior else {
-            let title = format!("the prior of `{}` is {}, no distribution", l.name, prior.kind());
+            let title = format!(
+                "the prior of `{}` is {}, no distribution",
+                l.name,
+                prior.kind()
+            );
             return Err(self.not_lifted(title, "the function gives a distribution", span));
         };
         let via = self.strategy_of_all.clone().map(|e| (e, false));
