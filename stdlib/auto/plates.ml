@@ -53,18 +53,25 @@ fn _in_lane(all, n) = scan (l = []) for s in all, unroll: true {
 
 fn _rest(items) = scan (l = []) for i in 1..len(items), unroll: true { next l = append(l, items[i]) }
 
-/// A guide of the sites of both `a` and `b`, which are independent.
+/// A guide of the sites of both `a` and `b`. `b` may be a function from a trace of `a` to a guide of the others; a guide
+/// is independent of `a`.
 fn beside(a, b) {
-  let (first, second) = (sites(a), sites(b))
+  let first = sites(a)
+  let second = sites(_after(b, sample(a)[0]))
   let (of_a, of_b) = (_addresses(first), _addresses(second))
   fn draw() {
     let (t, l) = sample(a)
-    let (u, k) = sample(b)
+    let (u, k) = sample(_after(b, t))
     (merge(t, u), l + k)
   }
-  fn density(t) = logdensity(a, only(t, of_a)) + logdensity(b, only(t, of_b))
+  fn density(t) {
+    let u = only(t, of_a)
+    logdensity(a, u) + logdensity(_after(b, u), only(t, of_b))
+  }
   let all = scan (l = first) for s in second, unroll: true { next l = append(l, s) }
   generative(sample: draw, density: density, sites: all, name: "beside")
 }
+
+fn _after(b, t) = if is_function(b) { b(t) } else { b }
 
 fn _addresses(all) = scan (l = []) for s in all, unroll: true { next l = append(l, s.at) }

@@ -73,3 +73,39 @@ test "several sites of a lane" {
   assert shape(t.w)[1] == 2 and len(t.s) == 3 and min(t.s) > 0.0
   assert close(logdensity(q, t), w, 1e-4)
 }
+
+// --- Lanes that also see the draw of the centre: with these the whole posterior of ten groups is found ---
+
+let ten = table.y[0..10]
+
+model few(y: real[n]) {
+  mu ~ normal(0.0, 1.0)
+  for v in y {
+    z ~ normal(mu, 1.0)
+    seen ~ normal(z, 1.0)
+  }
+}
+
+let of_ten = few(ten) given {seen: ten}
+
+net lane_at = dense(2, 2)
+model middle = full_rank(outline(of_ten, keep: [.mu]))
+
+fn whole(middle, lane_at) = beside(
+  middle,
+  |t| amortised(of_ten, [.z], |v| lane_at(stack([v, t.mu])), ten),
+)
+
+stage fit_ten = train for 1200 steps {
+  maximize mean(for i in 0..4 { elbo(of_ten, whole(middle, lane_at)) })
+    over middle, lane_at
+    using adam(lr: schedules.cosine(0.05, 1200))
+}
+
+test "the bound is the evidence" {
+  // Without the groups' own places: a centre of variance 1, and noise of variance 2.
+  let total = sum(ten)
+  let exact = -0.5 * (sqnorm(ten) / 2.0 - square(total) / 24.0) - 5.0 * log(4.0 * pi) - 0.5 * log(6.0)
+  let r = for i in 0..2000 { elbo(of_ten, whole(fit_ten.middle, fit_ten.lane_at)) }
+  assert close(mean(r), exact, 0.03) and std(r) < 0.3
+}

@@ -1,12 +1,10 @@
 precision f64
 
-use std.dist.{normal, half_normal}
-use std.auto.{full_rank, mean_field, noncentred}
+use std.dist.{normal, half_normal, multivariate_normal}
+use std.auto.{full_rank, noncentred}
 use std.nn.dense
 use std.vi.elbo
-use std.optim.adam
-use std.schedules
-use std.linalg.{eye, diagonal}
+use std.linalg.eye
 
 let x = [[1.0, 0.5], [0.2, -1.0], [1.5, 1.4], [-0.3, 0.8]]
 let y = [1.0, -0.5, 2.0, 0.7]
@@ -41,6 +39,11 @@ test "a parameter is a site" {
   // Outside the model the parameter is what it was.
   assert close(logdensity(line() given {y}, {}), normal(x @ [0.3, -0.2], 0.5).logpdf(y), 1e-12)
   assert len(sites(both)) == 2
+}
+
+test "the evidence of a model whose parameter is drawn" {
+  let joint = multivariate_normal(zeros(4), covariance: 4.0 * x @ x.T + 0.25 * eye(4))
+  assert close(mean(for i in 0..20 { elbo(bayes, guide) }), joint.logpdf(y), 1e-6)
 }
 
 test "a net is a site" {

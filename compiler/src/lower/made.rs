@@ -93,6 +93,19 @@ impl Session {
         })
     }
 
+    /// What is said of a parameter or state in a function. In one of the library, it is the call that stands in the wrong place.
+    pub(super) fn kept_elsewhere(&self, places: &str, span: Span) -> Box<Report> {
+        let of_library = |at: Span| self.sources.name(at.file).starts_with("std/");
+        let mut calls = self.frames.iter().rev();
+        let called = calls.find(|f| f.span != Span::default() && !of_library(f.span));
+        let Some(f) = called.filter(|_| of_library(span)) else {
+            return Box::new(self.err("E0503", places, span));
+        };
+        let title = format!("`{}` keeps parameters, and is called where none can be kept", f.name);
+        let hint = format!("make it at the top of the file: `model guide = {}(..)`", f.name);
+        Box::new(self.err("E0503", title, f.span).hint(hint))
+    }
+
     /// A parameter of a model that is being made is no value yet: what is computed from it now would never change.
     pub(super) fn read_while_made(&self, slot: SlotId, span: Span) -> R<()> {
         let name = &self.slots[slot.0 as usize].name;

@@ -56,11 +56,8 @@ impl Session {
     ) -> R<()> {
         // At the top of a file nothing has been called.
         if self.nets.is_empty() && (!self.in_init || self.frames.len() > 1) {
-            return Err(Box::new(self.err(
-                "E0503",
-                "`param` stands at the top of a file or in a net",
-                name.span,
-            )));
+            let places = "`param` stands at the top of a file, in a net or in a model with a name";
+            return Err(self.kept_elsewhere(places, name.span));
         }
         let (local, at) = self.indexed(name, index, env)?;
         let path = self.path_of(&local);

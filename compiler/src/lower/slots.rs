@@ -252,11 +252,9 @@ impl Session {
                 name.text.clone()
             }
             _ => {
-                return Err(Box::new(self.err(
-                    "E0503",
-                    "`state` stands at the top of a file, of a step or of an optimizer, or in a model with a name",
-                    name.span,
-                )));
+                let places =
+                    "`state` stands at the top of a file, of a step or of an optimizer, or in a model with a name";
+                return Err(self.kept_elsewhere(places, name.span));
             }
         };
         let v = match self.state_values.get(&path) {
