@@ -93,16 +93,26 @@ impl Session {
         })
     }
 
+    /// Does a place lie in the standard library?
+    pub(super) fn of_library(&self, at: Span) -> bool {
+        self.sources.name(at.file).starts_with("std/")
+    }
+
     /// What is said of a parameter or state in a function. In one of the library, it is the call that stands in the wrong place.
     pub(super) fn kept_elsewhere(&self, places: &str, span: Span) -> Box<Report> {
-        let of_library = |at: Span| self.sources.name(at.file).starts_with("std/");
         let mut calls = self.frames.iter().rev();
-        let called = calls.find(|f| f.span != Span::default() && !of_library(f.span));
-        let Some(f) = called.filter(|_| of_library(span)) else {
+        let called = calls.find(|f| f.span != Span::default() && !self.of_library(f.span));
+        let Some(f) = called.filter(|_| self.of_library(span)) else {
             return Box::new(self.err("E0503", places, span));
         };
-        let title = format!("`{}` keeps parameters, and is called where none can be kept", f.name);
-        let hint = format!("make it at the top of the file: `model guide = {}(..)`", f.name);
+        let title = format!(
+            "`{}` keeps parameters, and is called where none can be kept",
+            f.name
+        );
+        let hint = format!(
+            "make it at the top of the file: `model guide = {}(..)`",
+            f.name
+        );
         Box::new(self.err("E0503", title, f.span).hint(hint))
     }
 

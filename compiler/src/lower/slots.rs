@@ -252,8 +252,7 @@ impl Session {
                 name.text.clone()
             }
             _ => {
-                let places =
-                    "`state` stands at the top of a file, of a step or of an optimizer, or in a model with a name";
+                let places = "`state` stands at the top of a file, of a step or of an optimizer, or in a model with a name";
                 return Err(self.kept_elsewhere(places, name.span));
             }
         };
