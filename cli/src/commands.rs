@@ -11,7 +11,7 @@ use mlc_compiler::program::StageProgram;
 use mlc_compiler::stdlib::Entry;
 use mlc_compiler::{FileId, Report, transform};
 use mlc_runtime::driver::{
-    EngineOptions, Observer, Pipeline, RunError, RunOptions, StopFlag, TestOutcome, Tests,
+    Effort, EngineOptions, Observer, Pipeline, RunError, RunOptions, StopFlag, TestOutcome, Tests,
     golden_path,
 };
 use mlc_runtime::kernels;
@@ -74,6 +74,20 @@ pub fn run(cli: Cli) -> Exit {
             &options(&pipeline, &run),
             stage.as_deref(),
             draws,
+            json,
+        ),
+        Command::Bench {
+            pipeline,
+            stages,
+            run,
+            seconds,
+            samples,
+            json,
+        } => crate::bench::bench(
+            &pipeline,
+            options(&pipeline, &run),
+            &stages,
+            Effort { seconds, samples },
             json,
         ),
         Command::Doc { name } => doc(name.as_deref()),

@@ -1,5 +1,6 @@
 //! The command `mlc`.
 
+mod bench;
 mod cache;
 mod commands;
 mod gradients;
@@ -40,8 +41,19 @@ fn end_with_the_reader() {
 #[cfg(not(unix))]
 fn end_with_the_reader() {}
 
+/// In a debug build the library is read from the folder that `MLC_STDLIB` names, if it names one.
+fn read_library() {
+    if let (true, Some(folder)) = (cfg!(debug_assertions), std::env::var_os("MLC_STDLIB")) {
+        let folder = std::path::PathBuf::from(folder);
+        mlc_compiler::stdlib::replace(|name| {
+            std::fs::read_to_string(folder.join(format!("{name}.ml"))).ok()
+        });
+    }
+}
+
 fn main() -> ExitCode {
     end_with_the_reader();
+    read_library();
     let cli = Cli::parse();
     let run = move || commands::run(cli);
     // Lowering recurses with the nesting of the pipeline.

@@ -126,6 +126,24 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Time the compiled steps of stages, and say what they are made of
+    Bench {
+        #[command(flatten)]
+        pipeline: PipelineArgs,
+        /// Only these stages [default: all]
+        stages: Vec<String>,
+        #[command(flatten)]
+        run: RunArgs,
+        /// Seconds spent on each stage's samples, about
+        #[arg(long, default_value_t = 1.0)]
+        seconds: f64,
+        /// Samples of each stage, at least
+        #[arg(long, default_value_t = 9)]
+        samples: usize,
+        /// One JSON object a stage
+        #[arg(long)]
+        json: bool,
+    },
     /// Print the signature and text of what is built in or in the standard library, or list a module's
     Doc {
         /// A name such as elbo, a path such as std.vi.elbo, or a module such as std.vi [default: all modules]

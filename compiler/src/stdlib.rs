@@ -1,5 +1,7 @@
 //! The standard library's texts, embedded.
 
+use std::sync::OnceLock;
+
 const FILES: &[(&str, &str)] = &[
     ("prelude", include_str!("../../stdlib/prelude.ml")),
     ("estimators", include_str!("../../stdlib/estimators.ml")),
@@ -72,27 +74,19 @@ const FILES: &[(&str, &str)] = &[
     ("testing", include_str!("../../stdlib/testing.ml")),
 ];
 
-/// The embedded files, or, in a debug build, those of the folder that `MLC_STDLIB` names: work on the library needs no rebuild.
-#[cfg(debug_assertions)]
-fn files() -> &'static [(&'static str, &'static str)] {
-    static FROM_FOLDER: std::sync::OnceLock<Vec<(&str, &str)>> = std::sync::OnceLock::new();
-    let Some(folder) = std::env::var_os("MLC_STDLIB") else {
-        return FILES;
+static REPLACED: OnceLock<Vec<(&'static str, &'static str)>> = OnceLock::new();
+
+/// Takes the texts that `read` has in the place of the embedded ones, for the rest of the process, if nothing was read before: work on
+/// the library needs no rebuild.
+pub fn replace(read: impl Fn(&str) -> Option<String>) {
+    let text = |&(name, embedded): &(&'static str, &'static str)| {
+        (name, read(name).map_or(embedded, |t| &*t.leak()))
     };
-    FROM_FOLDER.get_or_init(|| {
-        let read = |&(name, embedded)| {
-            let path = std::path::Path::new(&folder).join(format!("{name}.ml"));
-            let text = std::fs::read_to_string(path).map_or(embedded, |t| &*t.leak());
-            (name, text)
-        };
-        FILES.iter().map(read).collect()
-    })
+    REPLACED.get_or_init(|| FILES.iter().map(text).collect());
 }
 
-/// The embedded files.
-#[cfg(not(debug_assertions))]
 fn files() -> &'static [(&'static str, &'static str)] {
-    FILES
+    REPLACED.get().map_or(FILES, Vec::as_slice)
 }
 
 /// The text of `std.a.b`, named `a/b`.

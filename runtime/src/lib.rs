@@ -9,6 +9,7 @@ pub mod digest;
 pub mod driver;
 pub mod export;
 pub mod kernels;
+pub mod machine;
 pub mod metrics;
 pub mod report;
 pub mod rundir;

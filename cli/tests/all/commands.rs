@@ -476,6 +476,36 @@ fn variances_are_measured() {
     assert_eq!(none, "no stage that trains has an `expect` with sites\n");
 }
 
+/// The step of each stage is timed, and what it computes and moves is counted.
+#[test]
+fn steps_are_timed() {
+    let file = "cli/tests/stages/estimate.ml";
+    let quick = ["--seconds", "0", "--samples", "3"];
+    let json = stdout(&[&["bench", file, "--json"][..], &quick].concat());
+    let row: serde_json::Value = serde_json::from_str(json.lines().next().unwrap()).unwrap();
+    assert_eq!(row["workload"], "estimate");
+    assert_eq!(row["samples"], 3);
+    for what in [
+        "median_ns",
+        "min_ns",
+        "compile_ms",
+        "flops",
+        "bytes_moved",
+        "copy_bandwidth",
+    ] {
+        assert!(row[what].as_f64().unwrap() > 0.0, "{what}");
+    }
+    assert!(row["min_ns"].as_f64() <= row["median_ns"].as_f64());
+    let words = stdout(
+        &[
+            &["bench", "examples/logistic.ml", "--set", "small=true"][..],
+            &quick,
+        ]
+        .concat(),
+    );
+    assert!(words.contains("of the copy bandwidth") && words.contains("machine-code"));
+}
+
 /// `via auto` takes an estimator by its measured variance, says so, and takes the same one each time.
 #[test]
 fn strategies_are_chosen() {

@@ -108,6 +108,7 @@ pub fn function(
         entry,
         arena_bytes: written.arena_bytes,
         kernels,
+        seconds: [0.0; 2],
         module: Some(module),
         _constants: constants,
     })

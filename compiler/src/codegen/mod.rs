@@ -4,6 +4,7 @@
 //! - `nest` lays out one of them: rows, columns, tiles, phases, parts for threads.
 //! - `memory` gives every value that is kept a place: an input, an output, the arena, a constant.
 //! - `emit` writes the units as Cranelift code; `element` one element-wise operation.
+//! - `cost` counts operations and bytes.
 //!
 //! Only the table's kernel classes and attributes are matched, never an operation. What needs more than simple arithmetic
 //! is a call of a native kernel, whose address the runtime gives by name.
@@ -11,6 +12,7 @@
 //! Invariant: buffers start on 64 bytes and may be read and written up to the next multiple of 64 behind their end, so
 //! vector loops need no tail.
 
+pub mod cost;
 mod element;
 mod emit;
 mod memory;
@@ -22,6 +24,7 @@ use crate::ops::Linalg;
 use cranelift::prelude::{Configurable, settings};
 use cranelift_jit::{JITBuilder, JITModule};
 use std::fmt;
+use std::time::Instant;
 
 /// Where the runtime's native kernels are.
 pub trait Natives: Sync {
@@ -58,6 +61,8 @@ pub struct Compiled {
     pub arena_bytes: usize,
     /// Loops and native calls in a run.
     pub kernels: usize,
+    /// Seconds that planning took, and that writing machine code took.
+    pub seconds: [f64; 2],
     /// Owns the code.
     module: Option<JITModule>,
     /// Constants that the code refers to by address.
@@ -129,7 +134,9 @@ pub fn describe(g: &Graph) -> String {
 /// # Errors
 /// If a native kernel is missing or the code generator refuses.
 pub fn compile(g: &Graph, natives: &dyn Natives) -> Result<Compiled, CodegenError> {
+    let start = Instant::now();
     let plan = plan::plan(g, &print::live(g));
+    let planned = start.elapsed().as_secs_f64();
     let mut flags = settings::builder();
     let text = |e: settings::SetError| CodegenError(format!("code generator settings: {e}"));
     flags.set("opt_level", "speed").map_err(text)?;
@@ -151,5 +158,7 @@ pub fn compile(g: &Graph, natives: &dyn Natives) -> Result<Compiled, CodegenErro
         isa,
         cranelift_module::default_libcall_names(),
     ));
-    emit::function(g, &plan, natives, module)
+    let mut compiled = emit::function(g, &plan, natives, module)?;
+    compiled.seconds = [planned, start.elapsed().as_secs_f64() - planned];
+    Ok(compiled)
 }

@@ -14,6 +14,7 @@ pub mod trim;
 pub mod vanish;
 
 use crate::ir::Graph;
+use std::time::Instant;
 
 /// A named rewriting of a graph.
 pub struct Pass {
@@ -36,14 +37,27 @@ pub const PASSES: &[Pass] = &[
 ];
 
 /// Runs the passes that are not switched off. Equal nodes are merged throughout: graphs are hash-consed.
-pub fn optimise(mut g: Graph, disabled: &[String]) -> Graph {
+pub fn optimise(g: Graph, disabled: &[String]) -> Graph {
+    optimise_timed(g, disabled).0
+}
+
+/// The same, and the seconds that each pass took.
+pub fn optimise_timed(mut g: Graph, disabled: &[String]) -> (Graph, Vec<(&'static str, f64)>) {
+    let mut seconds = Vec::new();
+    let mut start = Instant::now();
+    let mut lap = |name: &'static str| {
+        seconds.push((name, start.elapsed().as_secs_f64()));
+        start = Instant::now();
+    };
     // Derivatives have been taken: calls are what they stand for.
     g = calls::replace(g);
+    lap("replace-calls");
     for pass in PASSES {
         if disabled.iter().any(|d| d == pass.name) {
             continue;
         }
         g = (pass.run)(&g);
+        lap(pass.name);
         if cfg!(debug_assertions)
             && let Err(broken) = crate::ir::verify::verify(&g)
         {
@@ -53,5 +67,5 @@ pub fn optimise(mut g: Graph, disabled: &[String]) -> Graph {
             );
         }
     }
-    g
+    (g, seconds)
 }

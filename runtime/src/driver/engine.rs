@@ -35,6 +35,8 @@ pub struct Compilation {
     pub nodes: usize,
     pub kernels: usize,
     pub bytes_planned: usize,
+    /// Milliseconds of each pass, of planning the units, and of writing machine code.
+    pub passes: Vec<(&'static str, f64)>,
 }
 
 /// A program ready to run.
@@ -96,7 +98,8 @@ impl Engine {
         lifted: bool,
     ) -> Result<Self, RunError> {
         let start = Instant::now();
-        let mut graph = transform::optimise(program.graph.clone(), &options.disabled);
+        let (mut graph, passes) =
+            transform::optimise_timed(program.graph.clone(), &options.disabled);
         let mut constants = Vec::new();
         if lifted && !options.interpret {
             let lifted = lift(&graph);
@@ -107,6 +110,7 @@ impl Engine {
         let live = print::live(&graph);
         let mut compilation = Compilation {
             nodes: live.len(),
+            passes: passes.into_iter().map(|p| (p.0, p.1 * 1e3)).collect(),
             ..Compilation::default()
         };
         let code = if options.interpret {
@@ -131,6 +135,12 @@ impl Engine {
                     compiled
                 }
             };
+            if made {
+                let [plan, code] = compiled.seconds;
+                compilation
+                    .passes
+                    .extend([("plan", plan * 1e3), ("machine-code", code * 1e3)]);
+            }
             compilation.kernels = compiled.kernels;
             compilation.bytes_planned = compiled.arena_bytes;
             check_memory(&program.name, compilation.bytes_planned, options)?;
@@ -208,6 +218,70 @@ impl Engine {
         {
             machine.spare[output] = Some(tensor);
         }
+    }
+}
+
+/// The addresses that a program is called with, for calling it again and again.
+pub struct Call<'e> {
+    compiled: &'e Compiled,
+    arena: &'e mut AlignedBytes,
+    types: &'e [Type],
+    sources: Vec<*const u8>,
+    targets: Vec<*mut u8>,
+}
+
+impl Engine {
+    /// Makes ready to call the code with these inputs; outputs are to be set. Nothing where the program is interpreted.
+    pub fn call(&mut self, inputs: &[Rc<HostTensor>]) -> Option<Call<'_>> {
+        let Code::Compiled(machine) = &mut self.code else {
+            return None;
+        };
+        let Machine {
+            compiled,
+            constants,
+            arena,
+            types,
+            ..
+        } = &mut **machine;
+        let all = inputs.iter().chain(&*constants);
+        Some(Call {
+            compiled,
+            arena,
+            types,
+            sources: all.map(|t| t.bytes().as_ptr()).collect(),
+            targets: vec![std::ptr::null_mut(); types.len()],
+        })
+    }
+}
+
+impl Call<'_> {
+    /// A tensor of an output's type.
+    pub fn output(&self, output: usize) -> HostTensor {
+        HostTensor::zeros(self.types[output].dtype, &self.types[output].shape)
+    }
+
+    pub fn set_input(&mut self, input: usize, t: &HostTensor) {
+        self.sources[input] = t.bytes().as_ptr();
+    }
+
+    pub fn set_output(&mut self, output: usize, t: &mut HostTensor) {
+        assert!(
+            t.dtype() == self.types[output].dtype && t.shape() == self.types[output].shape,
+            "internal error: an output has another type"
+        );
+        self.targets[output] = t.bytes_mut().as_mut_ptr();
+    }
+
+    /// Runs the code.
+    ///
+    /// # Safety
+    /// The tensors whose addresses were given last are alive and have not moved, none of the outputs is an input or another
+    /// output, and each input has the type of the program's.
+    pub unsafe fn run(&mut self) {
+        debug_assert!(self.targets.iter().all(|t| !t.is_null()));
+        let arena = self.arena.as_mut_slice().as_mut_ptr();
+        // SAFETY: as promised; the arena has the size that the code asked for.
+        unsafe { self.compiled.call(&self.sources, &self.targets, arena) };
     }
 }
 

@@ -2,13 +2,15 @@
 //!
 //! - `host` reads data files for the compiler.
 //! - `store` keeps slots, in one version for each stage.
-//! - `engine` runs one program, by machine code or by the reference interpreter.
+//! - `engine` runs one program, by machine code or by the reference interpreter; `burst` many steps of one in a row.
 //! - `parts` says what determines a stage, `keep` keeps what it left and tells it again, `plan` foresees which will run.
 //! - `shows` puts into the report what stages show.
-//! - `variance` measures how noisy gradients are.
+//! - `variance` measures how noisy gradients are, `bench` how long steps take.
 //! - `verdict` says whether what a stage leaves may be used.
 //! - `stage` runs the steps of a stage, `steps` makes their batches; `run` whole pipelines; `tests` their tests.
 
+mod bench;
+mod burst;
 mod engine;
 mod golden;
 mod host;
@@ -24,6 +26,7 @@ mod tests;
 mod variance;
 mod verdict;
 
+pub use bench::{Effort, Timed};
 pub use engine::{Compilation, Engine, EngineOptions, Memo};
 pub use golden::{Golden, golden_path};
 pub use host::{Data, FileHost, read_text_file};

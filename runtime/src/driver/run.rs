@@ -236,7 +236,7 @@ impl Pipeline {
     }
 
     /// The stage, lowered again with the estimators that were chosen for its sites, if it leaves any to measuring.
-    fn with_chosen(
+    pub(super) fn with_chosen(
         &mut self,
         stage: usize,
         program: StageProgram,

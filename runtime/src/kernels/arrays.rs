@@ -303,6 +303,24 @@ macro_rules! entries {
     };
 }
 
+/// Copies a large array, in parts that threads share.
+///
+/// # Panics
+/// If the arrays have not the same length.
+pub fn copy_large(from: &[f32], to: &mut [f32]) {
+    const PART: usize = 1 << 16;
+    assert!(from.len() == to.len(), "the arrays have one length");
+    let target = to.as_mut_ptr() as usize;
+    super::pool::run(from.len().div_ceil(PART), |part| {
+        let some = &from[part * PART..((part + 1) * PART).min(from.len())];
+        // SAFETY: each part writes to a stretch of its own, inside `to`, which is borrowed until all parts are done.
+        unsafe {
+            let to = (target as *mut f32).add(part * PART);
+            std::ptr::copy_nonoverlapping(some.as_ptr(), to, some.len());
+        }
+    });
+}
+
 pub fn table() -> Vec<Entry> {
     let mut all = reductions();
     all.extend(entries!(

@@ -168,4 +168,6 @@ pub fn names() -> Vec<&'static str> {
     .collect()
 }
 
+pub use arrays::copy_large;
 pub use pool::set_threads;
+pub use products::multiply_square;

@@ -77,6 +77,21 @@ macro_rules! product {
     };
 }
 
+/// `out = x @ y` of square matrices of `n` rows, by the kernel that programs call.
+///
+/// # Panics
+/// If a matrix has not `n * n` elements.
+pub fn multiply_square(n: usize, x: &[f32], y: &[f32], out: &mut [f32]) {
+    assert!(
+        [x.len(), y.len(), out.len()] == [n * n; 3],
+        "the matrices have n * n elements"
+    );
+    let (size, row) = ((n * n) as i64, n as i64);
+    let meta = [1, row, row, row, size, row, 1, size, row, 1, size, row, 1];
+    // SAFETY: the layouts are those of the slices, which are as long as was checked.
+    unsafe { gemm_f32(meta.as_ptr(), x.as_ptr(), y.as_ptr(), out.as_mut_ptr()) };
+}
+
 product!(gemm_f32, f32);
 product!(gemm_f64, f64);
 

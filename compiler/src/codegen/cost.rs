@@ -1,0 +1,132 @@
+//! What the units of a program cost, by count: operations on numbers, and bytes read and written.
+//!
+//! Bytes are those of the buffers that a unit reads and writes, each once: the least that must move if nothing is in a cache.
+
+use super::element::native;
+use super::plan::{Plan, Unit, access, is_alias};
+use crate::ir::{Attr, Graph, Value, print};
+use crate::ops::Kernel;
+use std::collections::BTreeSet;
+use std::ops::AddAssign;
+
+/// Operations and bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Cost {
+    /// Additions, multiplications and other operations on one element; of a function such as `exp`, [`NATIVE`].
+    pub flops: f64,
+    /// Those of matrix products among them.
+    pub products: f64,
+    pub bytes: f64,
+}
+
+/// What a function such as `exp` counts for.
+pub const NATIVE: f64 = 10.0;
+
+/// What one random word counts for.
+const WORD: f64 = 20.0;
+
+impl AddAssign for Cost {
+    fn add_assign(&mut self, o: Self) {
+        self.flops += o.flops;
+        self.products += o.products;
+        self.bytes += o.bytes;
+    }
+}
+
+impl Cost {
+    fn times(self, n: f64) -> Self {
+        Self {
+            flops: self.flops * n,
+            products: self.products * n,
+            bytes: self.bytes * n,
+        }
+    }
+}
+
+/// The cost of one run of a graph, whose lanes and sites are gone.
+pub fn cost(g: &Graph) -> Cost {
+    let plan = super::plan::plan(g, &print::live(g));
+    let mut all = Cost::default();
+    for unit in &plan.units {
+        all += of_unit(g, unit, &plan);
+    }
+    all
+}
+
+/// The cost of one unit.
+pub fn of_unit(g: &Graph, unit: &Unit, plan: &Plan) -> Cost {
+    if let Attr::Loop(l) = &g.node(unit.nodes[0]).attr {
+        return cost(&l.body).times(l.count as f64);
+    }
+    let mut c = Cost::default();
+    for &v in &unit.nodes {
+        let (flops, products) = operations(g, v);
+        c.flops += flops + products;
+        c.products += products;
+    }
+    c.bytes = bytes(g, unit, plan);
+    c
+}
+
+/// Operations of a node, and those of them that are of a matrix product.
+fn operations(g: &Graph, v: Value) -> (f64, f64) {
+    let len = g.ty(v).len() as f64;
+    let operand = |i: usize| g.ty(g.operands(v)[i]).len() as f64;
+    match (g.node(v).def.kernel, &g.node(v).attr) {
+        (Kernel::Map(f), _) => (if native(f).is_some() { NATIVE } else { 1.0 } * len, 0.0),
+        (Kernel::Contract, Attr::Contract(c)) => {
+            let left = &g.ty(g.operands(v)[0]).shape;
+            let summed: usize = c.sum.iter().map(|s| left[s.0]).product();
+            (0.0, 2.0 * len * summed as f64)
+        }
+        (Kernel::Draw, _) => (WORD * len, 0.0),
+        (Kernel::Reduce(_) | Kernel::Cumulate(_) | Kernel::ArgMax | Kernel::ScatterAdd, _) => {
+            (operand(0), 0.0)
+        }
+        (Kernel::ArgSort, _) => (operand(0) * operand(0).max(2.0).log2(), 0.0),
+        // A factorisation or solve of matrices of n rows takes about n^3 operations.
+        (Kernel::Linalg(_), _) => {
+            let shape = &g.ty(g.operands(v)[0]).shape;
+            let n = shape.last().copied().unwrap_or(1) as f64;
+            (operand(0) * n, 0.0)
+        }
+        _ => (0.0, 0.0),
+    }
+}
+
+/// Bytes of the buffers that a unit reads and writes.
+fn bytes(g: &Graph, unit: &Unit, plan: &Plan) -> f64 {
+    let mut read: BTreeSet<Value> = BTreeSet::new();
+    let mut moved = 0;
+    for &v in &unit.nodes {
+        for o in g.operands(v) {
+            if unit.nodes.contains(&o) {
+                continue;
+            }
+            let mut source = access(g, o).source;
+            while is_alias(g, source) {
+                source = g.operands(source)[0];
+            }
+            if g.literal(source).is_none() {
+                read.insert(source);
+            }
+        }
+        if !unit.fused || plan.kept[v.0 as usize] {
+            moved += g.ty(v).bytes();
+        }
+    }
+    // Of a table only the rows that are asked for are read.
+    let rows_only = matches!(
+        g.node(unit.nodes[0]).def.kernel,
+        Kernel::Gather | Kernel::View(_)
+    );
+    for v in read {
+        let whole = g.ty(v).bytes();
+        moved += if rows_only {
+            whole.min(g.ty(unit.nodes[0]).bytes())
+        } else {
+            whole
+        };
+    }
+    moved as f64
+}
