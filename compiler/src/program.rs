@@ -88,6 +88,8 @@ pub enum ExportFormat {
     Npz,
     /// Groups of variables, for ArviZ.
     InferenceData,
+    /// Tensors by address, for another pipeline.
+    Safetensors,
 }
 
 /// A graph and what it is connected to; `sources` and `sinks` are parallel to the graph's inputs and outputs.

@@ -1,4 +1,4 @@
-//! Files for other programs: CSV, NumPy's NPZ, and the JSON from which ArviZ reads InferenceData.
+//! Files for other programs: CSV, NumPy's NPZ, the JSON from which ArviZ reads InferenceData, and safetensors.
 //!
 //! Does not: compress, or keep what JSON has no words for.
 
@@ -17,7 +17,18 @@ pub fn file(tensors: &[(Export, HostTensor)]) -> Result<Vec<u8>, String> {
         Some(ExportFormat::Csv) => csv(tensors),
         Some(ExportFormat::Npz) => npz(tensors),
         Some(ExportFormat::InferenceData) => inference_data(tensors),
+        Some(ExportFormat::Safetensors) => safetensors(tensors),
     }
+}
+
+/// Tensors by address, as a checkpoint keeps them.
+fn safetensors(tensors: &[(Export, HostTensor)]) -> Result<Vec<u8>, String> {
+    let named = tensors.iter().map(|(e, t)| (e.name.clone(), t.clone()));
+    let all = crate::checkpoint::Checkpoint {
+        tensors: named.collect(),
+        ..Default::default()
+    };
+    all.to_bytes().map_err(|e| e.to_string())
 }
 
 /// Each element as the shortest decimal that names it; truth values as 0 and 1.

@@ -44,3 +44,37 @@ fn what_is_exported_is_what_other_programs_read() {
         String::from_utf8_lossy(&said.stderr)
     );
 }
+
+/// A guide and a net that one pipeline trained and exported draw and score in another, which has none of the data.
+#[test]
+fn a_trained_guide_needs_no_data() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().to_str().unwrap();
+    mlc()
+        .args(["run", "cli/tests/fits/train.ml", "--out", out])
+        .assert()
+        .success();
+    let fits = super::root().join("cli/tests/fits");
+    for file in ["line.ml", "use.ml"] {
+        std::fs::copy(fits.join(file), dir.path().join(file)).unwrap();
+    }
+    let test = |name: &str, text: &str| {
+        let file = dir.path().join(name);
+        std::fs::write(&file, text).unwrap();
+        let said = mlc().arg("test").arg(file).output().unwrap();
+        (
+            said.status.success(),
+            String::from_utf8_lossy(&said.stderr).into_owned(),
+        )
+    };
+    let text = std::fs::read_to_string(fits.join("use.ml")).unwrap();
+    let (good, said) = test("use.ml", &text);
+    assert!(good, "{said}");
+    // Of another structure.
+    let (good, said) = test("fewer.ml", &text.replace("[.slope, .noise]", "[.slope]"));
+    assert!(!good && said.contains("E0529"), "{said}");
+    let (good, said) = test("other.ml", &text.replace("full_rank", "low_rank"));
+    assert!(!good && said.contains("E0504"), "{said}");
+    let (good, said) = test("nothing.ml", &text.replace("\"fit.s", "\"fits.s"));
+    assert!(!good && said.contains("E0500"), "{said}");
+}

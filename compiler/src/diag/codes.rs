@@ -478,6 +478,11 @@ pub const CODES: &[Code] = &[
         hint: "name open sites of the model, after `sum:`",
     },
     Code {
+        code: "E0468",
+        about: "A parameter cannot be a site of a model, or not by this prior.",
+        hint: "lift a parameter or net that the model's block reads, with a distribution of its shape: `lift(m, {w: normal(0.0, 1.0)})`",
+    },
+    Code {
         code: "E0500",
         about: "A data file cannot be read.",
         hint: "see that the path names the file you mean, and that it is complete",
@@ -499,7 +504,7 @@ pub const CODES: &[Code] = &[
     },
     Code {
         code: "E0504",
-        about: "Parameters given to a net lack one of its own.",
+        about: "Parameters given to a net or to a model lack one of its own.",
         hint: "give a record with one field for each parameter, such as `net.params`",
     },
     Code {
@@ -551,6 +556,11 @@ pub const CODES: &[Code] = &[
         code: "E0526",
         about: "A parameter of a model is read while the model is made, so it would keep its first value.",
         hint: "read it in the function that draws or scores: `|| normal(loc, sd)`",
+    },
+    Code {
+        code: "E0529",
+        about: "Parameters given to a net or to a model have another shape or type than its own.",
+        hint: "give parameters of the same structure: the same sites, sizes and precision",
     },
     Code {
         code: "E0601",

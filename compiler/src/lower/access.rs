@@ -117,6 +117,7 @@ impl Session {
             },
             Val::Model(m) if m.made.is_some() => match (text, &m.made) {
                 ("params", Some(made)) => Ok(self.model_params(made)),
+                ("kept", Some(made)) => Ok(self.model_kept(made)),
                 _ => Ok(Val::Method(Rc::new((v.clone(), rc(text))))),
             },
             Val::Optimizer(_) => Ok(Val::Method(Rc::new((v.clone(), rc(text))))),
@@ -212,6 +213,9 @@ impl Session {
             Val::Tensor(t) => Ok(*t),
             Val::Slot(id) => {
                 self.read_while_made(*id, span)?;
+                if let Some(v) = self.in_place_of(*id) {
+                    return Ok(v);
+                }
                 let raw = self.raw(*id);
                 self.constrained(*id, raw, span)
             }

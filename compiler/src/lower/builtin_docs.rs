@@ -314,6 +314,11 @@ pub const DOCS: &[Doc] = &[
         "The model whose site z is drawn from e in place of d, and seen as f of the draw.",
     ),
     doc(
+        "lift",
+        "lift(m, {w: d, n: |p| e})",
+        "The model in which parameters are sites: `w` is drawn from d, and what reads it reads the draw. A prior may be a function that makes it of the parameter. A net is one site, the vector of its parameters as `flatten(n.params)` has them.",
+    ),
+    doc(
         "sites",
         "sites(m, only: l, without: l)",
         "A list with an entry for each open site of a model, or for those at some addresses: {at, shape, support, low, high, values}. `low` and `high` are there where the support has finite ends, `values` where they are finitely many.",

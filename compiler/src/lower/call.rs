@@ -94,6 +94,7 @@ impl Session {
                     given: vec![],
                     span,
                     exchanged: vec![],
+                    lifted: vec![],
                     made: None,
                 })))
             }
@@ -315,6 +316,11 @@ impl Session {
             Val::Record(_) | Val::Source(_) => self.call_source_method(on, name, args, span),
             Val::Optimizer(o) => self.optimizer_method(o, name, args, span),
             Val::Net(n) if name == "with" && args.len() == 1 => {
+                // Of a net that was never called, the parameters may not be known yet.
+                if n.with.is_some() || !self.slots_below(&n.path).is_empty() {
+                    let own = self.net_params(n, span)?;
+                    self.check_given(&own, &args[0].1, "", span)?;
+                }
                 let mut n = (**n).clone();
                 n.with = Some(args[0].1.clone());
                 Ok(Val::Net(Rc::new(n)))

@@ -43,6 +43,7 @@ impl Session {
         };
         let (file, format) = self.export_file(to)?;
         let v = self.eval(e, env)?;
+        let v = self.kept_in(v, e.span)?;
         let v = match v {
             Val::List(_) => Val::Tensor(self.force(&v, e.span)?),
             v => self.force_leaves(&v, e.span)?,
@@ -51,7 +52,7 @@ impl Session {
         self.export_leaves("", &v, e, &mut leaves)?;
         match format {
             ExportFormat::Csv => self.check_rows(&leaves, "the columns", e.span)?,
-            ExportFormat::Npz => {}
+            ExportFormat::Npz | ExportFormat::Safetensors => {}
             ExportFormat::InferenceData => self.check_groups(&v, &leaves, e.span)?,
         }
         for (name, t) in leaves {
@@ -69,9 +70,31 @@ impl Session {
         Ok(())
     }
 
+    /// A value in which nets and models that keep something are the records of that.
+    fn kept_in(&mut self, v: Val, span: Span) -> R<Val> {
+        Ok(match &v {
+            Val::Net(n) | Val::Nets(n, _) => self.net_params(n, span)?,
+            Val::Model(m) => match &m.made {
+                Some(made) => self.model_kept(made),
+                None => {
+                    let title = "this model keeps nothing that could be exported";
+                    return Err(self.wrong_export(title, span));
+                }
+            },
+            Val::Record(fields) => {
+                let mut out = Vec::new();
+                for (n, v) in fields.iter() {
+                    out.push((n.clone(), self.kept_in(v.clone(), span)?));
+                }
+                Val::record(out)
+            }
+            _ => v,
+        })
+    }
+
     fn wrong_export(&self, title: &str, span: Span) -> Box<Report> {
         Box::new(self.err("E0653", title, span).hint(
-            "write `export draws, to: \"posterior.csv\"`: a record of tensors, and a file that ends in `.csv`, `.npz` or `.json`",
+            "write `export draws, to: \"posterior.csv\"`: a record of tensors, and a file that ends in `.csv`, `.npz`, `.json` or `.safetensors`",
         ))
     }
 
@@ -85,6 +108,7 @@ impl Session {
                 "csv" => Some(ExportFormat::Csv),
                 "npz" => Some(ExportFormat::Npz),
                 "json" => Some(ExportFormat::InferenceData),
+                "safetensors" => Some(ExportFormat::Safetensors),
                 _ => None,
             },
             _ => None,

@@ -1,29 +1,32 @@
 //! Models that keep parameters: `model guide = auto.full_rank(m)`.
 //!
-//! What stands right of `=` is evaluated as a net's body is: each `param` and `net` inside, of whatever function, belongs to the
-//! model's name. What the functions of the model see besides, tensors computed on the way, is kept as a top-level `let` is. The
+//! What stands right of `=` is evaluated as a net's body is: each `param`, `state` and `net` inside, of whatever function, belongs
+//! to the model's name. What the functions of the model see besides, tensors computed on the way, is kept as a top-level `let` is. The
 //! model on other parameters is a copy of its functions that see those instead.
 
 use super::leaves::map_leaves;
+use super::models::Lifted;
 use super::nets::{NetFrame, insert};
+use super::resolve::listed;
 use super::session::{R, Session, rc};
 use super::value::{
     Closure, DistVal, Env, EstimatorVal, Generative, ModelCode, ModelDef, ModelVal, NetVal,
     Partial, Scope, Val,
 };
-use crate::ir::Attr;
+use crate::ir::{Attr, Type};
 use crate::ops;
 use crate::program::{SlotId, SlotKind};
 use mlc_grammar::ast::{Expr, Name};
+use mlc_grammar::diag::Report;
 use mlc_grammar::span::Span;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-/// Where a model's parameters are kept.
+/// Where a model's parameters and states are kept.
 pub struct Made {
     pub path: Rc<str>,
-    /// Parameters in place of the kept ones, and the model that has those.
+    /// Values in place of the kept ones, and the model that has those.
     pub with: Option<(Val, ModelVal)>,
 }
 
@@ -76,13 +79,41 @@ impl Session {
             self.unseen(value.span, |s| s.apply(&sample, vec![], value.span))?;
         }
         Ok(match v {
-            Val::Model(m) if m.made.is_none() && !self.slots_below(&path).is_empty() => {
+            Val::Model(m)
+                if m.made.is_none()
+                    && !self
+                        .kept_below(&path, &[SlotKind::Param, SlotKind::State])
+                        .is_empty() =>
+            {
                 let mut m = (*m).clone();
                 m.made = Some(Rc::new(Made { path, with: None }));
                 Val::Model(Rc::new(m))
             }
             other => other,
         })
+    }
+
+    /// Does a place lie in the standard library?
+    pub(super) fn of_library(&self, at: Span) -> bool {
+        self.sources.name(at.file).starts_with("std/")
+    }
+
+    /// What is said of a parameter or state in a function. In one of the library, it is the call that stands in the wrong place.
+    pub(super) fn kept_elsewhere(&self, places: &str, span: Span) -> Box<Report> {
+        let mut calls = self.frames.iter().rev();
+        let called = calls.find(|f| f.span != Span::default() && !self.of_library(f.span));
+        let Some(f) = called.filter(|_| self.of_library(span)) else {
+            return Box::new(self.err("E0503", places, span));
+        };
+        let title = format!(
+            "`{}` keeps parameters, and is called where none can be kept",
+            f.name
+        );
+        let hint = format!(
+            "make it at the top of the file: `model guide = {}(..)`",
+            f.name
+        );
+        Box::new(self.err("E0503", title, f.span).hint(hint))
     }
 
     /// A parameter of a model that is being made is no value yet: what is computed from it now would never change.
@@ -102,35 +133,51 @@ impl Session {
     }
 
     /// The parameters of a model, a record that mirrors the addresses.
-    pub(super) fn model_params(&mut self, made: &Made) -> Val {
-        if let Some((params, _)) = &made.with {
-            return params.clone();
-        }
+    pub(super) fn model_params(&self, made: &Made) -> Val {
+        self.model_record(made, &[SlotKind::Param])
+    }
+
+    /// The parameters and the states of a model: all that it is made of besides its code.
+    pub(super) fn model_kept(&self, made: &Made) -> Val {
+        self.model_record(made, &[SlotKind::Param, SlotKind::State])
+    }
+
+    fn model_record(&self, made: &Made, kinds: &[SlotKind]) -> Val {
         let mut root = Vec::new();
-        for id in self.slots_below(&made.path) {
-            let name = self.slots[id.0 as usize].name.clone();
-            let rest = name[made.path.len()..].trim_start_matches('.');
-            insert(&mut root, rest, Val::Slot(id));
+        for id in self.kept_below(&made.path, kinds) {
+            let rest = self.below_path(id, &made.path);
+            let other = made.with.as_ref().and_then(|(all, _)| below(all, &rest));
+            insert(&mut root, &rest, other.unwrap_or(Val::Slot(id)));
         }
         Val::record(root)
     }
 
-    /// The model through whose parameters no derivative passes.
-    pub(super) fn stopped_model(&mut self, m: &Rc<ModelVal>, made: &Made, span: Span) -> R<Val> {
-        let params = self.model_params(made);
-        let params = self.force_leaves(&params, span)?;
-        let params = map_leaves(&params, &mut |t| {
-            self.ctx.graph.add(&ops::STOP, Attr::None, &[t])
-        });
-        self.model_with(m, made, params, span)
+    /// A slot's address below a path.
+    fn below_path(&self, id: SlotId, path: &str) -> String {
+        let name = &self.slots[id.0 as usize].name;
+        name[path.len()..].trim_start_matches('.').to_string()
     }
 
-    /// `m.with(r)`: the model on other parameters.
+    /// The model through whose parameters no derivative passes.
+    pub(super) fn stopped_model(&mut self, m: &Rc<ModelVal>, made: &Made, span: Span) -> R<Val> {
+        let kept = self.model_kept(made);
+        let kept = self.force_leaves(&kept, span)?;
+        let kept = map_leaves(&kept, &mut |t| {
+            if self.ctx.graph.ty(t).dtype.is_real() {
+                self.ctx.graph.add(&ops::STOP, Attr::None, &[t])
+            } else {
+                t
+            }
+        });
+        self.model_with(m, made, kept, span)
+    }
+
+    /// `m.with(r)`: the model on other parameters, and on other states as far as `r` has them.
     pub(super) fn model_with(
         &mut self,
         m: &Rc<ModelVal>,
         made: &Made,
-        params: Val,
+        given: Val,
         span: Span,
     ) -> R<Val> {
         let origin = match &made.with {
@@ -138,15 +185,23 @@ impl Session {
             None => (**m).clone(),
         };
         let mut slots = HashMap::new();
-        for id in self.slots_below(&made.path) {
-            let name = self.slots[id.0 as usize].name.clone();
-            let rest = name[made.path.len()..].trim_start_matches('.');
-            let Some(v) = below(&params, rest) else {
-                let title = format!("the parameters given have no `{rest}`");
-                return Err(Box::new(self.err("E0504", title, span)));
+        let mut all = Vec::new();
+        for id in self.kept_below(&made.path, &[SlotKind::Param, SlotKind::State]) {
+            let rest = self.below_path(id, &made.path);
+            let v = match below(&given, &rest) {
+                Some(v) => v,
+                None if self.slots[id.0 as usize].kind == SlotKind::State => {
+                    let before = made.with.as_ref().and_then(|(all, _)| below(all, &rest));
+                    before.unwrap_or(Val::Slot(id))
+                }
+                None => return Err(self.no_parameter(&rest, &given, span)),
             };
+            insert(&mut all, &rest, v.clone());
             slots.insert(id, v);
         }
+        let params = Val::record(all);
+        let kept = self.model_kept(made);
+        self.check_given(&kept, &params, "", span)?;
         let mut others = Others {
             slots,
             path: made.path.clone(),
@@ -158,11 +213,64 @@ impl Session {
             given: m.given.clone(),
             span: m.span,
             exchanged: m.exchanged.clone(),
+            lifted: m.lifted.clone(),
             made: Some(Rc::new(Made {
                 path: made.path.clone(),
                 with: Some((params, origin)),
             })),
         })))
+    }
+
+    /// What is given in place of kept values has all of them, each with its type.
+    pub(super) fn check_given(&mut self, kept: &Val, given: &Val, name: &str, span: Span) -> R<()> {
+        if let Val::Record(fields) = kept {
+            for (n, v) in fields.iter() {
+                let inner = match name {
+                    "" => n.to_string(),
+                    name => format!("{name}.{n}"),
+                };
+                let Some(part) = given.field(n) else {
+                    return Err(self.no_parameter(&inner, given, span));
+                };
+                self.check_given(v, &part, &inner, span)?;
+            }
+            return Ok(());
+        }
+        let want = self.type_kept(kept, span)?;
+        let have = match given {
+            Val::Int(_) | Val::Real(_) if want.rank() == 0 => return Ok(()),
+            given => self.type_kept(given, span)?,
+        };
+        if have != want {
+            let title = format!("the `{name}` given is a `{have}`, and the parameter a `{want}`");
+            return Err(Box::new(self.err("E0529", title, span).hint(
+                "give the parameters of the same structure: the same sites, sizes and precision",
+            )));
+        }
+        Ok(())
+    }
+
+    /// The type of a value, or of what a slot stands for.
+    fn type_kept(&mut self, v: &Val, span: Span) -> R<Type> {
+        if let Val::Slot(id) = v
+            && !self.supports.contains_key(id)
+        {
+            return Ok(self.slots[id.0 as usize].ty.clone());
+        }
+        let t = self.force(v, span)?;
+        Ok(self.ctx.graph.ty(t).clone())
+    }
+
+    pub(super) fn no_parameter(&self, name: &str, given: &Val, span: Span) -> Box<Report> {
+        let title = format!("the parameters given have no `{name}`");
+        let r = self.err("E0504", title, span);
+        Box::new(match given {
+            Val::Record(fields) if !fields.is_empty() => {
+                let has: Vec<String> = fields.iter().map(|f| f.0.to_string()).collect();
+                r.hint(format!("they have {}", listed(&has)))
+            }
+            _ => r.hint("give a record with a field for each parameter, such as `n.params`"),
+        })
     }
 
     /// Keeps the tensors that a function sees, in the scopes around it up to the file's.
@@ -288,6 +396,14 @@ impl Others {
                     .exchanged
                     .iter()
                     .map(|(a, f)| (a.clone(), self.value(f)))
+                    .collect(),
+                lifted: m
+                    .lifted
+                    .iter()
+                    .map(|l| Lifted {
+                        prior: self.value(&l.prior),
+                        ..l.clone()
+                    })
                     .collect(),
                 ..(**m).clone()
             })),

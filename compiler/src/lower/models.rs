@@ -23,6 +23,7 @@ mod families;
 mod forms;
 mod functions;
 mod items;
+mod lift;
 mod run;
 mod sites;
 mod subsample;
@@ -31,6 +32,7 @@ mod sums;
 pub(super) use addresses::{drop_fields, look, merge, only, place};
 pub(super) use covers::Origin;
 pub(super) use forms::SiteForm;
+pub(super) use lift::{InPlace, Lifted};
 pub(super) use sums::Summed;
 
 /// A model being run. Where `scored` holds a trace, sites take their values from it; otherwise they are drawn.

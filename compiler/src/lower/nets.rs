@@ -38,7 +38,7 @@ impl Session {
         }
     }
 
-    fn path_of(&self, local: &str) -> String {
+    pub(super) fn path_of(&self, local: &str) -> String {
         match self.nets.last() {
             Some(n) => format!("{}.{local}", n.path),
             None => local.to_string(),
@@ -56,11 +56,8 @@ impl Session {
     ) -> R<()> {
         // At the top of a file nothing has been called.
         if self.nets.is_empty() && (!self.in_init || self.frames.len() > 1) {
-            return Err(Box::new(self.err(
-                "E0503",
-                "`param` stands at the top of a file or in a net",
-                name.span,
-            )));
+            let places = "`param` stands at the top of a file, in a net or in a model with a name";
+            return Err(self.kept_elsewhere(places, name.span));
         }
         let (local, at) = self.indexed(name, index, env)?;
         let path = self.path_of(&local);
@@ -286,13 +283,18 @@ impl Session {
         result
     }
 
-    /// Slots whose path is `path` or lies below it.
+    /// Parameters whose path is `path` or lies below it.
     pub(super) fn slots_below(&self, path: &str) -> Vec<SlotId> {
+        self.kept_below(path, &[SlotKind::Param])
+    }
+
+    /// Slots of some kinds whose path is `path` or lies below it.
+    pub(super) fn kept_below(&self, path: &str, kinds: &[SlotKind]) -> Vec<SlotId> {
         (0..self.slots.len() as u32)
             .map(SlotId)
             .filter(|id| {
                 let slot = &self.slots[id.0 as usize];
-                slot.kind == SlotKind::Param
+                kinds.contains(&slot.kind)
                     && slot.name.strip_prefix(path).is_some_and(|rest| {
                         rest.is_empty() || rest.starts_with('.') || rest.starts_with('[')
                     })
@@ -447,9 +449,9 @@ impl Session {
                 let Some(made) = m.made.clone() else {
                     return Ok(Val::Model(m));
                 };
-                let params = self.model_params(&made);
-                let params = self.stage_view(stage, params, span)?;
-                self.model_with(&m, &made, params, span)?
+                let kept = self.model_kept(&made);
+                let kept = self.stage_view(stage, kept, span)?;
+                self.model_with(&m, &made, kept, span)?
             }
             Val::Record(fields) => {
                 let mut out = Vec::new();

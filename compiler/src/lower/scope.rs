@@ -88,6 +88,7 @@ impl Checker {
                 // The readers are names here only.
                 c.bind("idx");
                 c.bind("csv");
+                c.bind("safetensors");
                 c.expr(value);
             }
             ItemKind::Def(d) => c.def(d),

@@ -123,6 +123,8 @@ pub struct Session {
     /// The estimator of all sites of the model that is sampled, whatever they say themselves.
     pub(super) strategy_of_all: Option<Rc<super::value::EstimatorVal>>,
     pub(super) nets: Vec<NetFrame>,
+    /// What is read in the place of parameters, in models where these are sites.
+    pub(super) in_place: super::models::InPlace,
     /// Scopes whose tensors are kept, because a function that is kept sees them.
     pub(super) kept_scopes: Vec<Env>,
     /// Regions (`for` bodies) open.
@@ -212,6 +214,7 @@ impl Session {
             expects: Vec::new(),
             strategy_of_all: None,
             nets: Vec::new(),
+            in_place: Default::default(),
             kept_scopes: Vec::new(),
             depth: 0,
             train: None,
@@ -370,6 +373,7 @@ impl Session {
     pub(super) fn outside<T>(&mut self, f: impl FnOnce(&mut Self) -> R<T>) -> R<T> {
         let depth = std::mem::take(&mut self.depth);
         let handlers = std::mem::take(&mut self.handlers);
+        let in_place = std::mem::take(&mut self.in_place);
         let summed = std::mem::take(&mut self.summed);
         let expects = std::mem::take(&mut self.expects);
         let train = self.train.take();
@@ -387,6 +391,7 @@ impl Session {
         self.train = train;
         self.expects = expects;
         self.summed = summed;
+        self.in_place = in_place;
         self.handlers = handlers;
         self.depth = depth;
         result

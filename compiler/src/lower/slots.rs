@@ -98,6 +98,10 @@ impl Session {
                         sites,
                     }));
                 }
+                for l in &mut m.lifted {
+                    l.prior =
+                        self.keep(&format!("{path}.{}", l.name), l.prior.clone(), kind, span)?;
+                }
                 for (_, f) in &mut m.exchanged {
                     *f = self.keep(path, f.clone(), kind, span)?;
                 }
@@ -185,7 +189,7 @@ impl Session {
     ) -> R<Val> {
         if let ExprKind::Call(f, args) = &value.kind
             && let ExprKind::Name(reader) = &f.kind
-            && matches!(reader.as_str(), "idx" | "csv")
+            && matches!(reader.as_str(), "idx" | "csv" | "safetensors")
         {
             let path = match args.as_slice() {
                 [a] if a.name.is_none() => self.eval(&a.value, env)?,
@@ -207,7 +211,7 @@ impl Session {
                     return Err(Box::new(if e.hint.is_empty() { r } else { r.hint(e.hint) }));
                 }
             };
-            let mut fields = Vec::new();
+            let mut fields: Vec<(Rc<str>, Val)> = Vec::new();
             for c in columns {
                 let path = if c.name.is_empty() {
                     name.text.clone()
@@ -218,7 +222,10 @@ impl Session {
                 if c.name.is_empty() {
                     return Ok(Val::Slot(id));
                 }
-                fields.push((rc(&c.name), Val::Slot(id)));
+                match reader.as_str() {
+                    "safetensors" => super::nets::insert(&mut fields, &c.name, Val::Slot(id)),
+                    _ => fields.push((rc(&c.name), Val::Slot(id))),
+                }
             }
             return Ok(Val::record(fields));
         }
@@ -237,17 +244,16 @@ impl Session {
             return self.optimizer_state(name, ty, value, env);
         }
         let in_step = self.top && self.train.as_ref().is_some_and(|t| !t.in_every);
+        let around = self.nets.last().filter(|n| n.made && self.in_init);
         let path = match &self.train {
+            None if around.is_some() => self.path_of(&name.text),
             Some(t) if in_step => format!("{}.{}", t.stage, name.text),
             None if self.in_init && self.nets.is_empty() && self.frames.len() == 1 => {
                 name.text.clone()
             }
             _ => {
-                return Err(Box::new(self.err(
-                    "E0503",
-                    "`state` stands at the top of a file, of a step or of an optimizer",
-                    name.span,
-                )));
+                let places = "`state` stands at the top of a file, of a step or of an optimizer, or in a model with a name";
+                return Err(self.kept_elsewhere(places, name.span));
             }
         };
         let v = match self.state_values.get(&path) {

@@ -127,6 +127,8 @@ pub struct ModelVal {
     pub span: Span,
     /// Sites that are drawn from something else: a function of the distribution by address, as `exchange` is given it.
     pub exchanged: Vec<(Rc<Vec<Rc<str>>>, Val)>,
+    /// Parameters that are sites of it.
+    pub lifted: Vec<super::models::Lifted>,
     /// Where it keeps parameters, if it has any.
     pub made: Option<Rc<super::made::Made>>,
 }

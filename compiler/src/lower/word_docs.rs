@@ -34,6 +34,11 @@ pub const WORDS: &[(&str, &str, &str)] = &[
         "In `data`: a tensor in the format of MNIST; gzip, too.",
     ),
     (
+        "safetensors",
+        "safetensors(\"file.safetensors\")",
+        "In `data`: a record of the tensors of a file, by address.",
+    ),
+    (
         "param",
         "param w in support = e",
         "A parameter: a tensor, tuple or record of reals that stages move.",

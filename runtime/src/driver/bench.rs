@@ -136,10 +136,7 @@ impl Pipeline {
         let mut order: Vec<Rc<HostTensor>> = Vec::new();
         if let Some(batching) = &plan.batching {
             // The batches of an epoch that are as long as the first.
-            loop {
-                let Some(batch) = steps.batch(self, plan, &version, &at)? else {
-                    break;
-                };
+            while let Some(batch) = steps.batch(self, plan, &version, &at)? {
                 at.batch(batch.len());
                 if batch.len() == rows {
                     order.push(batch);

@@ -2,8 +2,9 @@
 
 use super::RunError;
 use super::engine::{Engine, EngineOptions, Memo, from_interpreter, to_interpreter};
+use crate::checkpoint::{Checkpoint, CheckpointError};
 use crate::data::{DataError, Real, read_csv, read_idx};
-use crate::tensor::HostTensor;
+use crate::tensor::{DType, HostTensor};
 use mlc_compiler::interp::Tensor;
 use mlc_compiler::ir::{Graph, Type};
 use mlc_compiler::program::{Column, Host, HostError, Known, Program};
@@ -73,6 +74,9 @@ impl Host for FileHost {
             return Ok(vec![self.keep(String::new(), t)]);
         }
         let real = if double { Real::F64 } else { Real::F32 };
+        if reader == "safetensors" {
+            return self.load_safetensors(&path, double);
+        }
         let columns = read_csv(&path, real).map_err(host_error)?;
         Ok(columns.into_iter().map(|(n, t)| self.keep(n, t)).collect())
     }
@@ -143,6 +147,29 @@ impl Host for FileHost {
 }
 
 impl FileHost {
+    /// The tensors of a file by address, reals in the pipeline's precision.
+    fn load_safetensors(&self, path: &Path, double: bool) -> Result<Vec<Column>, HostError> {
+        let read = Checkpoint::read(path).map_err(|e| HostError {
+            message: e.to_string(),
+            hint: match e {
+                CheckpointError::Read { .. } => "paths are relative to the pipeline's file",
+                _ => "",
+            }
+            .to_string(),
+            environment: matches!(e, CheckpointError::Read { .. }),
+        })?;
+        let cast = |t: HostTensor| match (t.dtype(), double) {
+            (DType::F32, true) => HostTensor::from_f64(t.shape(), &t.to_f64_vec()),
+            (DType::F64, false) => {
+                let values: Vec<f32> = t.as_f64().iter().map(|&x| x as f32).collect();
+                HostTensor::from_f32(t.shape(), &values)
+            }
+            _ => t,
+        };
+        let tensors = read.tensors.into_iter();
+        Ok(tensors.map(|(n, t)| self.keep(n, cast(t))).collect())
+    }
+
     /// Does the file lie in the pipeline's folder, links followed?
     fn holds(&self, file: &Path) -> io::Result<bool> {
         let root = if self.root.as_os_str().is_empty() {

@@ -21,6 +21,7 @@ pub const TABLE: &[Entry] = &[
     ("generative", |s, a, at| s.new_generative(a, at)),
     ("sites", sites),
     ("exchange", |s, a, at| s.exchange(a, at)),
+    ("lift", |s, a, at| s.lift(a, at)),
     ("only", models::only),
     ("without", models::drop_fields),
     ("merge", models::merge),

@@ -51,6 +51,7 @@ impl Session {
             given: vec![],
             span,
             exchanged: vec![],
+            lifted: vec![],
             made: None,
         })))
     }
@@ -247,13 +248,14 @@ impl Session {
                 span,
             );
         };
-        // The call that a user wrote is the outermost one into the file that refuses.
+        // The call that a user wrote is the outermost one into the file, or the library, that refuses.
+        let own = self.of_library(span);
         let at = self
             .frames
             .iter()
             .rev()
             .map(|f| f.span)
-            .find(|s| *s != Span::default() && s.file != span.file)
+            .find(|s| *s != Span::default() && s.file != span.file && !(own && self.of_library(*s)))
             .or_else(|| {
                 self.frames
                     .last()

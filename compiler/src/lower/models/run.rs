@@ -126,7 +126,9 @@ impl Session {
         });
         let name = def.name.clone();
         let marks = self.site_marks();
-        let mut result = self.in_frame(&name, span, |s| s.eval_block(def.body, env));
+        let mut result = self.in_frame(&name, span, |s| {
+            s.with_lifted(&m.lifted, &name, span, |s| s.eval_block(def.body, env))
+        });
         // Sites of a model within a model may still be used outside it.
         if top {
             result = result.and_then(|v| self.close_sums(summed, &marks, v));

@@ -1,0 +1,7 @@
+use std.dist.normal
+
+param w = 1.0
+
+model m() { y ~ normal(w, 1.0) }
+
+test "a prior" { assert is_finite(sample(lift(m(), {w: |p| 2.0 * p}))[1]) }
