@@ -170,7 +170,7 @@ fn peak_rss() -> Option<f64> {
         let mut usage: libc::rusage = std::mem::zeroed();
         // Linux counts kilobytes.
         (libc::getrusage(libc::RUSAGE_SELF, &mut usage) == 0)
-            .then(|| usage.ru_maxrss as f64 * 1024.0)
+            .then_some(usage.ru_maxrss as f64 * 1024.0)
     }
 }
 
