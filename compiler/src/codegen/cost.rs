@@ -3,7 +3,8 @@
 //! Bytes are those of the buffers that a unit reads and writes, each once: the least that must move if nothing is in a cache.
 
 use super::element::native;
-use super::plan::{Plan, Unit, access, is_alias};
+use super::memory::root;
+use super::plan::{Plan, Unit, access};
 use crate::ir::{Attr, Graph, Value, print};
 use crate::ops::Kernel;
 use std::collections::BTreeSet;
@@ -75,8 +76,7 @@ fn operations(g: &Graph, v: Value) -> (f64, f64) {
     match (g.node(v).def.kernel, &g.node(v).attr) {
         (Kernel::Map(f), _) => (if native(f).is_some() { NATIVE } else { 1.0 } * len, 0.0),
         (Kernel::Contract, Attr::Contract(c)) => {
-            let left = &g.ty(g.operands(v)[0]).shape;
-            let summed: usize = c.sum.iter().map(|s| left[s.0]).product();
+            let summed = c.summed(&g.ty(g.operands(v)[0]).shape);
             (0.0, 2.0 * len * summed as f64)
         }
         (Kernel::Draw, _) => (WORD * len, 0.0),
@@ -103,10 +103,7 @@ fn bytes(g: &Graph, unit: &Unit, plan: &Plan) -> f64 {
             if unit.nodes.contains(&o) {
                 continue;
             }
-            let mut source = access(g, o).source;
-            while is_alias(g, source) {
-                source = g.operands(source)[0];
-            }
+            let source = root(g, access(g, o).source);
             if g.literal(source).is_none() {
                 read.insert(source);
             }

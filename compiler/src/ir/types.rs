@@ -153,6 +153,13 @@ pub struct Contract {
     pub sum: Vec<(usize, usize)>,
 }
 
+impl Contract {
+    /// How many products are summed in each element of the result; `left` is the shape of the left operand.
+    pub fn summed(&self, left: &[usize]) -> usize {
+        self.sum.iter().map(|s| left[s.0]).product()
+    }
+}
+
 /// The compile-time arguments of an operation. Which variant an operation takes is fixed by its row in the table.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Attr {

@@ -191,7 +191,7 @@ pub const WORDS: &[(&str, &str, &str)] = &[
     (
         "export",
         "export e, to: \"file.csv\"",
-        "Writes values to a file of the run's folder: CSV, NPZ, or JSON for ArviZ.",
+        "Writes values to a file of the run's folder: CSV, NPZ, JSON for ArviZ, or safetensors, which `data` reads again.",
     ),
     (
         "test",

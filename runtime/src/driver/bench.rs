@@ -9,8 +9,7 @@ use super::store::Version;
 use super::{Observer, RunError};
 use crate::tensor::HostTensor;
 use mlc_compiler::codegen::cost::{Cost, cost};
-use mlc_compiler::lower::Failure;
-use mlc_compiler::program::{Program, Sink, StageProgram, TrainPlan};
+use mlc_compiler::program::{Program, StageProgram, TrainPlan};
 use mlc_compiler::progress::Progress;
 use mlc_compiler::transform::optimise;
 use std::rc::Rc;
@@ -68,22 +67,10 @@ impl Pipeline {
         for need in info.needs.iter().chain(&info.after) {
             self.run_stage(*need, observer)?;
         }
-        let (program, lowering) = loop {
-            let start = Instant::now();
-            let lowered = self.session.lower_stage(stage);
-            let seconds = start.elapsed().as_secs_f64();
-            if !self.run_touched(stage, lowered.is_err(), observer)? {
-                break (lowered?, seconds);
-            }
-        };
+        let (program, lowering) = self.lower(stage, observer)?;
         let program = self.with_chosen(stage, program, observer)?;
         self.run_inits(observer)?;
-        let version = self.store.start(&info.after).map_err(|(id, before)| {
-            RunError::Pipeline(Failure {
-                reports: vec![self.session.left_twice(stage, id, before)],
-                environment: false,
-            })
-        })?;
+        let version = self.version_before(stage)?;
         let (seconds, steps, engine) = match program {
             StageProgram::Train(plan) => {
                 self.time_steps(stage, &plan, version, effort, observer)?
@@ -112,27 +99,19 @@ impl Pipeline {
         effort: Effort,
         observer: &mut dyn Observer,
     ) -> Result<Samples, RunError> {
-        if let Some(start) = &plan.start {
-            let mut engine = self.stage_engine(stage, start.clone(), "start", observer)?;
-            let inputs = self.inputs(&start.sources, &version, Position::default())?;
-            for (sink, t) in start.sinks.iter().zip(engine.run(&inputs)) {
-                if let Sink::Slot(id) = sink {
-                    version.slots.insert(*id, Rc::new(t));
-                }
-            }
-        }
+        self.start_states(stage, plan, &mut version, observer)?;
+        // Made before those of `Steps`, which find its code: it is this one that says what compiling took.
+        let mut engine = self.stage_engine(stage, plan.step.clone(), "step", observer)?;
         let mut at = Progress::default();
         let mut steps = Steps::new(self, stage, plan, observer)?;
         let first = steps.batch(self, plan, &version, &at)?;
-        // A copy of the first batch's engine, so that the steps can make their batches meanwhile.
-        let mut engine = self.stage_engine(stage, plan.step.clone(), "step", observer)?;
         let rows = first.as_ref().map_or(0, |r| r.len());
         let position = Position {
             step: 0,
             rows: first.as_ref(),
             any: true,
         };
-        let (program, compilation) = (engine.program.clone(), steps.first_compilation(rows));
+        let made = (engine.program.clone(), engine.compilation.clone());
         let mut order: Vec<Rc<HostTensor>> = Vec::new();
         if let Some(batching) = &plan.batching {
             // The batches of an epoch that are as long as the first.
@@ -168,8 +147,7 @@ impl Pipeline {
                     .map_err(unexpected)
             })?,
         };
-        let compilation = compilation.unwrap_or_else(|| engine.compilation.clone());
-        Ok((samples.0, samples.1, (program, compilation)))
+        Ok((samples.0, samples.1, made))
     }
 
     fn time_runs(

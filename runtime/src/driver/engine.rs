@@ -177,34 +177,14 @@ impl Engine {
                     .collect()
             }
             Code::Compiled(machine) => {
-                let Machine {
-                    compiled,
-                    constants,
-                    arena,
-                    types,
-                    spare,
-                } = &mut **machine;
-                let mut outputs: Vec<HostTensor> = types
-                    .iter()
-                    .zip(spare)
-                    .map(|(ty, spare)| {
-                        spare
-                            .take()
-                            .unwrap_or_else(|| HostTensor::zeros(ty.dtype, &ty.shape))
-                    })
-                    .collect();
-                let sources: Vec<*const u8> = inputs
-                    .iter()
-                    .chain(&*constants)
-                    .map(|t| t.bytes().as_ptr())
-                    .collect();
-                let targets: Vec<*mut u8> = outputs
-                    .iter_mut()
-                    .map(|t| t.bytes_mut().as_mut_ptr())
-                    .collect();
-                // SAFETY: sources and sinks are parallel to the graph's inputs and outputs, and their tensors have the
-                // types of the slots that the graph was built for; `AlignedBytes` are aligned and padded to 64 bytes.
-                unsafe { compiled.call(&sources, &targets, arena.as_mut_slice().as_mut_ptr()) };
+                let mut outputs = machine.outputs();
+                let mut call = machine.call(inputs);
+                for (i, t) in outputs.iter_mut().enumerate() {
+                    call.set_output(i, t);
+                }
+                // SAFETY: inputs are parallel to the program's sources, and their tensors have the types of the slots that the
+                // graph was built for; outputs are new or were given back, so that nobody else has them.
+                unsafe { call.run() };
                 outputs
             }
         }
@@ -233,24 +213,33 @@ pub struct Call<'e> {
 impl Engine {
     /// Makes ready to call the code with these inputs; outputs are to be set. Nothing where the program is interpreted.
     pub fn call(&mut self, inputs: &[Rc<HostTensor>]) -> Option<Call<'_>> {
-        let Code::Compiled(machine) = &mut self.code else {
-            return None;
-        };
-        let Machine {
-            compiled,
-            constants,
-            arena,
-            types,
-            ..
-        } = &mut **machine;
-        let all = inputs.iter().chain(&*constants);
-        Some(Call {
-            compiled,
-            arena,
-            types,
+        match &mut self.code {
+            Code::Compiled(machine) => Some(machine.call(inputs)),
+            Code::Interpreted(_) => None,
+        }
+    }
+}
+
+impl Machine {
+    /// Buffers for the outputs: those that were given back, or new ones.
+    fn outputs(&mut self) -> Vec<HostTensor> {
+        let new = |ty: &Type| HostTensor::zeros(ty.dtype, &ty.shape);
+        self.types
+            .iter()
+            .zip(&mut self.spare)
+            .map(|(ty, spare)| spare.take().unwrap_or_else(|| new(ty)))
+            .collect()
+    }
+
+    fn call(&mut self, inputs: &[Rc<HostTensor>]) -> Call<'_> {
+        let all = inputs.iter().chain(&self.constants);
+        Call {
             sources: all.map(|t| t.bytes().as_ptr()).collect(),
-            targets: vec![std::ptr::null_mut(); types.len()],
-        })
+            targets: vec![std::ptr::null_mut(); self.types.len()],
+            compiled: &self.compiled,
+            arena: &mut self.arena,
+            types: &self.types,
+        }
     }
 }
 

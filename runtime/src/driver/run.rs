@@ -15,7 +15,7 @@ use crate::rundir::RunDir;
 use crate::tensor::{DType, HostTensor};
 use mlc_compiler::FileId;
 use mlc_compiler::lower::{Failure, LowerOptions, Session};
-use mlc_compiler::program::{Export, Program, SlotKind, StageProgram};
+use mlc_compiler::program::{Export, Program, SlotKind, StageProgram, TrainPlan};
 use mlc_compiler::progress::Progress;
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
@@ -173,12 +173,7 @@ impl Pipeline {
         for need in self.session.stages()[stage].needs.clone() {
             self.run_stage(need, observer)?;
         }
-        let program = loop {
-            let lowered = self.session.lower_stage(stage);
-            if !self.run_touched(stage, lowered.is_err(), observer)? {
-                break lowered?;
-            }
-        };
+        let (program, _) = self.lower(stage, observer)?;
         let info = self.session.stages()[stage].clone();
         for &need in &info.after {
             self.run_stage(need, observer)?;
@@ -186,12 +181,7 @@ impl Pipeline {
         let program = self.with_chosen(stage, program, observer)?;
         self.run_inits(observer)?;
         let start = Instant::now();
-        let mut version = self.store.start(&info.after).map_err(|(id, before)| {
-            RunError::Pipeline(Failure {
-                reports: vec![self.session.left_twice(stage, id, before)],
-                environment: false,
-            })
-        })?;
+        let mut version = self.version_before(stage)?;
         let parts = match self.options.cache {
             Some(_) => self.parts(stage, &program),
             None => None,
@@ -235,6 +225,51 @@ impl Pipeline {
         Ok(())
     }
 
+    /// The stage's programs, once the results that they read are there; and the seconds that the last lowering took.
+    pub(super) fn lower(
+        &mut self,
+        stage: usize,
+        observer: &mut dyn Observer,
+    ) -> Result<(StageProgram, f64), RunError> {
+        loop {
+            let start = Instant::now();
+            let lowered = self.session.lower_stage(stage);
+            let seconds = start.elapsed().as_secs_f64();
+            if !self.run_touched(stage, lowered.is_err(), observer)? {
+                return Ok((lowered?, seconds));
+            }
+        }
+    }
+
+    /// The slots as a stage finds them.
+    pub(super) fn version_before(&self, stage: usize) -> Result<Version, RunError> {
+        let after = &self.session.stages()[stage].after;
+        self.store.start(after).map_err(|(id, before)| {
+            RunError::Pipeline(Failure {
+                reports: vec![self.session.left_twice(stage, id, before)],
+                environment: false,
+            })
+        })
+    }
+
+    /// Gives a stage's own states their first values.
+    pub(super) fn start_states(
+        &self,
+        stage: usize,
+        plan: &TrainPlan,
+        version: &mut Version,
+        observer: &mut dyn Observer,
+    ) -> Result<(), RunError> {
+        let Some(start) = &plan.start else {
+            return Ok(());
+        };
+        let label = format!("{}.start", self.session.stages()[stage].name);
+        let mut engine = self.stage_engine(stage, start.clone(), &label, observer)?;
+        self.advance(&mut engine, version, Position::default())
+            .map_err(first_value_error)?;
+        Ok(())
+    }
+
     /// The stage, lowered again with the estimators that were chosen for its sites, if it leaves any to measuring.
     pub(super) fn with_chosen(
         &mut self,
@@ -264,12 +299,7 @@ impl Pipeline {
         let name = self.session.stages()[stage].name.clone();
         match program {
             StageProgram::Train(plan) => {
-                if let Some(start) = &plan.start {
-                    let label = format!("{name}.start");
-                    let mut engine = self.stage_engine(stage, start.clone(), &label, observer)?;
-                    self.advance(&mut engine, version, Position::default())
-                        .map_err(first_value_error)?;
-                }
+                self.start_states(stage, plan, version, observer)?;
                 let end = self.train(stage, plan, version, observer)?;
                 match &plan.verdict {
                     Some(program) => self.judge(stage, program, version, &end, observer),

@@ -1,6 +1,6 @@
 //! The batches of one training stage, and the machine code of its step for each size that they have.
 
-use super::engine::{Compilation, Engine};
+use super::engine::Engine;
 use super::run::Pipeline;
 use super::stage::{Halt, Position};
 use super::store::Version;
@@ -59,11 +59,6 @@ impl Steps {
             order: Vec::new(),
             epoch: None,
         })
-    }
-
-    /// What making the step for batches of so many rows ready took, if it was made.
-    pub fn first_compilation(&self, rows: usize) -> Option<Compilation> {
-        self.engines.get(&rows).map(|e| e.compilation.clone())
     }
 
     /// The size of the next batch, as the states say now.

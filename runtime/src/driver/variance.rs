@@ -14,7 +14,6 @@ use mlc_compiler::lower::{Failure, GRADIENT, SiteExplained};
 use mlc_compiler::program::{Program, Sink, StageProgram, TrainPlan};
 use mlc_compiler::progress::Progress;
 use mlc_compiler::transform::optimise;
-use std::rc::Rc;
 use std::time::Instant;
 
 /// One strategy at one site.
@@ -157,12 +156,7 @@ impl Pipeline {
         stage: usize,
         observer: &mut dyn Observer,
     ) -> Result<Option<TrainPlan>, RunError> {
-        let program = loop {
-            let lowered = self.session.lower_stage(stage);
-            if !self.run_touched(stage, lowered.is_err(), observer)? {
-                break lowered?;
-            }
-        };
+        let (program, _) = self.lower(stage, observer)?;
         self.run_inits(observer)?;
         Ok(match program {
             StageProgram::Train(plan) => Some(*plan),
@@ -181,22 +175,8 @@ impl Pipeline {
         let Some(plan) = self.gradient_plan(stage, observer)? else {
             return Ok((f64::NAN, f64::NAN, f64::NAN));
         };
-        let after = self.session.stages()[stage].after.clone();
-        let mut version = self.store.start(&after).map_err(|(id, before)| {
-            RunError::Pipeline(Failure {
-                reports: vec![self.session.left_twice(stage, id, before)],
-                environment: false,
-            })
-        })?;
-        if let Some(start) = &plan.start {
-            let mut engine = self.stage_engine(stage, start.clone(), "start", observer)?;
-            let inputs = self.inputs(&start.sources, &version, Position::default())?;
-            for (sink, t) in start.sinks.iter().zip(engine.run(&inputs)) {
-                if let Sink::Slot(id) = sink {
-                    version.slots.insert(*id, Rc::new(t));
-                }
-            }
-        }
+        let mut version = self.version_before(stage)?;
+        self.start_states(stage, &plan, &mut version, observer)?;
         let batch = Steps::new(self, stage, &plan, observer)?.batch(
             self,
             &plan,
@@ -253,8 +233,7 @@ fn work(g: &Graph) -> f64 {
         Attr::Loop(l) => l.count as f64 * work(&l.body),
         // A product computes a sum for each element.
         Attr::Contract(c) => {
-            let left = &g.ty(g.operands(*v)[0]).shape;
-            let summed: usize = c.sum.iter().map(|s| left[s.0]).product();
+            let summed = c.summed(&g.ty(g.operands(*v)[0]).shape);
             (g.ty(*v).len() * summed.max(1)) as f64
         }
         _ => g.ty(*v).len() as f64,

@@ -111,26 +111,6 @@ unary!(lgamma_f64, f64, math::lgamma);
 unary!(digamma_f64, f64, math::digamma);
 unary!(trigamma_f64, f64, math::trigamma);
 
-one!(
-    pow_f32,
-    f32,
-    (x, y),
-    |x: f32, y: f32| libm::pow(f64::from(x), f64::from(y)) as f32
-);
-one!(pow_f64, f64, (x, y), libm::pow);
-vectorised!(pow_f32(n: usize, x: *const f32, y: *const f32, out: *mut f32) {
-    for i in 0..n {
-        // SAFETY: the arrays hold `n` elements; an element is read before it is written.
-        unsafe { *out.add(i) = libm::pow(f64::from(*x.add(i)), f64::from(*y.add(i))) as f32 };
-    }
-});
-vectorised!(pow_f64(n: usize, x: *const f64, y: *const f64, out: *mut f64) {
-    for i in 0..n {
-        // SAFETY: as above.
-        unsafe { *out.add(i) = libm::pow(*x.add(i), *y.add(i)) };
-    }
-});
-
 /// A function of f64 of one, two or three numbers, for both element types.
 macro_rules! by_f64 {
     ($($f32:ident $f64:ident ($($x:ident),+) $f:path;)*) => {$(
@@ -170,6 +150,7 @@ by_f64! {
     atanh_f32 atanh_f64 (x) libm::atanh;
     exp2_f32 exp2_f64 (x) libm::exp2;
     log2_f32 log2_f64 (x) libm::log2;
+    pow_f32 pow_f64 (x, y) libm::pow;
     atan2_f32 atan2_f64 (x, y) libm::atan2;
     polygamma_f32 polygamma_f64 (x, y) special::polygamma;
     logaddexp_f32 logaddexp_f64 (x, y) special::logaddexp;
