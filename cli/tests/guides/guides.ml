@@ -8,6 +8,7 @@ use std.linalg.diagonal
 use std.vi.elbo
 use std.optim.adam
 use std.schedules
+use known.line.{posterior, precision_of, centre, covariance_of, covariance_from}
 
 // --- Every support: the trace has the form of the model's, lies inside, and scores as it was drawn ---
 
@@ -67,19 +68,6 @@ test "mass" {
 
 // --- A posterior that is normal and known ---
 
-let x = [[1.0, 0.5], [0.2, -1.0], [1.5, 1.4], [-0.3, 0.8]]
-let y = [1.0, -0.5, 2.0, 0.7]
-
-model line() {
-  w ~ normal(zeros(2), 2.0)
-  for row in x { y ~ normal(dot(row, w), 0.5) }
-}
-
-let posterior = line() given {y}
-let precision_of = x.T @ x / 0.25 + [[0.25, 0.0], [0.0, 0.25]]
-let centre = solve(precision_of, x.T @ y / 0.25)
-let covariance_of = solve(precision_of, [[1.0, 0.0], [0.0, 1.0]])
-
 model whole = full_rank(posterior, start: search(), scale: 0.5)
 model apart = mean_field(posterior)
 model thin = low_rank(posterior)
@@ -98,11 +86,6 @@ stage fit = train for 1500 steps {
 }
 
 fn draws(guide) = for i in 0..40000 { sample(guide)[0].w }
-
-fn covariance_from(d) {
-  let c = for row in d { row - centre }
-  c.T @ c / real(len(d))
-}
 
 // Standard errors of these are below 0.003.
 test "a normal posterior is found" {

@@ -3,29 +3,12 @@ precision f64
 use std.dist.{normal, half_cauchy}
 use std.auto.{noncentred, pathfinder}
 use std.inference.{normalize, sir}
-
-let x = [[1.0, 0.5], [0.2, -1.0], [1.5, 1.4], [-0.3, 0.8]]
-let y = [1.0, -0.5, 2.0, 0.7]
-
-model line() {
-  w ~ normal(zeros(2), 2.0)
-  for row in x { y ~ normal(dot(row, w), 0.5) }
-}
-
-let posterior = line() given {y}
-let precision_of = x.T @ x / 0.25 + [[0.25, 0.0], [0.0, 0.25]]
-let centre = solve(precision_of, x.T @ y / 0.25)
-let covariance_of = solve(precision_of, [[1.0, 0.0], [0.0, 1.0]])
+use known.line.{posterior, centre, covariance_of, covariance_from}
 
 model on_the_way = pathfinder(posterior, draws: 100)
 model several = pathfinder(posterior, paths: 3, draws: 100)
 
 fn draws(guide) = for i in 0..20000 { sample(guide)[0].w }
-
-fn covariance_from(d) {
-  let c = for row in d { row - centre }
-  c.T @ c / real(len(d))
-}
 
 // Of a normal density the whole curvature is known after as many steps as there are dimensions.
 test "a normal posterior is found" {
