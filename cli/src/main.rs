@@ -12,6 +12,8 @@ mod show;
 
 use clap::Parser;
 use options::Cli;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// What a command ends with; see `docs/cli.md`.
@@ -41,19 +43,38 @@ fn end_with_the_reader() {
 #[cfg(not(unix))]
 fn end_with_the_reader() {}
 
-/// In a debug build the library is read from the folder that `MLC_STDLIB` names, if it names one.
-fn read_library() {
-    if let (true, Some(folder)) = (cfg!(debug_assertions), std::env::var_os("MLC_STDLIB")) {
-        let folder = std::path::PathBuf::from(folder);
-        mlc_compiler::stdlib::replace(|name| {
-            std::fs::read_to_string(folder.join(format!("{name}.ml"))).ok()
-        });
+/// The `.ml` files of a folder, those of its folders included, by their names from `root` on.
+fn library_files(root: &Path, folder: &Path, found: &mut Vec<(String, String)>) -> io::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            library_files(root, &path, found)?;
+        } else if path.extension().is_some_and(|e| e == "ml") {
+            let inside = path.strip_prefix(root).unwrap_or(&path).with_extension("");
+            let names = inside.components().map(|c| c.as_os_str().to_string_lossy());
+            let name = names.collect::<Vec<_>>().join("/");
+            found.push((name, std::fs::read_to_string(&path)?));
+        }
     }
+    Ok(())
+}
+
+/// In a debug build the library is read from the folder that `MLC_STDLIB` names, if it names one.
+fn read_library() -> io::Result<()> {
+    if let (true, Some(folder)) = (cfg!(debug_assertions), std::env::var_os("MLC_STDLIB")) {
+        let (folder, mut files) = (PathBuf::from(folder), Vec::new());
+        library_files(&folder, &folder, &mut files)?;
+        mlc_compiler::stdlib::replace(files);
+    }
+    Ok(())
 }
 
 fn main() -> ExitCode {
     end_with_the_reader();
-    read_library();
+    if let Err(e) = read_library() {
+        eprintln!("error: the library that MLC_STDLIB names cannot be read: {e}");
+        return ExitCode::from(Exit::Environment as u8);
+    }
     let cli = Cli::parse();
     let run = move || commands::run(cli);
     // Lowering recurses with the nesting of the pipeline.

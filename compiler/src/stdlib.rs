@@ -2,87 +2,17 @@
 
 use std::sync::OnceLock;
 
-const FILES: &[(&str, &str)] = &[
-    ("prelude", include_str!("../../stdlib/prelude.ml")),
-    ("estimators", include_str!("../../stdlib/estimators.ml")),
-    ("supports", include_str!("../../stdlib/supports.ml")),
-    ("elements", include_str!("../../stdlib/elements.ml")),
-    (
-        "dist/gaussian",
-        include_str!("../../stdlib/dist/gaussian.ml"),
-    ),
-    (
-        "dist/from_normal",
-        include_str!("../../stdlib/dist/from_normal.ml"),
-    ),
-    ("dist/coins", include_str!("../../stdlib/dist/coins.ml")),
-    (
-        "dist/positive",
-        include_str!("../../stdlib/dist/positive.ml"),
-    ),
-    ("dist/unit", include_str!("../../stdlib/dist/unit.ml")),
-    ("dist/real", include_str!("../../stdlib/dist/real.ml")),
-    ("dist/circle", include_str!("../../stdlib/dist/circle.ml")),
-    ("dist/counts", include_str!("../../stdlib/dist/counts.ml")),
-    ("dist/mixed", include_str!("../../stdlib/dist/mixed.ml")),
-    (
-        "dist/multivariate",
-        include_str!("../../stdlib/dist/multivariate.ml"),
-    ),
-    ("dist/series", include_str!("../../stdlib/dist/series.ml")),
-    ("flows", include_str!("../../stdlib/flows.ml")),
-    ("nn", include_str!("../../stdlib/nn.ml")),
-    ("conv", include_str!("../../stdlib/conv.ml")),
-    ("init", include_str!("../../stdlib/init.ml")),
-    ("special", include_str!("../../stdlib/special.ml")),
-    ("random", include_str!("../../stdlib/random.ml")),
-    ("inference", include_str!("../../stdlib/inference.ml")),
-    ("vi/evidence", include_str!("../../stdlib/vi/evidence.ml")),
-    ("vi/bounds", include_str!("../../stdlib/vi/bounds.ml")),
-    (
-        "vi/divergences",
-        include_str!("../../stdlib/vi/divergences.ml"),
-    ),
-    ("vi/gradients", include_str!("../../stdlib/vi/gradients.ml")),
-    (
-        "vi/wake_sleep",
-        include_str!("../../stdlib/vi/wake_sleep.ml"),
-    ),
-    ("auto/reals", include_str!("../../stdlib/auto/reals.ml")),
-    ("auto/starts", include_str!("../../stdlib/auto/starts.ml")),
-    ("auto/guides", include_str!("../../stdlib/auto/guides.ml")),
-    ("auto/moves", include_str!("../../stdlib/auto/moves.ml")),
-    (
-        "auto/along_paths",
-        include_str!("../../stdlib/auto/along_paths.ml"),
-    ),
-    (
-        "auto/langevin",
-        include_str!("../../stdlib/auto/langevin.ml"),
-    ),
-    ("auto/plates", include_str!("../../stdlib/auto/plates.ml")),
-    (
-        "auto/rewritten",
-        include_str!("../../stdlib/auto/rewritten.ml"),
-    ),
-    ("linalg", include_str!("../../stdlib/linalg.ml")),
-    ("implicit", include_str!("../../stdlib/implicit.ml")),
-    ("optim", include_str!("../../stdlib/optim.ml")),
-    ("schedules", include_str!("../../stdlib/schedules.ml")),
-    ("posterior", include_str!("../../stdlib/posterior.ml")),
-    ("diagnostics", include_str!("../../stdlib/diagnostics.ml")),
-    ("testing", include_str!("../../stdlib/testing.ml")),
-];
+/// Names and texts, in the order of the names: what `build.rs` finds.
+const FILES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/library.rs"));
 
 static REPLACED: OnceLock<Vec<(&'static str, &'static str)>> = OnceLock::new();
 
-/// Takes the texts that `read` has in the place of the embedded ones, for the rest of the process, if nothing was read before: work on
-/// the library needs no rebuild.
-pub fn replace(read: impl Fn(&str) -> Option<String>) {
-    let text = |&(name, embedded): &(&'static str, &'static str)| {
-        (name, read(name).map_or(embedded, |t| &*t.leak()))
-    };
-    REPLACED.get_or_init(|| FILES.iter().map(text).collect());
+/// Takes these files, by name, in the place of the embedded ones, for the rest of the process, if nothing was read before: work
+/// on the library needs no rebuild.
+pub fn replace(mut files: Vec<(String, String)>) {
+    files.sort();
+    let kept = |(name, text): (String, String)| (&*name.leak(), &*text.leak());
+    REPLACED.get_or_init(|| files.into_iter().map(kept).collect());
 }
 
 fn files() -> &'static [(&'static str, &'static str)] {
