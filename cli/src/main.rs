@@ -59,9 +59,9 @@ fn library_files(root: &Path, folder: &Path, found: &mut Vec<(String, String)>) 
     Ok(())
 }
 
-/// In a debug build the library is read from the folder that `MLC_STDLIB` names, if it names one.
+/// The library is read from the folder that `MLC_STDLIB` names, if it names one.
 fn read_library() -> io::Result<()> {
-    if let (true, Some(folder)) = (cfg!(debug_assertions), std::env::var_os("MLC_STDLIB")) {
+    if let Some(folder) = std::env::var_os("MLC_STDLIB") {
         let (folder, mut files) = (PathBuf::from(folder), Vec::new());
         library_files(&folder, &folder, &mut files)?;
         mlc_compiler::stdlib::replace(files);
