@@ -11,8 +11,7 @@ use mlc_compiler::program::StageProgram;
 use mlc_compiler::stdlib::Entry;
 use mlc_compiler::{FileId, Report, transform};
 use mlc_runtime::driver::{
-    Effort, EngineOptions, Observer, Pipeline, RunError, RunOptions, StopFlag, TestOutcome, Tests,
-    golden_path,
+    Effort, EngineOptions, Observer, Pipeline, RunError, RunOptions, StopFlag,
 };
 use mlc_runtime::kernels;
 use std::io::{IsTerminal, Write};
@@ -42,15 +41,11 @@ pub fn run(cli: Cli) -> Exit {
             run,
             json,
         } => crate::plan::plan(&pipeline, &stages, &run, json),
+        Command::New { folder } => crate::new::new(&folder),
         Command::Cache { what } => crate::cache::cache(&what),
         Command::Check { pipeline } => check(&pipeline),
         Command::Fmt { files, check } => fmt(&files, check),
-        Command::Test {
-            pipeline,
-            run,
-            filter,
-            accept,
-        } => test(&pipeline, &run, filter.as_deref(), accept),
+        Command::Test(args) => crate::testing::test(&args),
         Command::Ir {
             pipeline,
             stage,
@@ -125,7 +120,7 @@ pub fn read_text(file: &Path) -> Result<String, Exit> {
 }
 
 /// A name may come without its ending.
-fn resolve(file: &Path) -> std::path::PathBuf {
+pub fn resolve(file: &Path) -> std::path::PathBuf {
     if !file.exists() && file.extension().is_none() {
         file.with_extension("ml")
     } else {
@@ -450,61 +445,6 @@ fn fmt(files: &[std::path::PathBuf], check: bool) -> Exit {
             exit = Exit::Environment;
         }
     }
-    exit
-}
-
-fn test(args: &PipelineArgs, run: &RunArgs, filter: Option<&str>, accept: bool) -> Exit {
-    let options = RunOptions {
-        accept,
-        ..options(args, run)
-    };
-    let mut pipeline = match open(args, options) {
-        Ok(p) => p,
-        Err(exit) => return exit,
-    };
-    let Tests { results, stale } = match pipeline.test(filter, &mut Quiet) {
-        Ok(tests) => tests,
-        Err(e) => {
-            eprintln!("error: {e}");
-            return Exit::Environment;
-        }
-    };
-    let mut exit = Exit::Done;
-    let mut passed = 0;
-    for r in &results {
-        match &r.outcome {
-            TestOutcome::Passed => {
-                passed += 1;
-                println!("ok      {}", r.name);
-            }
-            TestOutcome::Failed(reports) => {
-                println!("FAILED  {}", r.name);
-                complain(reports, pipeline.session.sources());
-                exit = if exit == Exit::Done {
-                    Exit::Failed
-                } else {
-                    exit
-                };
-            }
-            TestOutcome::Broken(e) => {
-                println!("BROKEN  {}", r.name);
-                exit = explain(e, &pipeline);
-            }
-        }
-    }
-    for s in &stale {
-        let file = golden_path(&resolve(&args.file));
-        println!(
-            "STALE   {}: {s}; `--accept` removes what is kept",
-            file.display()
-        );
-        exit = if exit == Exit::Done {
-            Exit::Failed
-        } else {
-            exit
-        };
-    }
-    println!("{passed} of {} tests passed", results.len());
     exit
 }
 

@@ -4,11 +4,13 @@ mod bench;
 mod cache;
 mod commands;
 mod gradients;
+mod new;
 mod observer;
 mod options;
 mod plan;
 mod repl;
 mod show;
+mod testing;
 
 use clap::Parser;
 use options::Cli;

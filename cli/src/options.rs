@@ -38,6 +38,11 @@ pub enum Command {
         #[arg(long)]
         strict_fit: bool,
     },
+    /// Make a project: a folder with a pipeline, data, tests and what a build machine runs
+    New {
+        /// The folder, named as the project
+        folder: PathBuf,
+    },
     /// Say which stages a run would run, and why, without running them
     Plan {
         #[command(flatten)]
@@ -70,18 +75,7 @@ pub enum Command {
         check: bool,
     },
     /// Run the `test` blocks, and the stages they read
-    Test {
-        #[command(flatten)]
-        pipeline: PipelineArgs,
-        #[command(flatten)]
-        run: RunArgs,
-        /// Only tests whose name contains this
-        #[arg(long, value_name = "TEXT")]
-        filter: Option<String>,
-        /// Keep the values of `snapshot`s as they are now, in FILE.snap
-        #[arg(long)]
-        accept: bool,
-    },
+    Test(TestArgs),
     /// Print the dataflow graph of a stage as text
     Ir {
         #[command(flatten)]
@@ -200,6 +194,42 @@ pub enum CacheCommand {
         #[arg(long)]
         all: bool,
     },
+}
+
+#[derive(Args)]
+pub struct TestArgs {
+    /// Pipelines, and folders with pipelines [default: the current folder]
+    #[arg(value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    /// Give a top-level `let` another value, in the pipelines that have it; may be repeated
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = parse_set)]
+    pub sets: Vec<(String, String)>,
+    /// Let `use` follow links to files outside the pipeline's folder
+    #[arg(long)]
+    pub allow_outside: bool,
+    #[command(flatten)]
+    pub run: RunArgs,
+    /// Only tests whose name contains this
+    #[arg(long, value_name = "TEXT")]
+    pub filter: Option<String>,
+    /// Keep the values of `snapshot`s as they are now, in FILE.snap
+    #[arg(long)]
+    pub accept: bool,
+    /// Show each `snapshot` that differs and ask whether to keep it
+    #[arg(long, conflicts_with = "accept")]
+    pub review: bool,
+    /// Never write golden values; so it is, too, where `CI` is set
+    #[arg(long)]
+    pub ci: bool,
+    /// Write what the tests gave as JUnit XML
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
+    /// Pipelines that are tested at once [default: the cores]
+    #[arg(long, value_name = "N")]
+    pub jobs: Option<usize>,
+    /// Where a process that tests one pipeline of several writes what it found
+    #[arg(long, value_name = "FILE", hide = true)]
+    pub results: Option<PathBuf>,
 }
 
 #[derive(Args)]

@@ -213,10 +213,22 @@ pub struct Assertion {
 #[derive(Clone, Debug)]
 pub struct Snapshot {
     pub span: Span,
-    /// The expression as written.
+    /// The statement as written, without the word.
     pub text: String,
-    /// The tensors it is made of: (name of the part, output).
-    pub parts: Vec<(String, usize)>,
+    pub kept: Kept,
+}
+
+/// What is kept of a [`Snapshot`].
+#[derive(Clone, Debug)]
+pub enum Kept {
+    Values {
+        /// The tensors it is made of: (name of the part, output).
+        parts: Vec<(String, usize)>,
+        /// How far a real may be from the one accepted, relative to it where it is larger than 1; otherwise by its type.
+        tol: Option<f64>,
+    },
+    /// A graph, or what is said of mistakes.
+    Text(String),
 }
 
 #[derive(Clone)]

@@ -259,6 +259,29 @@ pub struct Stmt {
     pub doc: Option<String>,
 }
 
+/// What a `snapshot` keeps.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Snapshot {
+    /// `snapshot e`, `snapshot e, tol: 1e-3`
+    Values { value: Expr, tol: Option<Expr> },
+    /// `snapshot graph e`
+    Graph(Expr),
+    /// `snapshot diagnostics { .. }`
+    Diagnostics(Block),
+}
+
+impl Snapshot {
+    /// Its expressions, those of a block of mistakes left out.
+    pub fn exprs(&self) -> impl Iterator<Item = &Expr> {
+        let (value, tol) = match self {
+            Self::Values { value, tol } => (Some(value), tol.as_ref()),
+            Self::Graph(e) => (Some(e), None),
+            Self::Diagnostics(_) => (None, None),
+        };
+        value.into_iter().chain(tol)
+    }
+}
+
 #[derive(Clone, PartialEq, Debug)]
 pub enum StmtKind {
     Def(Def),
@@ -311,8 +334,8 @@ pub enum StmtKind {
     Log(Vec<(Option<Name>, Expr)>),
     /// `assert e`
     Assert(Expr),
-    /// `snapshot e`
-    Snapshot(Expr),
+    /// `snapshot e` and its kin
+    Snapshot(Snapshot),
     /// `verdict e`
     Verdict(Expr),
     /// `stop when e`

@@ -215,6 +215,9 @@ fn is_word(rule: Rule) -> bool {
             | Rule::w_log
             | Rule::w_assert
             | Rule::w_snapshot
+            | Rule::w_diagnostics
+            | Rule::w_graph
+            | Rule::w_tol
             | Rule::w_verdict
             | Rule::w_stop
             | Rule::w_when

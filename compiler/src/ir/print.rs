@@ -6,11 +6,14 @@ use std::fmt::Write;
 
 /// Nodes that an output needs, and all inputs, oldest first.
 pub fn live(g: &Graph) -> Vec<Value> {
+    needed(g, g.inputs.iter().map(|i| i.value))
+}
+
+/// Nodes that an output or one of `besides` needs, oldest first.
+fn needed(g: &Graph, besides: impl Iterator<Item = Value>) -> Vec<Value> {
     let mut used = vec![false; g.len()];
     g.outputs.iter().for_each(|o| used[o.1.0 as usize] = true);
-    g.inputs
-        .iter()
-        .for_each(|i| used[i.value.0 as usize] = true);
+    besides.for_each(|v| used[v.0 as usize] = true);
     for v in g.values().rev() {
         if used[v.0 as usize] {
             for o in g.operands(v).iter().chain(&g.node(v).guard) {
@@ -23,10 +26,18 @@ pub fn live(g: &Graph) -> Vec<Value> {
 
 /// `%3 = mul %1, %2 : real[4]`
 pub fn print(g: &Graph) -> String {
-    let nodes = live(g);
+    print_nodes(g, &live(g))
+}
+
+/// [`print`], without inputs that no output needs.
+pub fn print_needed(g: &Graph) -> String {
+    print_nodes(g, &needed(g, std::iter::empty()))
+}
+
+fn print_nodes(g: &Graph, nodes: &[Value]) -> String {
     let number: HashMap<Value, usize> = nodes.iter().enumerate().map(|(i, &v)| (v, i)).collect();
     let mut out = String::new();
-    for &v in &nodes {
+    for &v in nodes {
         let node = g.node(v);
         let operands: Vec<String> = g
             .operands(v)

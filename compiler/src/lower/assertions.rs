@@ -3,7 +3,7 @@
 use super::session::{Failure, ItemState, R, Session, rc};
 use super::value::{Env, Val};
 use crate::ir::DType;
-use crate::program::{Assertion, Snapshot, TestProgram};
+use crate::program::{Assertion, Kept, Snapshot, TestProgram};
 use mlc_grammar::ast::{self, BinaryOp, Expr, ExprKind, StmtKind};
 use mlc_grammar::diag::Report;
 
@@ -43,7 +43,7 @@ impl Session {
             for stmt in &block.stmts {
                 let result = match &stmt.kind {
                     StmtKind::Assert(e) => s.assertion(e, &env, &mut assertions),
-                    StmtKind::Snapshot(e) => s.snapshot(e, &env, &mut snapshots),
+                    StmtKind::Snapshot(shot) => s.snapshot(shot, &env, &mut snapshots),
                     _ => s.eval_steps(std::slice::from_ref(stmt), &env),
                 };
                 match (result, &failed) {
@@ -111,21 +111,97 @@ impl Session {
         Ok(())
     }
 
-    /// One `snapshot`: an output for each tensor of the value.
-    fn snapshot(&mut self, e: &'static Expr, env: &Env, snapshots: &mut Vec<Snapshot>) -> R<()> {
-        let v = self.eval(e, env)?;
-        let v = match v {
-            Val::List(_) => Val::Tensor(self.force(&v, e.span)?),
-            v => self.force_leaves(&v, e.span)?,
+    /// One `snapshot`: an output for each tensor of a value, or the text of what is no value.
+    fn snapshot(
+        &mut self,
+        snapshot: &'static ast::Snapshot,
+        env: &Env,
+        snapshots: &mut Vec<Snapshot>,
+    ) -> R<()> {
+        let (span, kept) = match snapshot {
+            ast::Snapshot::Values { value, tol } => {
+                let tol = tol.as_ref().map(|e| self.tolerance(e, env)).transpose()?;
+                let v = self.snapshot_value(value, env)?;
+                let mut parts = Vec::new();
+                self.snapshot_parts("", &v, value, &mut parts)?;
+                (value.span, Kept::Values { parts, tol })
+            }
+            ast::Snapshot::Graph(e) => {
+                let v = self.snapshot_value(e, env)?;
+                (e.span, Kept::Text(self.graph_text(&v)))
+            }
+            ast::Snapshot::Diagnostics(block) => {
+                let module = env.0.module;
+                (block.span, Kept::Text(self.diagnostics_text(block, module)))
+            }
         };
-        let mut parts = Vec::new();
-        self.snapshot_parts("", &v, e, &mut parts)?;
-        snapshots.push(Snapshot {
-            span: e.span,
-            text: self.sources.text(e.span).to_string(),
-            parts,
-        });
+        let kind = match snapshot {
+            ast::Snapshot::Values { .. } => "",
+            ast::Snapshot::Graph(_) => "graph ",
+            ast::Snapshot::Diagnostics(_) => "diagnostics ",
+        };
+        let text = format!("{kind}{}", self.sources.text(span));
+        snapshots.push(Snapshot { span, text, kept });
         Ok(())
+    }
+
+    fn snapshot_value(&mut self, e: &'static Expr, env: &Env) -> R<Val> {
+        match self.eval(e, env)? {
+            v @ Val::List(_) => Ok(Val::Tensor(self.force(&v, e.span)?)),
+            v => self.force_leaves(&v, e.span),
+        }
+    }
+
+    fn tolerance(&mut self, e: &'static Expr, env: &Env) -> R<f64> {
+        let tol = match self.eval(e, env)? {
+            Val::Int(i) => i as f64,
+            Val::Real(x) => x,
+            _ => f64::NAN,
+        };
+        if tol >= 0.0 {
+            return Ok(tol);
+        }
+        let title = "the tolerance of a snapshot is a number of at least 0, known at compile time";
+        self.fail("E0619", title.to_string(), e.span)
+    }
+
+    /// The graph of a value alone, after the passes.
+    fn graph_text(&self, v: &Val) -> String {
+        let mut g = self.ctx.graph.clone();
+        let outputs = super::leaves::leaves(v).into_iter().enumerate();
+        g.outputs = outputs.map(|(i, v)| (i.to_string(), v)).collect();
+        let g = crate::transform::optimise(g, &[]);
+        crate::ir::print::print_needed(&g)
+    }
+
+    /// What is said of the mistakes of a block, without places, which move. It is lowered as a program of its own.
+    fn diagnostics_text(&mut self, block: &'static ast::Block, module: usize) -> String {
+        let before = std::mem::take(&mut self.collected);
+        let env = Env::module(module).child();
+        let result = self.program("diagnostics", |s| s.eval_block(block, &env));
+        let reports = match result {
+            Ok(_) => std::mem::take(&mut self.collected),
+            Err(r) => self.failure(vec![*r]).reports,
+        };
+        self.collected = before;
+        if reports.is_empty() {
+            return "nothing is wrong\n".to_string();
+        }
+        reports.iter().map(|r| self.said(r)).collect()
+    }
+
+    /// A report as text, with the source that its labels stand at in place of lines and columns.
+    fn said(&self, r: &Report) -> String {
+        let mut text = format!("[{}] {}\n", r.code, r.title);
+        for l in &r.labels {
+            let source = self.sources.text(l.span);
+            let source = source.split_whitespace().collect::<Vec<_>>().join(" ");
+            text += &format!("  `{source}`: {}\n", l.text);
+        }
+        let hints = crate::diag::with_general_hint(r);
+        text.extend(hints.iter().map(|h| format!("  help: {h}\n")));
+        text.extend(r.notes.iter().map(|n| format!("  note: {n}\n")));
+        text
     }
 
     fn snapshot_parts(

@@ -180,9 +180,9 @@ pub fn each_expr_of_stmt(s: &Stmt, f: &mut dyn FnMut(&Expr)) {
         | StmtKind::Yield(e)
         | StmtKind::Factor(e)
         | StmtKind::Assert(e)
-        | StmtKind::Snapshot(e)
         | StmtKind::Verdict(e)
         | StmtKind::StopWhen(e) => each_expr(e, f),
+        StmtKind::Snapshot(s) => s.exprs().for_each(|e| each_expr(e, f)),
         StmtKind::Site { dist, via, .. } => {
             each_expr(dist, f);
             via.iter().for_each(|v| each_expr(&v.value, f));

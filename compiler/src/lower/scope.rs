@@ -382,9 +382,9 @@ fn each_top_expr<'a>(s: &'a Stmt, f: &mut dyn FnMut(&'a Expr)) {
         | StmtKind::Yield(e)
         | StmtKind::Factor(e)
         | StmtKind::Assert(e)
-        | StmtKind::Snapshot(e)
         | StmtKind::Verdict(e)
         | StmtKind::StopWhen(e) => f(e),
+        StmtKind::Snapshot(s) => s.exprs().for_each(f),
         StmtKind::Site { dist, via, .. } => {
             f(dist);
             via.iter().for_each(|v| f(&v.value));

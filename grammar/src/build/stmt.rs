@@ -2,8 +2,8 @@
 
 use super::{Builder, Node, Parts, only, unexpected};
 use crate::ast::{
-    Arg, Body, Def, DerivativeRule, Expr, Function, Model, ModelKind, Name, NetDef, Over, Stmt,
-    StmtKind, Unit, Via,
+    Arg, Body, Def, DerivativeRule, Expr, Function, Model, ModelKind, Name, NetDef, Over, Snapshot,
+    Stmt, StmtKind, Unit, Via,
 };
 use crate::parse::Rule;
 
@@ -14,6 +14,20 @@ impl Builder<'_> {
         let doc = self.doc(span);
         let kind = self.stmt_kind(only(pair));
         Stmt { kind, span, doc }
+    }
+
+    fn snapshot(&mut self, pair: Node) -> Snapshot {
+        let mut parts = Parts::new(pair);
+        if let Some(p) = parts.take(Rule::snapshot_diagnostics) {
+            return Snapshot::Diagnostics(self.block(only(p)));
+        }
+        if let Some(p) = parts.take(Rule::snapshot_graph) {
+            return Snapshot::Graph(self.expr(only(p)));
+        }
+        Snapshot::Values {
+            value: self.expr(parts.need(Rule::expr)),
+            tol: parts.take(Rule::tolerance).map(|p| self.expr(only(p))),
+        }
     }
 
     fn stmt_kind(&mut self, pair: Node) -> StmtKind {
@@ -52,7 +66,7 @@ impl Builder<'_> {
             Rule::every => self.every(pair),
             Rule::log => StmtKind::Log(pair_entries(pair).map(|p| self.log_entry(p)).collect()),
             Rule::assert => StmtKind::Assert(self.expr(only(pair))),
-            Rule::snapshot => StmtKind::Snapshot(self.expr(only(pair))),
+            Rule::snapshot => StmtKind::Snapshot(self.snapshot(pair)),
             Rule::verdict => StmtKind::Verdict(self.expr(only(pair))),
             Rule::stop_when => StmtKind::StopWhen(self.expr(only(pair))),
             Rule::keep => {

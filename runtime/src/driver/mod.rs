@@ -28,7 +28,7 @@ mod verdict;
 
 pub use bench::{Effort, Timed};
 pub use engine::{Compilation, Engine, EngineOptions, Memo};
-pub use golden::{Golden, golden_path};
+pub use golden::{Change, Golden, golden_path};
 pub use host::{Data, FileHost, read_text_file};
 pub use plan::{Foreseen, Why, Will};
 pub use run::{Pipeline, RunOptions};

@@ -1,7 +1,7 @@
 //! The tests of a pipeline.
 
 use super::engine::Engine;
-use super::golden::Golden;
+use super::golden::{Change, Golden};
 use super::run::Pipeline;
 use super::stage::Position;
 use super::store::Version;
@@ -23,6 +23,10 @@ pub enum TestOutcome {
 pub struct TestResult {
     pub name: String,
     pub outcome: TestOutcome,
+    /// Its snapshots that are not what was accepted.
+    pub changes: Vec<Change>,
+    /// The time it took, with the stages that no test before it needed.
+    pub seconds: f64,
 }
 
 /// All tests that ran.
@@ -30,6 +34,7 @@ pub struct Tests {
     pub results: Vec<TestResult>,
     /// Golden values that no snapshot has any more, in words.
     pub stale: Vec<String>,
+    pub golden: Golden,
 }
 
 impl Pipeline {
@@ -50,11 +55,18 @@ impl Pipeline {
             if filter.is_some_and(|f| !name.contains(f)) {
                 continue;
             }
-            let outcome = match self.run_test(i, &mut golden, observer) {
-                Ok(outcome) => outcome,
-                Err(e) => TestOutcome::Broken(e),
+            let start = std::time::Instant::now();
+            let (outcome, changes) = match self.run_test(i, &mut golden, observer) {
+                Ok((failed, changes)) if failed.is_empty() => (TestOutcome::Passed, changes),
+                Ok((failed, changes)) => (TestOutcome::Failed(failed), changes),
+                Err(e) => (TestOutcome::Broken(e), vec![]),
             };
-            results.push(TestResult { name, outcome });
+            results.push(TestResult {
+                name,
+                outcome,
+                changes,
+                seconds: start.elapsed().as_secs_f64(),
+            });
         }
         let mut stale = Vec::new();
         if self.options.accept {
@@ -62,7 +74,11 @@ impl Pipeline {
         } else {
             stale = golden.stale(&names);
         }
-        Ok(Tests { results, stale })
+        Ok(Tests {
+            results,
+            stale,
+            golden,
+        })
     }
 
     fn run_test(
@@ -70,7 +86,7 @@ impl Pipeline {
         test: usize,
         golden: &mut Golden,
         observer: &mut dyn Observer,
-    ) -> Result<TestOutcome, RunError> {
+    ) -> Result<(Vec<Report>, Vec<Change>), RunError> {
         // Lowered before anything is trained, to find mistakes early; again where what the stages log is known only then.
         let t = loop {
             let lowered = self.session.lower_test(test);
@@ -83,12 +99,7 @@ impl Pipeline {
             self.run_stage(stage, observer)?;
         }
         let mut engine = self.engine(t.program.clone(), &t.program.name.clone(), observer)?;
-        let failed = self.check_assertions(&t, &mut engine, golden)?;
-        Ok(if failed.is_empty() {
-            TestOutcome::Passed
-        } else {
-            TestOutcome::Failed(failed)
-        })
+        self.check_assertions(&t, &mut engine, golden)
     }
 
     fn check_assertions(
@@ -96,7 +107,7 @@ impl Pipeline {
         t: &TestProgram,
         engine: &mut Engine,
         golden: &mut Golden,
-    ) -> Result<Vec<Report>, RunError> {
+    ) -> Result<(Vec<Report>, Vec<Change>), RunError> {
         let version = Version::default();
         let inputs = self.inputs(&engine.program.sources, &version, Position::default())?;
         let outputs = engine.run(&inputs);
@@ -135,9 +146,8 @@ impl Pipeline {
         }
         if self.options.accept {
             golden.accept(t, &outputs);
-        } else {
-            failed.extend(golden.compare(t, &outputs));
+            return Ok((failed, vec![]));
         }
-        Ok(failed)
+        Ok((failed, golden.compare(t, &outputs)))
     }
 }
