@@ -1,8 +1,10 @@
 // A convolutional network with two layers on 1,797 handwritten digits of 8x8 pixels: 1,500 to learn from, 297 to judge
 // by. Runs in some seconds.
 
-use std.conv.{conv2d, max_pool}
-use std.nn.dense
+use std.conv.max_pool
+use std.losses.cross_entropy
+use std.metrics.accuracy
+use std.nn.{conv2d, dense}
 use std.optim.adam
 
 let small = false
@@ -14,33 +16,29 @@ let pixels = take(stack(digits.except{label}), order) / 16.0
 let table = {image: for r in pixels { reshape(r, 1, 8, 8) }, label: take(digits.label, order)}
 let (train_set, test_set) = split(table, at: 1500)
 
-/// `o` kernels of 3x3 for `c` channels, normal with variance 2 / inputs.
-fn kernels(o, c) = sqrt(2.0 / (9.0 * c)) * randn([o, c, 3, 3])
-
 /// Ten logits of a picture.
 net cnn(a, b)(x: real[1, 8, 8]) {
-  param k1: real[a, 1, 3, 3] = kernels(a, 1)
-  param k2: real[b, a, 3, 3] = kernels(b, a)
+  net first = conv2d(1, a, 3, padding: 1)
+  net second = conv2d(a, b, 3, padding: 1)
   net head = dense(4 * b, 10)
-  let h = max_pool(relu(conv2d(x, k1, padding: 1)), 2)
-  head(flatten(max_pool(relu(conv2d(h, k2, padding: 1)), 2)))
+  let h = max_pool(relu(first(x)), 2)
+  head(flatten(max_pool(relu(second(h)), 2)))
 }
 
 net classify = cnn(8, 16)
 
-/// The cross entropy of a picture's label.
-fn cross_entropy(x, label) = -log_softmax(classify(x))[label]
+fn loss(x, label) = cross_entropy(classify(x), label)
 
-fn accuracy(t) = mean(for (x, l) in (t.image, t.label) { real(argmax(classify(x)) == l) })
+fn held_out(t) = accuracy(for x in t.image { argmax(classify(x)) }, t.label)
 
 stage fit = train b in train_set.shuffle().batch(50) for if small { 2 } else { 15 } epochs {
-  minimize mean(for (x, l) in (b.image, b.label) { cross_entropy(x, l) }) over classify using adam(lr: 3e-3)
-  every 1 epoch { log held_out_accuracy = accuracy(test_set) }
+  minimize mean(for (x, l) in (b.image, b.label) { loss(x, l) }) over classify using adam(lr: 3e-3)
+  every 1 epoch { log held_out_accuracy = held_out(test_set) }
 }
 
 test "the derivative by the offsets of the logits is softmax less one-hot" {
   let (x, label) = (test_set.image[0], test_set.label[0])
-  let g = grad(cross_entropy(x, label), wrt: classify)
+  let g = grad(loss(x, label), wrt: classify)
   assert close(g.head.b, softmax(classify(x)) - one_hot(label, 10), 1e-6)
 }
 

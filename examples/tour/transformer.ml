@@ -2,7 +2,8 @@
 // letters, then the same word again; the second is predicted letter by letter from what came before. Runs in some
 // seconds.
 
-use std.nn.mlp
+use std.losses.cross_entropy
+use std.nn.{causal, dense, embedding, layer_norm, positions, transformer_block}
 use std.optim.adam
 
 let small = false
@@ -12,36 +13,17 @@ let n = 2 * m - 1
 let width = 32
 let heads = 4
 
-fn layer_norm(x: real[t, d]) = for r in x { (r - mean(r)) / sqrt(var(r) + 1e-5) }
-
-/// Attention of each position to itself and those before it, in `h` heads of `k` numbers.
-net attention(h, d)(x: real[t, d]) {
-  let k = div(d, h)
-  param wq: real[h, d, k] = randn([h, d, k]) / sqrt(real(d))
-  param wk: real[h, d, k] = randn([h, d, k]) / sqrt(real(d))
-  param wv: real[h, d, k] = randn([h, d, k]) / sqrt(real(d))
-  param wo: real[h, k, d] = randn([h, k, d]) / sqrt(real(d))
-  let query = einsum([a, p, c], x[p, j], wq[a, j, c])
-  let key = einsum([a, p, c], x[p, j], wk[a, j, c])
-  let value = einsum([a, p, c], x[p, j], wv[a, j, c])
-  let scores = einsum([a, p, q], query[a, p, c], key[a, q, c]) / sqrt(real(k))
-  let seen = tril(ones(t, t)) > 0.5
-  let weights = for s in scores { softmax(select(seen, s, -inf)) }
-  einsum([p, j], weights[a, p, q], value[a, q, c], wo[a, c, j])
-}
-
 /// Logits of the next letter at each position.
 net transformer(layers, h, d)(word: int[t]) {
-  param embed: real[letters, d] = 0.1 * randn([letters, d])
-  param place: real[n, d] = 0.1 * randn([n, d])
-  param head: real[d, letters] = randn([d, letters]) / sqrt(real(d))
-  let last = scan (x = one_hot(word, letters) @ embed + place) for l in 0..layers, unroll: true {
-    net look[l] = attention(h, d)
-    net think[l] = mlp([d, 2 * d, d], act: relu)
-    let y = x + look[l](layer_norm(x))
-    next x = y + for r in layer_norm(y) { think[l](r) }
+  net letter = embedding(letters, d, sd: 0.1)
+  net place = positions(n, d, sd: 0.1)
+  net last = layer_norm(d)
+  net head = dense(d, letters)
+  let seen = scan (x = place(for l in word { letter(l) })) for l in 0..layers, unroll: true {
+    net block[l] = transformer_block(d, h, hidden: 2 * d, act: relu)
+    next x = block[l](x, mask: causal(t))
   }
-  layer_norm(last) @ head
+  for r in seen { head(last(r)) }
 }
 
 net predict = transformer(2, heads, width)
@@ -51,7 +33,7 @@ fn random_word() = int(floor(real(letters) * rand(m)))
 /// Logits of the second half, from the word and what of its repetition stands before each letter.
 fn repeated(word: int[m]) = predict(concat(word, word)[0..n])[m - 1..n]
 
-fn loss(word) = mean(for (l, w) in (repeated(word), word) { -log_softmax(l)[w] })
+fn loss(word) = mean(for (l, w) in (repeated(word), word) { cross_entropy(l, w) })
 
 /// The share of letters that are right.
 fn accuracy(word) = mean(real(argmax(repeated(word), axis: 1) == word))

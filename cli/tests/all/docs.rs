@@ -110,6 +110,11 @@ fn the_examples_of_the_guides_run() {
 }
 
 #[test]
+fn the_examples_of_the_nets_run() {
+    examples_run("docs/nets.md", 1);
+}
+
+#[test]
 fn the_examples_of_the_first_page_run() {
     examples_run("README.md", 2);
 }
@@ -123,6 +128,7 @@ fn links_lead_somewhere() {
         "docs/language.md",
         "docs/distributions.md",
         "docs/guides.md",
+        "docs/nets.md",
         "docs/cli.md",
     ] {
         let path = root().join(document);

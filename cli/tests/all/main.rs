@@ -7,6 +7,7 @@ mod docs;
 mod editors;
 mod errors;
 mod exports;
+mod nets;
 mod objectives;
 mod programs;
 mod robustness;

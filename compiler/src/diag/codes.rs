@@ -529,8 +529,8 @@ pub const CODES: &[Code] = &[
     },
     Code {
         code: "E0521",
-        about: "In `taps(e)` nothing is tapped, or one address twice.",
-        hint: "call a net whose body has a `tap` inside `taps(..)`, once",
+        about: "In `taps(e)` nothing is tapped, or in `nexts(e)` no state of a net gets a next value; or one address twice.",
+        hint: "call a net whose body has a `tap`, or a `next` of its state, inside `taps(..)` or `nexts(..)`, once",
     },
     Code {
         code: "E0522",
@@ -556,6 +556,11 @@ pub const CODES: &[Code] = &[
         code: "E0526",
         about: "A parameter of a model is read while the model is made, so it would keep its first value.",
         hint: "read it in the function that draws or scores: `|| normal(loc, sd)`",
+    },
+    Code {
+        code: "E0528",
+        about: "In a step a net says what a state of its becomes, and nothing keeps that.",
+        hint: "write `let (loss, moved) = nexts(..)` around the call of the net, then `set n.states = moved`",
     },
     Code {
         code: "E0529",

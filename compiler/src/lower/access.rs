@@ -113,6 +113,7 @@ impl Session {
             }
             Val::Net(n) | Val::Nets(n, _) => match text {
                 "params" => self.net_params(n, name.span),
+                "states" => self.net_states(n, name.span),
                 _ => Ok(Val::Method(Rc::new((v.clone(), rc(text))))),
             },
             Val::Model(m) if m.made.is_some() => match (text, &m.made) {

@@ -644,6 +644,11 @@ pub const DOCS: &[Doc] = &[
         "(the value of e, the record of what nets called in it `tap`), which a derivative can be taken by.",
     ),
     doc(
+        "nexts",
+        "nexts(e)",
+        "(the value of e, the record of what states of nets called in it become), which a step can `set`: `set n.states = r`.",
+    ),
+    doc(
         "randint",
         "randint(low, high, sizes..)",
         "Integers drawn uniformly from low to high - 1; biased by less than 2^-52.",

@@ -86,6 +86,7 @@ const FORMS: &[&str] = &[
     "laplacian",
     "einsum",
     "taps",
+    "nexts",
 ];
 
 /// Names that no definition may take: those of derivatives and draws, which the compiler itself looks for.

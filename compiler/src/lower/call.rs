@@ -29,6 +29,7 @@ impl Session {
                     return self.eval_derivative(name, args, env, e.span);
                 }
                 "taps" => return self.eval_taps(args, env, e.span),
+                "nexts" => return self.eval_nexts(args, env, e.span),
                 "einsum" => return self.eval_einsum(args, env, e.span),
                 "has" => return self.eval_has(args, env, e.span),
                 "provided" => {

@@ -442,6 +442,10 @@ impl Session {
             StmtKind::Site { name, dist, via } => self.eval_site(name, dist, via.as_ref(), env),
             StmtKind::Next { pattern, value } => {
                 let v = self.eval(value, env)?;
+                if self.is_net_next(pattern) {
+                    self.net_next(pattern, &v, value.span)?;
+                    return Ok(Val::Unit);
+                }
                 self.scan_next(pattern, v)?;
                 Ok(Val::Unit)
             }

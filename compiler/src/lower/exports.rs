@@ -73,7 +73,7 @@ impl Session {
     /// A value in which nets and models that keep something are the records of that.
     fn kept_in(&mut self, v: Val, span: Span) -> R<Val> {
         Ok(match &v {
-            Val::Net(n) | Val::Nets(n, _) => self.net_params(n, span)?,
+            Val::Net(n) | Val::Nets(n, _) => self.net_kept(n, span)?,
             Val::Model(m) => match &m.made {
                 Some(made) => self.model_kept(made),
                 None => {

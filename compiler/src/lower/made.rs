@@ -67,6 +67,9 @@ impl Session {
             with,
             stack: None,
             made,
+            states: None,
+            own_states: vec![],
+            scans: self.scans.len(),
         });
         let v = self.eval(value, env);
         self.nets.pop();
@@ -295,7 +298,7 @@ impl Session {
 }
 
 /// A part of a record, by a path such as `layer[0].w`.
-fn below(v: &Val, path: &str) -> Option<Val> {
+pub(super) fn below(v: &Val, path: &str) -> Option<Val> {
     path.split('.').try_fold(v.clone(), |v, n| v.field(n))
 }
 

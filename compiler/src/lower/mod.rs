@@ -31,6 +31,7 @@ mod limits;
 mod made;
 mod models;
 mod modules;
+mod net_states;
 mod nets;
 mod optimizer_values;
 mod optimizers;

@@ -4,7 +4,7 @@ use super::call::Given;
 use super::leaves::map_leaves;
 use super::session::{R, Session, rc};
 use super::value::{Env, NetVal, Val};
-use crate::ir::{Attr, Type};
+use crate::ir::{Attr, DType, Type};
 use crate::ops;
 use crate::program::{SlotId, SlotKind};
 use mlc_grammar::ast::{self, Body, Expr, Name};
@@ -20,6 +20,11 @@ pub struct NetFrame {
     pub stack: Option<usize>,
     /// Is it a model of the top of a file that is being made?
     pub made: bool,
+    /// States in place of the kept ones, and the names of those declared so far.
+    pub states: Option<Val>,
+    pub own_states: Vec<String>,
+    /// How many `scan`s run around it.
+    pub scans: usize,
 }
 
 impl Session {
@@ -163,7 +168,7 @@ impl Session {
             other => {
                 let t = self.force(&other, span)?;
                 let ty = self.ctx.graph.ty(t).clone();
-                if ty != Type::scalar(crate::ir::DType::I32) {
+                if ty != Type::scalar(DType::I32) {
                     let title =
                         format!("a stack of nets is indexed by one integer, not by a `{ty}`");
                     return Err(Box::new(
@@ -226,19 +231,21 @@ impl Session {
         let path = self.path_of(&local);
         let v = match self.eval(value, env)? {
             Val::NetCtor(ctor) => {
-                let (stopped, with, around) = match self.nets.last() {
+                let (stopped, with, states, around) = match self.nets.last() {
                     Some(n) => (
                         n.stopped,
                         n.with.as_ref().and_then(|w| w.field(&local)),
+                        n.states.as_ref().and_then(|s| s.field(&local)),
                         n.stack,
                     ),
-                    None => (false, None, None),
+                    None => (false, None, None, None),
                 };
                 let net = Rc::new(NetVal {
                     ctor,
                     path: rc(&path),
                     stopped,
                     with,
+                    states,
                     stack: stack.or(around),
                 });
                 match stack {
@@ -271,6 +278,9 @@ impl Session {
             with: n.with.clone(),
             stack: n.stack,
             made: false,
+            states: n.states.clone(),
+            own_states: vec![],
+            scans: self.scans.len(),
         });
         let result = self.in_frame(&n.path.clone(), span, |s| {
             s.bind_args(&def.name.text, &def.args, args, &env, span)?;
@@ -304,30 +314,54 @@ impl Session {
 
     /// Makes sure that a net's parameters exist, by running its code on zeros of the declared types.
     pub(super) fn ensure_net(&mut self, n: &Rc<NetVal>, span: Span) -> R<()> {
-        if !self.slots_below(&n.path).is_empty() {
+        if !self
+            .kept_below(&n.path, &[SlotKind::Param, SlotKind::State])
+            .is_empty()
+        {
             return Ok(());
         }
         let def = n.ctor.def.def;
         let mut args = Vec::new();
-        for a in &def.args {
-            let dims = match a.ty.as_ref().map(|t| &t.kind) {
-                Some(ast::TypeKind::Named(name, dims)) if name.text == "real" => dims,
+        // What has a default is left out.
+        for a in def.args.iter().filter(|a| a.default.is_none()) {
+            let unknown = |s: &Self, hint: String| {
+                let title = format!(
+                    "the parameters of `{}` are not known before its first call",
+                    n.path
+                );
+                Box::new(s.err("E0506", title, span).hint(hint))
+            };
+            let (zero, dtype, dims) = match a.ty.as_ref().map(|t| &t.kind) {
+                Some(ast::TypeKind::Named(name, dims)) if name.text == "real" => {
+                    (Val::Real(0.0), self.real, dims)
+                }
+                Some(ast::TypeKind::Named(name, dims)) if name.text == "int" => {
+                    (Val::Int(0), DType::I32, dims)
+                }
                 _ => {
-                    let title = format!(
-                        "the parameters of `{}` are not known before its first call",
-                        n.path
-                    );
-                    return Err(Box::new(self.err("E0506", title, span).hint(format!(
-                        "declare the type of `{}`, e.g. `{}: real[n]`",
-                        a.name.text, a.name.text
-                    ))));
+                    let name = &a.name.text;
+                    let hint =
+                        format!("declare the type of `{name}`, e.g. `{name}: real[n]`, or call it");
+                    return Err(unknown(self, hint));
                 }
             };
             let mut shape = Vec::new();
             for d in dims {
-                shape.push(self.eval_int(d, &n.ctor.env)?.max(0) as usize);
+                let size = self.eval_int(d, &n.ctor.env).map_err(|r| {
+                    // A size that only a call tells.
+                    if r.code != "E0100" {
+                        return r;
+                    }
+                    let size = self.sources.text(d.span);
+                    let hint = format!(
+                        "call it: the size `{size}` of `{}` is not said",
+                        a.name.text
+                    );
+                    unknown(self, hint)
+                })?;
+                shape.push(size.max(0) as usize);
             }
-            let zero = self.literal(&Val::Real(0.0), self.real, &shape);
+            let zero = self.literal(&zero, dtype, &shape);
             args.push((None, Val::Tensor(zero)));
         }
         self.call_net(n, args, span).map(|_| ())
@@ -428,9 +462,12 @@ impl Session {
             }
             Val::Net(n) => {
                 let params = self.net_params(&n, span)?;
+                let states = self.net_states(&n, span)?;
                 let with = Some(self.stage_view(stage, params, span)?);
+                let states = Some(self.stage_view(stage, states, span)?);
                 Val::Net(Rc::new(NetVal {
                     with,
+                    states,
                     ..(*n).clone()
                 }))
             }

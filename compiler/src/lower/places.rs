@@ -42,6 +42,13 @@ impl Session {
         }
         let place = self.eval_place(target, env)?;
         let v = self.eval(value, env)?;
+        if let (Place::Name(name, Val::Net(old)), Val::Net(new)) = (&place, &v) {
+            // Of a net all that it keeps.
+            let old = self.net_states(old, target.span)?;
+            let new = self.net_states(new, value.span)?;
+            let states = Place::Name(format!("{name}.states"), old);
+            self.assign(&states, new, target.span, value.span, env)?;
+        }
         let v = match &v {
             Val::Net(n) | Val::Nets(n, _) => self.net_params(n, value.span)?,
             Val::Model(m) => m
@@ -59,6 +66,14 @@ impl Session {
             ExprKind::Name(name) => Ok(Place::Name(name.clone(), self.lookup(name, env, e.span)?)),
             ExprKind::Field(x, name) => {
                 let parent = self.eval_place(x, env)?;
+                if let (Place::Name(net, v @ Val::Net(_)), "params" | "states") =
+                    (&parent, name.text.as_str())
+                {
+                    return Ok(Place::Name(
+                        format!("{net}.{}", name.text),
+                        self.field(v, name)?,
+                    ));
+                }
                 Ok(Place::Field(Box::new(parent), name))
             }
             ExprKind::Index(x, args) => {

@@ -62,7 +62,10 @@ impl Session {
         };
         if !options.unroll && tapped(self) > before {
             // What an iteration taps is no value outside it.
-            return Err(self.unsupported("a `tap` in a `scan` that is not unrolled", span));
+            return Err(self.unsupported(
+                "a `tap`, or a `next` of a state, in a `scan` that is not unrolled",
+                span,
+            ));
         }
         let patterns: Vec<&'static Pattern> = sc.carries.iter().map(|c| &c.0).collect();
         let mut carries = swept.carries;

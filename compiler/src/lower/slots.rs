@@ -118,9 +118,13 @@ impl Session {
             // A copy that can be called: the same code on parameters of its own.
             Val::Net(n) if *kind == SlotKind::State => {
                 let with = self.kept_params(path, n, span)?;
+                let states = self.net_states(n, span)?;
+                let states = self.force_leaves(&states, span)?;
+                let states = self.keep(path, states, &SlotKind::State, span)?;
                 Val::Net(Rc::new(NetVal {
                     path: rc(path),
                     with: Some(with),
+                    states: Some(states),
                     ..(**n).clone()
                 }))
             }
@@ -243,6 +247,9 @@ impl Session {
         if self.optimizer.is_some() && self.top {
             return self.optimizer_state(name, ty, value, env);
         }
+        if self.nets.last().is_some_and(|n| !n.made) {
+            return self.net_state(name, ty, value, env);
+        }
         let in_step = self.top && self.train.as_ref().is_some_and(|t| !t.in_every);
         let around = self.nets.last().filter(|n| n.made && self.in_init);
         let path = match &self.train {
@@ -252,7 +259,7 @@ impl Session {
                 name.text.clone()
             }
             _ => {
-                let places = "`state` stands at the top of a file, of a step or of an optimizer, or in a model with a name";
+                let places = "`state` stands at the top of a file, of a step or of an optimizer, in a net, or in a model with a name";
                 return Err(self.kept_elsewhere(places, name.span));
             }
         };
@@ -281,7 +288,9 @@ impl Session {
         kind: &SlotKind,
         support: Option<&Val>,
     ) -> R<Val> {
-        let starts = *kind == SlotKind::State && (self.optimizer.is_some() || self.train.is_some());
+        let starts = *kind == SlotKind::State
+            && self.nets.is_empty()
+            && (self.optimizer.is_some() || self.train.is_some());
         let stack = match kind {
             SlotKind::Param => self.nets.last().and_then(|n| n.stack),
             _ => None,

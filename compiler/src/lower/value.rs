@@ -166,6 +166,8 @@ pub struct NetVal {
     pub stopped: bool,
     /// `n.with(r)`: parameters in place of the kept ones, by path below this net.
     pub with: Option<Val>,
+    /// States in place of the kept ones.
+    pub states: Option<Val>,
     /// How many nets share the parameters' leading axis.
     pub stack: Option<usize>,
 }

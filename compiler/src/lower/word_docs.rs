@@ -51,7 +51,7 @@ pub const WORDS: &[(&str, &str, &str)] = &[
     (
         "state",
         "state s = e",
-        "A value that lasts from step to step, assigned by `set`.",
+        "A value that lasts from step to step, assigned by `set`. In a net, `next s = e` says what it becomes.",
     ),
     (
         "set",

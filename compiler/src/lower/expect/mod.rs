@@ -82,14 +82,19 @@ impl Session {
     ) -> R<Val> {
         let frames = self.frames.clone();
         let mark = self.ctx.graph.len();
+        let collected = self.collected_so_far();
         let mut rough: Vec<Span> = vec![];
         loop {
             let (result, frame) = self.run_expect(block, env, span, &rough)?;
+            let sites = frame.sites.iter().map(|s| s.node);
+            let sites: Vec<Value> = sites.chain(frame.factors.iter().map(|f| f.at)).collect();
+            self.check_collected(&collected, &sites, span)?;
             match self.without_sites(result, frame, span)? {
                 Ok(v) => return Ok(self.estimate(&v, mark, span)),
                 // A site of a loop was given an estimator that is not valid there, as is known only now.
                 Err(site) => {
                     rough.push(site);
+                    self.forget_collected(&collected);
                     self.frames.clone_from(&frames);
                 }
             }
