@@ -33,14 +33,26 @@ pub fn run(cli: Cli) -> Exit {
             run,
             out,
             json,
+            tensorboard,
             strict_fit,
-        } => run_pipeline(&pipeline, &stages, &run, out.as_deref(), [json, strict_fit]),
+        } => {
+            let how = How {
+                json,
+                tensorboard,
+                strict_fit,
+            };
+            run_pipeline(&pipeline, &stages, &run, out.as_deref(), &how)
+        }
         Command::Plan {
             pipeline,
             stages,
             run,
             json,
         } => crate::plan::plan(&pipeline, &stages, &run, json),
+        Command::Compare { runs, out } => crate::compare::compare(&runs, &out),
+        Command::Papers { folder, run, page } => {
+            crate::papers::papers(&folder, run, page.as_deref())
+        }
         Command::New { folder } => crate::new::new(&folder),
         Command::Cache { what } => crate::cache::cache(&what),
         Command::Check { pipeline } => check(&pipeline),
@@ -271,19 +283,41 @@ pub fn chosen(pipeline: &Pipeline, names: &[String]) -> Result<Vec<usize>, Exit>
     Ok(found)
 }
 
+/// How a run is told of.
+struct How {
+    json: bool,
+    tensorboard: bool,
+    strict_fit: bool,
+}
+
+/// The observer of a run; where it is asked for, one that writes for TensorBoard, too.
+fn recorded(inner: Box<dyn Observer>, how: &How, dir: &Path) -> Result<Box<dyn Observer>, Exit> {
+    if !how.tensorboard {
+        return Ok(inner);
+    }
+    match crate::tensorboard::Recorded::new(inner, dir) {
+        Ok(recorded) => Ok(Box::new(recorded)),
+        Err(e) => {
+            eprintln!("error: cannot write in `{}`: {e}", dir.display());
+            Err(Exit::Environment)
+        }
+    }
+}
+
 fn run_pipeline(
     args: &PipelineArgs,
     stages: &[String],
     run: &RunArgs,
     out: Option<&Path>,
-    [json, strict_fit]: [bool; 2],
+    how: &How,
 ) -> Exit {
+    let json = how.json;
     let start = Instant::now();
     let handler = ctrlc::set_handler(|| STOP.set());
     if let Err(e) = handler {
         eprintln!("warning: Ctrl-C will end the run at once: {e}");
     }
-    let mut observer: Box<dyn Observer> = if json {
+    let observer: Box<dyn Observer> = if json {
         Box::new(Json::default())
     } else {
         Box::new(Human::default())
@@ -294,6 +328,7 @@ fn run_pipeline(
         let dir = pipeline
             .write_to(out, &resolve(&args.file))
             .map_err(|e| explain(&e, &pipeline))?;
+        let mut observer = recorded(observer, how, &dir)?;
         let result = if stages.is_empty() {
             pipeline.run(&mut *observer)
         } else {
@@ -309,7 +344,7 @@ fn run_pipeline(
     });
     let seconds = start.elapsed().as_secs_f64();
     let exit = match &result {
-        Ok(_) if strict_fit && !unfit.is_empty() => Exit::Unfit,
+        Ok(_) if how.strict_fit && !unfit.is_empty() => Exit::Unfit,
         Ok(_) => Exit::Done,
         Err(exit) => *exit,
     };
@@ -549,7 +584,7 @@ fn graph(args: &PipelineArgs, stage: Option<&str>, format: &str, out: Option<&Pa
     }
 }
 
-fn doc(name: Option<&str>) -> Exit {
+pub fn doc(name: Option<&str>) -> Exit {
     let entries = mlc_compiler::stdlib::entries();
     let path = |e: &Entry| format!("{}.{}", e.module, e.name);
     let named: Vec<&Entry> = entries

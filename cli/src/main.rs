@@ -3,13 +3,16 @@
 mod bench;
 mod cache;
 mod commands;
+mod compare;
 mod gradients;
 mod new;
 mod observer;
 mod options;
+mod papers;
 mod plan;
 mod repl;
 mod show;
+mod tensorboard;
 mod testing;
 
 use clap::Parser;

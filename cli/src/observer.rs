@@ -85,9 +85,9 @@ impl Observer for Human {
         match event {
             Event::StageStarted { steps, stage } => {
                 let bar = ProgressBar::new(*steps as u64);
-                if let Ok(style) =
-                    ProgressStyle::with_template("{prefix} {bar:30} {pos}/{len} {eta} {msg}")
-                {
+                if let Ok(style) = ProgressStyle::with_template(
+                    "{prefix} {bar:30} {pos}/{len} {per_sec} {eta} left  {msg}",
+                ) {
                     bar.set_style(style);
                 }
                 bar.set_prefix((*stage).to_string());

@@ -34,9 +34,33 @@ pub enum Command {
         /// One JSON object a line on stdout, and nothing else there
         #[arg(long)]
         json: bool,
+        /// Write what is logged for TensorBoard, too
+        #[arg(long)]
+        tensorboard: bool,
         /// End with the exit code 5 if a `verdict` is that what a stage leaves should not be used
         #[arg(long)]
         strict_fit: bool,
+    },
+    /// Lay runs over one another: a table of where each ended, and a page with their curves
+    Compare {
+        /// Folders of runs
+        #[arg(required = true, value_name = "RUN")]
+        runs: Vec<PathBuf>,
+        /// The page
+        #[arg(long, value_name = "FILE", default_value = "compare.html")]
+        out: PathBuf,
+    },
+    /// List the papers whose methods are pipelines: what each claims, and whether its tests hold
+    Papers {
+        /// The folder with the pipelines
+        #[arg(default_value = "examples/papers")]
+        folder: PathBuf,
+        /// Run the tests in full and keep how they end
+        #[arg(long)]
+        run: bool,
+        /// Write the list as a page
+        #[arg(long, value_name = "FILE")]
+        page: Option<PathBuf>,
     },
     /// Make a project: a folder with a pipeline, data, tests and what a build machine runs
     New {

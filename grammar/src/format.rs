@@ -22,8 +22,20 @@ const OPEN_WORDS: &[&str] = &[
 
 /// Words that are so only at the start of a statement.
 const STATEMENTS: &[&str] = &[
-    "minimize", "maximize", "assert", "snapshot", "verdict", "factor", "log", "set", "update",
-    "image", "plot", "table", "export",
+    "minimize",
+    "maximize",
+    "assert",
+    "snapshot",
+    "verdict",
+    "factor",
+    "log",
+    "set",
+    "update",
+    "image",
+    "plot",
+    "histogram",
+    "table",
+    "export",
 ];
 
 /// Formats a file's text.

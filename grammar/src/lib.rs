@@ -18,5 +18,5 @@ mod parse;
 pub mod span;
 
 pub use format::format;
-pub use newline::{Token, TokenKind, tokens};
+pub use newline::{Token, TokenKind, is_complete, tokens};
 pub use parse::{ReplEntry, decode, parse, parse_expr, parse_repl};

@@ -131,6 +131,23 @@ fn ends_expression(text: &str, t: &Token) -> bool {
     }
 }
 
+/// May a text end here? Not where a bracket is open or an operator waits for what follows it. A text whose brackets do not match
+/// is whole, so that it is told of.
+pub fn is_complete(text: &str) -> bool {
+    let tokens = tokens(text);
+    let mut open = 0;
+    for t in tokens.iter().filter(|t| t.kind == TokenKind::Mark) {
+        match text.as_bytes()[t.start] {
+            b'{' | b'(' | b'[' => open += 1,
+            b'}' | b')' | b']' => open -= 1,
+            _ => {}
+        }
+    }
+    let code = |t: &&Token| !matches!(t.kind, TokenKind::Comment | TokenKind::Newline);
+    let last = tokens.iter().rfind(code);
+    open < 0 || open == 0 && last.is_none_or(|t| ends_expression(text, t))
+}
+
 /// Does what follows newline `i` begin a definition, whatever stands above? No expression has `let` or `fn` in it, nor two words
 /// such as `stage s`.
 fn begins_definition(text: &str, tokens: &[Token], i: usize) -> bool {

@@ -4,6 +4,7 @@
 
 pub mod cache;
 pub mod checkpoint;
+pub mod compare;
 pub mod data;
 pub mod digest;
 pub mod driver;
@@ -15,3 +16,4 @@ pub mod report;
 pub mod rundir;
 pub mod shuffle;
 pub mod tensor;
+pub mod tensorboard;

@@ -12,6 +12,28 @@ pub struct Machine {
     pub product_throughput: f64,
 }
 
+/// What a run says of the machine it ran on.
+pub fn facts() -> Vec<(&'static str, String)> {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let system = format!("{} {}", std::env::consts::OS, std::env::consts::ARCH);
+    vec![
+        ("mlc", env!("CARGO_PKG_VERSION").to_string()),
+        ("processor", processor().unwrap_or(system)),
+        ("cores", cores.to_string()),
+        (
+            "vectors",
+            format!("{:?}", crate::kernels::vector()).to_lowercase(),
+        ),
+    ]
+}
+
+/// The processor's name, where the system tells it.
+fn processor() -> Option<String> {
+    let text = std::fs::read_to_string("/proc/cpuinfo").ok()?;
+    let line = text.lines().find(|l| l.starts_with("model name"))?;
+    Some(line.split_once(':')?.1.trim().to_string())
+}
+
 /// Bytes that are copied: more than any cache holds.
 const COPIED: usize = 256 << 20;
 

@@ -116,7 +116,11 @@ impl Place {
         let entries = fs::read_dir(self.path(out)).unwrap();
         let read = |p: PathBuf| {
             let name = p.file_name().unwrap().to_str().unwrap().to_string();
-            (name, fs::read(p).unwrap())
+            let mut bytes = fs::read(p).unwrap();
+            if name == "report.html" {
+                bytes = timeless(&bytes);
+            }
+            (name, bytes)
         };
         entries.map(|e| read(e.unwrap().path())).collect()
     }
@@ -180,6 +184,14 @@ const ALL: [&str; 8] = [
     "tried",
     "look",
 ];
+
+/// A report without its table of times, which no two runs share.
+fn timeless(report: &[u8]) -> Vec<u8> {
+    let text = std::str::from_utf8(report).unwrap();
+    let start = text.find("<section>\n<h2>times</h2>").unwrap();
+    let end = start + text[start..].find("</section>").unwrap();
+    [&text[..start], &text[end..]].concat().into_bytes()
+}
 
 #[test]
 fn what_is_told_again_is_a_run_to_the_bit() {

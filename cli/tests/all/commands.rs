@@ -331,18 +331,6 @@ fn graphs_are_drawn() {
 }
 
 #[test]
-fn the_prompt_evaluates() {
-    let lines = "1 + 2\nlet x = [1.0, 2.0, 3.0]\nsum(x * x)\n:type x\nfn f(a) = a * a\nf(3.0)\nnonsense\n:grad sum(x ^ 2), x\n:quit\n";
-    let out = mlc().arg("repl").write_stdin(lines).output().unwrap();
-    let said = format!(
-        "{}---\n{}",
-        String::from_utf8(out.stdout).unwrap(),
-        String::from_utf8(out.stderr).unwrap()
-    );
-    insta::assert_snapshot!(said);
-}
-
-#[test]
 fn every_pipeline_is_formatted() {
     for path in super::robustness::all_pipelines() {
         // The snippets of the design keep its columns of comments.
@@ -367,45 +355,6 @@ fn what_is_built_in_is_documented() {
 #[test]
 fn values_and_functions_are_as_the_reference_says() {
     stdout(&["test", "cli/tests/pipelines/values.ml"]);
-}
-
-#[test]
-fn snapshots_are_kept_when_accepted_and_only_then() {
-    let dir = tempfile::tempdir().unwrap();
-    let file = dir.path().join("p.ml");
-    let kept = dir.path().join("p.ml.snap");
-    let test = |args: &[&str]| {
-        let out = mlc().arg("test").arg(&file).args(args).output().unwrap();
-        let text = [out.stdout, out.stderr].concat();
-        (out.status.code().unwrap(), String::from_utf8(text).unwrap())
-    };
-    let write = |text: &str| std::fs::write(&file, text).unwrap();
-    write("test \"a\" { snapshot sum(ones(3)) }\ntest \"b\" { snapshot {x: 1.0} }\n");
-    let (code, said) = test(&[]);
-    assert_eq!(code, 4);
-    assert!(said.contains("[E0618]") && !kept.exists(), "{said}");
-    assert_eq!(test(&["--accept"]).0, 0);
-    assert_eq!(test(&[]).0, 0);
-    write("test \"a\" { snapshot sum(ones(4)) }\ntest \"b\" { snapshot {x: 1.0} }\n");
-    let before = std::fs::read(&kept).unwrap();
-    let (code, said) = test(&[]);
-    assert_eq!(code, 4);
-    assert!(said.contains("was 3, is 4"), "{said}");
-    assert_eq!(std::fs::read(&kept).unwrap(), before);
-    // One test more accepted, the others stay as they are.
-    assert_eq!(test(&["--accept", "--filter", "a"]).0, 0);
-    assert_eq!(test(&[]).0, 0);
-    write("test \"a\" { snapshot sum(ones(4)) }\n");
-    let (code, said) = test(&[]);
-    assert_eq!(code, 4);
-    assert!(
-        said.contains("STALE") && said.contains("no test \"b\""),
-        "{said}"
-    );
-    assert_eq!(test(&["--accept"]).0, 0);
-    assert_eq!(test(&[]).0, 0);
-    std::fs::write(&kept, "nonsense").unwrap();
-    assert_eq!(test(&[]).0, 3);
 }
 
 /// Rust knows no distribution, estimator, objective or optimizer by name.

@@ -19,7 +19,7 @@ fn wrong_pipelines_are_explained() {
     insta::glob!("../errors", "*.ml", |path| {
         let name = path.file_name().unwrap().to_str().unwrap();
         let command = match name {
-            "failing_test.ml" | "snapshot_new.ml" => vec!["test", name],
+            "failing_test.ml" | "snapshot_new.ml" | "snapshot_tolerance.ml" => vec!["test", name],
             "not_a_number.ml" => vec!["run", name, "--out", "../../../target/tmp/not_a_number"],
             "outside_support_late.ml" => {
                 vec!["run", name, "--out", "../../../target/tmp/outside_support"]

@@ -7,10 +7,14 @@ mod docs;
 mod editors;
 mod errors;
 mod exports;
+mod goldens;
 mod nets;
 mod objectives;
 mod programs;
+mod prompt;
+mod results;
 mod robustness;
+mod terminal;
 mod verdicts;
 
 use assert_cmd::Command;

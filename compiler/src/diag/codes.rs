@@ -653,6 +653,11 @@ pub const CODES: &[Code] = &[
         hint: "if the new value is right, `mlc test FILE --accept` keeps it",
     },
     Code {
+        code: "E0619",
+        about: "The tolerance of a snapshot is not a number known at compile time, or below 0.",
+        hint: "write `snapshot e, tol: 1e-3`",
+    },
+    Code {
         code: "E0640",
         about: "A statement of a step stands in a loop, a function or a condition.",
         hint: "compute values there, and write the statement at the top of the step",

@@ -40,6 +40,7 @@ impl Session {
     /// # Errors
     /// The entry's mistakes; the session is as before.
     pub fn repl(&mut self, text: &str) -> Result<Vec<ReplResult>, Failure> {
+        self.touched_stages.clear();
         self.repl_files += 1;
         let name = format!("<{}>", self.repl_files);
         let file = self.sources.add(&name, text);
@@ -55,6 +56,12 @@ impl Session {
             }
         }
         Ok(out)
+    }
+
+    /// What the pipeline and the entries define, and the names that they use of modules.
+    pub fn names(&self) -> Vec<String> {
+        let names = self.modules[self.root].items.keys();
+        names.filter(|n| !n.starts_with('<')).cloned().collect()
     }
 
     fn repl_item(&mut self, item: ast::Item) -> Result<ReplResult, Failure> {

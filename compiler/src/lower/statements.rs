@@ -241,7 +241,7 @@ impl Session {
             return Err(Box::new(
                 self.err(
                     "E0602",
-                    "a report holds `image`, `plot`, `table` and `text`",
+                    "a report holds `image`, `plot`, `histogram`, `table` and `text`",
                     stmt.span,
                 )
                 .hint("compute values in a `compute` stage, and show them here"),

@@ -196,6 +196,6 @@ pub const WORDS: &[(&str, &str, &str)] = &[
     (
         "test",
         "test \"name\" { assert c }",
-        "What `mlc test` checks; `snapshot e` compares with a golden value.",
+        "What `mlc test` checks; `snapshot e` compares with a golden value, `snapshot graph e` with a graph, `snapshot diagnostics { .. }` with what is said of mistakes.",
     ),
 ];

@@ -122,6 +122,10 @@ impl StopFlag {
         self.0.store(true, Ordering::Relaxed);
     }
 
+    pub fn clear(&self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
+
     pub fn is_set(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }

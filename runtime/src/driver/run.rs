@@ -14,13 +14,13 @@ use crate::report::Report;
 use crate::rundir::RunDir;
 use crate::tensor::{DType, HostTensor};
 use mlc_compiler::FileId;
-use mlc_compiler::lower::{Failure, LowerOptions, Session};
+use mlc_compiler::lower::{Failure, LowerOptions, ReplResult, Session};
 use mlc_compiler::program::{Export, Program, SlotKind, StageProgram, TrainPlan};
 use mlc_compiler::progress::Progress;
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// What a run may be told.
 #[derive(Clone, Default)]
@@ -63,8 +63,24 @@ pub struct Pipeline {
     pub(super) digests: HashMap<*const HostTensor, (Rc<HostTensor>, Digest)>,
     pub(super) machine: Option<Digest>,
     pub(super) memo: Memo,
+    /// Rows of the report's table of times.
+    pub(super) times: Vec<Vec<String>>,
     /// What determined the stages that ran, by name.
     pub(super) past: BTreeMap<String, Past<Parts>>,
+}
+
+/// How long runs of a program took, in seconds.
+pub struct Times {
+    pub least: f64,
+    pub median: f64,
+    pub count: usize,
+}
+
+/// Sees nothing.
+struct Silent;
+
+impl Observer for Silent {
+    fn event(&mut self, _: &super::Event) {}
 }
 
 impl Pipeline {
@@ -104,6 +120,7 @@ impl Pipeline {
             digests: HashMap::new(),
             machine: None,
             memo: Memo::default(),
+            times: Vec::new(),
             past: BTreeMap::new(),
         };
         (pipeline, result)
@@ -124,6 +141,9 @@ impl Pipeline {
         let mut report = Report::new(&stem);
         report.fact("seed", &self.options.seed.to_string());
         report.fact("pipeline", &name);
+        for (key, value) in crate::machine::facts() {
+            report.fact(key, &value);
+        }
         self.report = Some(report);
         let path = dir.path().to_path_buf();
         self.dir = Some(dir);
@@ -212,6 +232,9 @@ impl Pipeline {
             StageProgram::Report(_) => self.has_reports = true,
         }
         let seconds = start.elapsed().as_secs_f64();
+        let how = if kept.is_some() { "kept" } else { "run" };
+        let row = [info.name.clone(), how.to_string(), format!("{seconds:.3}")];
+        self.times.push(row.to_vec());
         match (kept, parts) {
             (Some(saved), Some(parts)) => self.keep_retold(stage, parts, saved),
             (_, parts) => self.keep_stage(stage, parts, &version, seconds, observer),
@@ -405,6 +428,46 @@ impl Pipeline {
         Ok(engine.run(&inputs))
     }
 
+    /// Takes an entry of a prompt. Stages whose results it reads run, where they have not.
+    ///
+    /// # Errors
+    /// The entry's mistakes, and what a stage can fail by.
+    pub fn enter(
+        &mut self,
+        text: &str,
+        observer: &mut dyn Observer,
+    ) -> Result<Vec<ReplResult>, RunError> {
+        loop {
+            let lowered = self.session.repl(text);
+            if !self.run_touched(usize::MAX, lowered.is_err(), observer)? {
+                return Ok(lowered?);
+            }
+        }
+    }
+
+    /// How long a program takes, compiled, on the first values of the slots: runs of it for about `span`.
+    ///
+    /// # Errors
+    /// As [`Pipeline::evaluate`].
+    pub fn time(&mut self, program: Program, span: Duration) -> Result<Times, RunError> {
+        let mut engine = self.engine(program, "prompt", &mut Silent)?;
+        let version = Version::default();
+        let inputs = self.inputs(&engine.program.sources, &version, Position::default())?;
+        let start = Instant::now();
+        let mut times = Vec::new();
+        while times.is_empty() || start.elapsed() < span && times.len() < 10_000 {
+            let one = Instant::now();
+            engine.run(&inputs);
+            times.push(one.elapsed().as_secs_f64());
+        }
+        times.sort_by(f64::total_cmp);
+        Ok(Times {
+            least: times[0],
+            median: times[times.len() / 2],
+            count: times.len(),
+        })
+    }
+
     pub(super) fn engine(
         &self,
         program: Program,
@@ -538,6 +601,8 @@ impl Pipeline {
         }
         let source = self.session.sources().file_text(FileId(0)).to_string();
         if let (Some(dir), Some(report)) = (&self.dir, &mut self.report) {
+            let headers = ["stage", "how", "seconds"].map(String::from);
+            report.table("times", &headers, &self.times);
             report.source("pipeline", &source);
             let path = dir.file("report.html");
             report.write(&path).map_err(|e| {

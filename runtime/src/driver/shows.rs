@@ -111,6 +111,10 @@ impl Pipeline {
                     .collect();
                 report.line_plot(title, "", "", series);
             }
+            "histogram" => {
+                let values = values.iter().map(|(n, t)| (n.clone(), t.to_f64_vec()));
+                report.histogram(title, values.collect());
+            }
             "table" => {
                 let headers: Vec<String> = values.iter().map(|v| v.0.clone()).collect();
                 let columns: Vec<Vec<f64>> = values.iter().map(|v| v.1.to_f64_vec()).collect();

@@ -1,6 +1,16 @@
 //! Loops: calls the body's function for each iteration.
 
 use super::Entry;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Do loops end where they are? What they leave then is of no use.
+static BROKEN: AtomicBool = AtomicBool::new(false);
+
+/// Has loops that are running, on any thread, and that begin later end at once, or no longer. What a program gives whose loop ended
+/// so must be thrown away.
+pub fn break_loops(on: bool) {
+    BROKEN.store(on, Ordering::Relaxed);
+}
 
 /// Inputs, outputs, arena, as for whole programs.
 type Body = unsafe extern "C" fn(*const *const u8, *const *mut u8, *mut u8);
@@ -57,7 +67,7 @@ unsafe extern "C" fn run_loop(
         }
         let mut on = bounded == 0 || **operands != 0;
         let mut t = 0;
-        while on && t < count {
+        while on && t < count && !BROKEN.load(Ordering::Relaxed) {
             let at = if reverse { count - 1 - t } else { t };
             *index.cast::<i32>() = at as i32;
             for i in 0..carries {

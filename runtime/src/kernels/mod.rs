@@ -21,6 +21,8 @@ mod products;
 mod random;
 mod special;
 
+pub use loops::break_loops;
+
 use mlc_compiler::codegen::Natives;
 use mlc_compiler::ops::Linalg;
 use std::sync::atomic::{AtomicU8, Ordering};

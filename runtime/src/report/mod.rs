@@ -55,6 +55,11 @@ impl Report {
         self.section(title, &plot::render(x_label, y_label, &series))
     }
 
+    /// Adds histograms of values, by name, over one another. Values that are not finite are left out, and counted in the legend.
+    pub fn histogram(&mut self, title: &str, values: Vec<(String, Vec<f64>)>) -> &mut Self {
+        self.section(title, &plot::histogram(&values))
+    }
+
     /// Adds a grid of images: `[h, w]`, `[n, h, w]` or `[n, h, w, 3]`. Reals are clamped to the unit
     /// interval, integers to 0..=255.
     pub fn images(

@@ -108,6 +108,75 @@ fn draw(svg: &mut String, x_label: &str, y_label: &str, series: &[Series]) -> Dr
     Ok(())
 }
 
+/// The most bins that a histogram has.
+const MAX_BINS: usize = 60;
+
+/// Outlines of histograms, as densities, so that samples of different sizes can be laid over one another. All have the same bins: by
+/// the rule of Freedman and Diaconis (1981), width 2 IQR / n^(1/3), for all values together.
+pub(super) fn histogram(values: &[(String, Vec<f64>)]) -> String {
+    let mut all: Vec<f64> = values.iter().flat_map(|v| &v.1).copied().collect();
+    all.retain(|x| x.is_finite());
+    all.sort_by(f64::total_cmp);
+    let bins = bins(&all);
+    let line = |(name, xs): &(String, Vec<f64>)| {
+        let finite: Vec<f64> = xs.iter().copied().filter(|x| x.is_finite()).collect();
+        let left = xs.len() - finite.len();
+        let name = match left {
+            0 => name.clone(),
+            left => format!("{name} ({left} not finite)"),
+        };
+        Series {
+            name,
+            points: outline(&finite, &bins),
+        }
+    };
+    let series: Vec<Series> = values.iter().map(line).collect();
+    render("", "density", &series)
+}
+
+/// Edges of bins over sorted values.
+fn bins(sorted: &[f64]) -> Vec<f64> {
+    let (Some(&low), Some(&high)) = (sorted.first(), sorted.last()) else {
+        return Vec::new();
+    };
+    if low == high {
+        return vec![low - 0.5, low + 0.5];
+    }
+    let n = sorted.len();
+    let spread = sorted[3 * n / 4] - sorted[n / 4];
+    let width = 2.0 * spread / (n as f64).cbrt();
+    let count = if width > 0.0 {
+        ((high - low) / width).ceil()
+    } else {
+        1.0
+    };
+    let count = (count as usize).clamp(1, MAX_BINS);
+    let edge = |i: usize| low + (high - low) * i as f64 / count as f64;
+    (0..=count).map(edge).collect()
+}
+
+/// The line around the bars: up, along and down.
+fn outline(values: &[f64], edges: &[f64]) -> Vec<(f64, f64)> {
+    if values.is_empty() || edges.len() < 2 {
+        return Vec::new();
+    }
+    let bins = edges.len() - 1;
+    let (low, width) = (edges[0], edges[1] - edges[0]);
+    let mut counts = vec![0usize; bins];
+    for x in values {
+        // The highest value belongs to the last bin.
+        let bin = ((x - low) / width) as usize;
+        counts[bin.min(bins - 1)] += 1;
+    }
+    let mut points = vec![(low, 0.0)];
+    for (i, count) in counts.iter().enumerate() {
+        let density = *count as f64 / (values.len() as f64 * width);
+        points.extend([(edges[i], density), (edges[i + 1], density)]);
+    }
+    points.push((edges[bins], 0.0));
+    points
+}
+
 /// At most [`MAX_POINTS`] points that look the same: of each bucket of neighbours the lowest, the
 /// highest, and one that is not finite, if there is one, so that peaks and gaps stay.
 fn downsample(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
@@ -216,5 +285,21 @@ mod tests {
             );
         }
         assert!(render("", "", &[]).contains("</svg>"));
+    }
+
+    #[test]
+    fn a_histogram_has_the_area_one() {
+        let xs: Vec<f64> = (0..1000).map(|i| f64::from(i * i % 997)).collect();
+        let mut sorted = xs.clone();
+        sorted.sort_by(f64::total_cmp);
+        let edges = bins(&sorted);
+        let points = outline(&xs, &edges);
+        let area: f64 = points.windows(2).map(|p| (p[1].0 - p[0].0) * p[0].1).sum();
+        assert!((area - 1.0).abs() < 1e-12, "{area}");
+        assert!(edges.len() > 5 && edges.len() <= MAX_BINS + 1);
+        // One value, none, and values that are no numbers.
+        assert_eq!(bins(&[2.0, 2.0]), [1.5, 2.5]);
+        let html = histogram(&[("a".into(), vec![f64::NAN, 1.0]), ("b".into(), vec![])]);
+        assert!(html.contains("a (1 not finite)") && html.contains("<svg"));
     }
 }

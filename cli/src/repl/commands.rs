@@ -1,0 +1,248 @@
+//! What begins with a colon.
+
+use super::{Repl, plot};
+use crate::commands::{doc, explain};
+use crate::observer::{Human, took};
+use crate::show;
+use mlc_compiler::lower::ReplResult;
+use mlc_compiler::{codegen, ir::print, transform};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// What follows from a command.
+pub enum Told {
+    Done,
+    Leave,
+}
+
+/// Commands, what stands after them, and what they do.
+pub const COMMANDS: &[(&str, &str, &str)] = &[
+    (":type", "e", "the type of an expression"),
+    (
+        ":doc",
+        "name",
+        "what is built in, or in the library, under a name",
+    ),
+    (
+        ":grad",
+        "e, x",
+        "the derivative of e with respect to the name x",
+    ),
+    (
+        ":graph",
+        "e",
+        "the graph of an expression as text; `:graph e > FILE.svg` draws it",
+    ),
+    (
+        ":ir",
+        "e",
+        "the loops and calls that an expression is compiled to",
+    ),
+    (
+        ":time",
+        "e",
+        "how long compiling and computing an expression take",
+    ),
+    (
+        ":plot",
+        "e",
+        "a vector, or a record or tuple of vectors, as lines",
+    ),
+    (
+        ":run",
+        "stage",
+        "runs a stage and those that it needs; `stage.w`, `stage.log.x` are its results",
+    ),
+    (
+        ":load",
+        "file",
+        "start again with the definitions of a pipeline",
+    ),
+    (
+        ":reload",
+        "",
+        "read the pipeline again, and enter what was defined here again",
+    ),
+    (
+        ":save",
+        "file",
+        "writes what was defined here to a new file",
+    ),
+    (":help", "", "this text"),
+    (":quit", "", "leave"),
+];
+
+fn help() {
+    println!(
+        "An expression is evaluated; a definition (`let`, `fn`, `model`, `param`, ..) is kept. What brackets leave open goes on."
+    );
+    for (name, after, about) in COMMANDS {
+        println!("  {:<13} {about}", format!("{name} {after}"));
+    }
+}
+
+impl Repl {
+    /// Does what a command says. Nothing if the text is none.
+    pub fn command(&mut self, text: &str) -> Option<Told> {
+        let (command, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
+        let rest = rest.trim();
+        match command {
+            ":quit" | ":q" => return Some(Told::Leave),
+            ":help" => help(),
+            ":type" => self.show_type(rest),
+            ":doc" => {
+                doc(Some(rest).filter(|r| !r.is_empty()));
+            }
+            ":grad" => match rest.rsplit_once(',') {
+                Some((e, x)) => self.evaluate(&format!("grad({e}, wrt: {})", x.trim())),
+                None => eprintln!("write `:grad e, x`"),
+            },
+            ":graph" => self.show_graph(rest),
+            ":ir" => {
+                if let Some(e) = self.expression(rest) {
+                    let g = transform::optimise(e.program.graph, &[]);
+                    print!("{}", codegen::describe(&g));
+                }
+            }
+            ":time" => self.time(rest),
+            ":plot" => {
+                if let Some(e) = self.expression(rest)
+                    && let Some(outputs) = self.outputs(&e)
+                {
+                    match plot::lines(&e.shape, &outputs) {
+                        Ok(text) => println!("{text}"),
+                        Err(why) => eprintln!("{why}"),
+                    }
+                }
+            }
+            ":run" => self.run_stage(rest),
+            ":load" if rest.is_empty() => eprintln!("write `:load FILE`"),
+            ":load" => {
+                if let Ok(new) = Self::load(Some(Path::new(rest)), self.seed) {
+                    *self = new;
+                }
+            }
+            ":reload" => self.reload(),
+            ":save" => self.save(rest),
+            _ if command.starts_with(':') => {
+                eprintln!("there is no command `{command}`; see :help")
+            }
+            _ => return None,
+        }
+        Some(Told::Done)
+    }
+
+    fn show_type(&mut self, text: &str) {
+        if let Some(results) = self.lowered(text) {
+            for r in results {
+                match r {
+                    ReplResult::Value(e) => println!("{}", e.ty),
+                    ReplResult::Defined(names) => println!("{names} is defined"),
+                }
+            }
+        }
+    }
+
+    fn show_graph(&mut self, text: &str) {
+        let (text, file) = match text.rsplit_once(" > ") {
+            Some((e, file)) if file.trim().ends_with(".svg") => (e, Some(file.trim())),
+            _ => (text, None),
+        };
+        let Some(e) = self.expression(text) else {
+            return;
+        };
+        let g = transform::optimise(e.program.graph, &[]);
+        let Some(file) = file else {
+            print!("{}", print::print_needed(&g));
+            return;
+        };
+        let written = show::svg(&print::dot(&g))
+            .and_then(|svg| std::fs::write(file, svg).map_err(|e| e.to_string()));
+        match written {
+            Ok(()) => println!("drawn in {file}"),
+            Err(e) => eprintln!("error: cannot write `{file}`: {e}"),
+        }
+    }
+
+    fn time(&mut self, text: &str) {
+        let start = Instant::now();
+        let Some(e) = self.expression(text) else {
+            return;
+        };
+        if self.outputs(&e).is_none() {
+            return;
+        }
+        let first = start.elapsed();
+        match self
+            .pipeline
+            .time(e.program.clone(), Duration::from_millis(300))
+        {
+            Ok(times) => println!(
+                "{} the first time, compiling included; then {} (median of {}, least {})",
+                took(first.as_secs_f64()),
+                fine(times.median),
+                times.count,
+                fine(times.least),
+            ),
+            Err(e) => {
+                explain(&e, &self.pipeline);
+            }
+        }
+    }
+
+    fn run_stage(&mut self, name: &str) {
+        let stages = self.pipeline.session.stages();
+        let Some(stage) = stages.iter().position(|s| s.name == name) else {
+            let known: Vec<&str> = stages.iter().map(|s| s.name.as_str()).collect();
+            match known.as_slice() {
+                [] => eprintln!("there is no stage"),
+                known => eprintln!(
+                    "there is no stage `{name}`; there are: {}",
+                    known.join(", ")
+                ),
+            }
+            return;
+        };
+        if let Err(e) = self.pipeline.run_stage(stage, &mut Human::default()) {
+            explain(&e, &self.pipeline);
+        }
+    }
+
+    fn reload(&mut self) {
+        let Ok(mut new) = Self::load(self.file.as_deref(), self.seed) else {
+            return;
+        };
+        for e in std::mem::take(&mut self.entered) {
+            new.evaluate(&e.text);
+        }
+        *self = new;
+    }
+
+    fn save(&self, file: &str) {
+        if file.is_empty() {
+            return eprintln!("write `:save FILE`");
+        }
+        let path = PathBuf::from(file);
+        let texts: Vec<&str> = self.entered.iter().map(|e| e.text.as_str()).collect();
+        let text = texts.join("\n\n") + "\n";
+        // As `mlc fmt` would write it, if it can be read on its own.
+        let text = mlc_grammar::format(&text).unwrap_or(text);
+        let written =
+            std::fs::File::create_new(&path).and_then(|mut f| f.write_all(text.as_bytes()));
+        match written {
+            Ok(()) => println!("{} definitions in {file}", texts.len()),
+            Err(e) => eprintln!("error: cannot write `{file}`: {e}"),
+        }
+    }
+}
+
+/// A short span of time, in a unit that shows it.
+fn fine(seconds: f64) -> String {
+    match seconds {
+        s if s < 1e-6 => format!("{:.0} ns", s * 1e9),
+        s if s < 1e-3 => format!("{:.2} us", s * 1e6),
+        s if s < 1.0 => format!("{:.2} ms", s * 1e3),
+        s => format!("{s:.2} s"),
+    }
+}
