@@ -7,9 +7,13 @@ mod docs;
 mod editors;
 mod errors;
 mod exports;
+#[cfg(unix)]
+mod faults;
 mod nets;
 mod objectives;
 mod programs;
+#[cfg(unix)]
+mod resume;
 mod robustness;
 mod verdicts;
 

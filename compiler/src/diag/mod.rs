@@ -20,6 +20,11 @@ impl Sources {
         FileId((self.files.len() - 1) as u16)
     }
 
+    /// All texts, by the names they are shown by, in the order in which they came.
+    pub fn files(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.files.iter().map(|f| (f.0.as_str(), f.1.as_str()))
+    }
+
     /// A file's name.
     pub fn name(&self, file: FileId) -> &str {
         self.files.get(file.0 as usize).map_or("?", |f| &f.0)
