@@ -1,7 +1,7 @@
 //! What each command does.
 
 use crate::Exit;
-use crate::observer::{Human, Json, Quiet};
+use crate::observer::{Human, Json};
 use crate::options::{Cli, Command, PipelineArgs, RunArgs};
 use crate::show;
 use mlc_compiler::diag::{Sources, render};
@@ -11,11 +11,11 @@ use mlc_compiler::program::StageProgram;
 use mlc_compiler::stdlib::Entry;
 use mlc_compiler::{FileId, Report, transform};
 use mlc_runtime::driver::{
-    Effort, EngineOptions, Observer, Pipeline, RunError, RunOptions, StopFlag,
+    Effort, EngineOptions, Observer, Pipeline, RunError, RunOptions, Saves, StopFlag,
 };
 use mlc_runtime::kernels;
 use std::io::{IsTerminal, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 /// Set by Ctrl-C.
@@ -32,6 +32,8 @@ pub fn run(cli: Cli) -> Exit {
             stages,
             run,
             out,
+            resume,
+            checkpoint,
             json,
             tensorboard,
             strict_fit,
@@ -41,7 +43,15 @@ pub fn run(cli: Cli) -> Exit {
                 tensorboard,
                 strict_fit,
             };
-            run_pipeline(&pipeline, &stages, &run, out.as_deref(), &how)
+            let options = RunOptions {
+                saves: checkpoint,
+                ..options(&pipeline, &run)
+            };
+            let place = match resume {
+                Some(dir) => Place::Resume(dir),
+                None => Place::New(out),
+            };
+            run_pipeline(&pipeline, &stages, options, &place, &how)
         }
         Command::Plan {
             pipeline,
@@ -155,6 +165,7 @@ pub fn options(pipeline: &PipelineArgs, run: &RunArgs) -> RunOptions {
         stop: Some(&STOP),
         cache: crate::cache::kept(),
         fresh: run.fresh,
+        saves: Saves::default(),
     }
 }
 
@@ -246,13 +257,17 @@ pub fn explain(e: &RunError, pipeline: &Pipeline) -> Exit {
             complain(&[r], pipeline.session.sources());
             Exit::Pipeline
         }
-        RunError::Interrupted { checkpoint } => {
-            match checkpoint {
-                Some(path) => {
-                    eprintln!("interrupted; the values so far are in `{}`", path.display())
-                }
-                None => eprintln!("interrupted"),
-            }
+        RunError::Interrupted {
+            checkpoint,
+            resumable,
+        } => {
+            let values = checkpoint.as_ref().map_or(String::new(), |path| {
+                format!("; the values so far are in `{}`", path.display())
+            });
+            let again = resumable.as_ref().map_or(String::new(), |dir| {
+                format!("; it goes on with `--resume {}`", dir.display())
+            });
+            eprintln!("interrupted{values}{again}");
             Exit::Interrupted
         }
         RunError::Environment(message) => {
@@ -304,30 +319,64 @@ fn recorded(inner: Box<dyn Observer>, how: &How, dir: &Path) -> Result<Box<dyn O
     }
 }
 
+/// The folder that a run writes to.
+enum Place {
+    /// This one, or one of its own.
+    New(Option<PathBuf>),
+    /// That of a run which ended early: this one, or the newest.
+    Resume(Option<PathBuf>),
+}
+
+/// Asks the run to stop, or ends it at once if that was asked before.
+fn ask_to_stop() {
+    if STOP.set() {
+        std::process::exit(Exit::Interrupted as i32);
+    }
+}
+
+/// Ctrl-C, and what `kill` and batch systems send, let the present step end.
+fn catch_signals() {
+    if let Err(e) = ctrlc::set_handler(ask_to_stop) {
+        eprintln!("warning: Ctrl-C will end the run at once: {e}");
+    }
+    #[cfg(unix)]
+    {
+        extern "C" fn terminate(_: libc::c_int) {
+            if STOP.set() {
+                // SAFETY: ends the process and touches nothing of it.
+                unsafe { libc::_exit(Exit::Interrupted as i32) };
+            }
+        }
+        let handler = terminate as extern "C" fn(libc::c_int);
+        // SAFETY: the handler touches an atomic flag only, which a signal may do at any time.
+        unsafe { libc::signal(libc::SIGTERM, handler as libc::sighandler_t) };
+    }
+}
+
 fn run_pipeline(
     args: &PipelineArgs,
     stages: &[String],
-    run: &RunArgs,
-    out: Option<&Path>,
+    options: RunOptions,
+    place: &Place,
     how: &How,
 ) -> Exit {
     let json = how.json;
     let start = Instant::now();
-    let handler = ctrlc::set_handler(|| STOP.set());
-    if let Err(e) = handler {
-        eprintln!("warning: Ctrl-C will end the run at once: {e}");
-    }
+    catch_signals();
     let observer: Box<dyn Observer> = if json {
         Box::new(Json::default())
     } else {
         Box::new(Human::default())
     };
     let mut unfit = Vec::new();
-    let result = open(args, options(args, run)).and_then(|mut pipeline| {
+    let result = open(args, options).and_then(|mut pipeline| {
         let some = chosen(&pipeline, stages)?;
-        let dir = pipeline
-            .write_to(out, &resolve(&args.file))
-            .map_err(|e| explain(&e, &pipeline))?;
+        let file = resolve(&args.file);
+        let dir = match place {
+            Place::New(out) => pipeline.write_to(out.as_deref(), &file, stages),
+            Place::Resume(dir) => pipeline.resume(dir.as_deref(), &file, stages),
+        };
+        let dir = dir.map_err(|e| explain(&e, &pipeline))?;
         let mut observer = recorded(observer, how, &dir)?;
         let result = if stages.is_empty() {
             pipeline.run(&mut *observer)

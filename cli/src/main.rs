@@ -34,6 +34,8 @@ pub enum Exit {
     Failed = 4,
     /// With `--strict-fit`: a verdict was that something should not be used.
     Unfit = 5,
+    /// A mistake of `mlc` itself.
+    Internal = 70,
     Interrupted = 130,
 }
 
@@ -87,7 +89,7 @@ fn main() -> ExitCode {
     match thread.map(std::thread::JoinHandle::join) {
         Ok(Ok(exit)) => ExitCode::from(exit as u8),
         // The panic's message is on stderr already.
-        Ok(Err(_)) => ExitCode::from(70),
+        Ok(Err(_)) => ExitCode::from(Exit::Internal as u8),
         Err(e) => {
             eprintln!("error: no thread to run on: {e}");
             ExitCode::from(Exit::Environment as u8)

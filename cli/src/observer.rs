@@ -126,6 +126,9 @@ impl Observer for Human {
                 let took = took(*seconds);
                 self.say(&format!("{stage}  kept from a run that took {took}"));
             }
+            Event::Resumed { stage, step } => {
+                self.say(&format!("{stage}  goes on after step {step}"))
+            }
             Event::Trouble { .. } => warn(event),
             Event::Chosen {
                 stage,
@@ -212,6 +215,10 @@ impl Observer for Json {
             Event::Reused { stage, seconds } => println!(
                 "{}",
                 json!({"event": "reused", "stage": stage, "seconds": seconds})
+            ),
+            Event::Resumed { stage, step } => println!(
+                "{}",
+                json!({"event": "resumed", "stage": stage, "step": step})
             ),
             Event::Trouble { .. } => warn(event),
             Event::Chosen {

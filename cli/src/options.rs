@@ -1,6 +1,7 @@
 //! The command line.
 
 use clap::{Args, Parser, Subcommand};
+use mlc_runtime::driver::Saves;
 use std::path::PathBuf;
 
 /// A compiler for variational objectives and training pipelines.
@@ -31,6 +32,12 @@ pub enum Command {
         /// Folder for what the run leaves [default: runs/<pipeline>/<time>]
         #[arg(long, value_name = "DIR")]
         out: Option<PathBuf>,
+        /// Go on with a run that ended early, started with the same options [default: the newest of this pipeline]
+        #[arg(long, value_name = "DIR", num_args = 0..=1, conflicts_with = "out")]
+        resume: Option<Option<PathBuf>>,
+        /// How often to save where the run is: after seconds or minutes (`30s`, `5m`), after steps (`500`), or `never`
+        #[arg(long, value_name = "TIME|STEPS", default_value = "30s", value_parser = parse_saves)]
+        checkpoint: Saves,
         /// One JSON object a line on stdout, and nothing else there
         #[arg(long)]
         json: bool,
@@ -288,6 +295,24 @@ pub struct RunArgs {
     /// The most memory a program may plan, in megabytes
     #[arg(long, value_name = "MB")]
     pub max_memory: Option<usize>,
+}
+
+fn parse_saves(text: &str) -> Result<Saves, String> {
+    let time = |n: &str, unit: f64| {
+        let n: Option<f64> = n.parse().ok();
+        n.filter(|n| n.is_finite() && *n >= 0.0)
+            .map(|n| Saves::Seconds(n * unit))
+    };
+    let found = match text {
+        "never" => Some(Saves::Never),
+        _ => match (text.strip_suffix('s'), text.strip_suffix('m')) {
+            (Some(n), _) => time(n, 1.0),
+            (_, Some(n)) => time(n, 60.0),
+            _ => text.parse().ok().filter(|n| *n > 0).map(Saves::Steps),
+        },
+    };
+    found
+        .ok_or_else(|| "write a time such as `30s` or `5m`, steps such as `500`, or `never`".into())
 }
 
 fn parse_set(text: &str) -> Result<(String, String), String> {

@@ -6,13 +6,18 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
+use std::hash::{Hash, Hasher};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use safetensors::{Dtype, SafeTensors};
 use serde_json::{Map, Value, json};
 
+use crate::digest::{Digest, Feed};
 use crate::tensor::{AlignedBytes, DType, HostTensor};
+
+/// The metadata's entry with the digest of everything else.
+const SEAL: &str = "blake3";
 
 /// The key that holds the metadata in the header, and so cannot name a tensor.
 const METADATA_KEY: &str = "__metadata__";
@@ -88,6 +93,37 @@ impl Checkpoint {
             source,
         })?;
         Self::from_bytes(&bytes, path)
+    }
+
+    /// What identifies the contents: metadata, and each tensor's name, type, shape and bits.
+    fn digest(&self) -> Digest {
+        let mut f = Feed::default();
+        let metadata = self.metadata.iter().filter(|(key, _)| *key != SEAL);
+        metadata.for_each(|m| m.hash(&mut f));
+        for (name, t) in &self.tensors {
+            (name, t.dtype(), t.shape()).hash(&mut f);
+            f.write(t.bytes());
+        }
+        f.digest()
+    }
+
+    /// As [`Self::write`], with a checksum of the contents.
+    pub fn write_sealed(mut self, path: &Path) -> Result<(), CheckpointError> {
+        self.metadata.insert(SEAL.into(), self.digest().to_string());
+        self.write(path)
+    }
+
+    /// Reads what [`Self::write_sealed`] wrote. Another checksum than it had is an error.
+    pub fn read_sealed(path: &Path) -> Result<Self, CheckpointError> {
+        let mut read = Self::read(path)?;
+        let sealed = read.metadata.remove(SEAL);
+        if sealed.is_none_or(|seal| seal != read.digest().to_string()) {
+            return Err(CheckpointError::Damaged {
+                path: path.to_path_buf(),
+                reason: "its checksum is wrong".into(),
+            });
+        }
+        Ok(read)
     }
 
     /// What [`Self::to_bytes`] made; `path` is where the bytes are from, for errors.

@@ -10,7 +10,7 @@
 //! Does not: average, filter or plot.
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
@@ -102,27 +102,35 @@ pub struct MetricsWriter {
     path: PathBuf,
     file: File,
     line: Vec<u8>,
+    /// Bytes of the lines so far.
+    at: u64,
+    /// May lines of an earlier run follow?
+    behind: bool,
 }
 
 impl MetricsWriter {
     /// Starts a new file, replacing one of that name.
     pub fn create(path: &Path) -> Result<Self, MetricsError> {
-        Self::new(path, File::create(path))
+        Self::new(path, File::create(path), false)
     }
 
-    /// Goes on with the file of a run that is resumed. If that run was killed in the middle of a line,
-    /// the line is dropped.
-    pub fn append(path: &Path) -> Result<Self, MetricsError> {
-        Self::new(path, open_after_last_line(path))
+    /// Writes the file of a run again that is resumed. Lines that are there already stay as they are, so that nothing is
+    /// lost if this run ends early, too; from the first on that differs, the file is written anew.
+    pub fn again(path: &Path) -> Result<Self, MetricsError> {
+        let mut options = File::options();
+        options.read(true).write(true).create(true).truncate(false);
+        Self::new(path, options.open(path), true)
     }
 
-    fn new(path: &Path, file: io::Result<File>) -> Result<Self, MetricsError> {
+    fn new(path: &Path, file: io::Result<File>, behind: bool) -> Result<Self, MetricsError> {
         let path = path.to_path_buf();
         match file {
             Ok(file) => Ok(MetricsWriter {
                 path,
                 file,
                 line: Vec::new(),
+                at: 0,
+                behind,
             }),
             Err(source) => Err(MetricsError { path, source }),
         }
@@ -143,40 +151,47 @@ impl MetricsWriter {
         let line = json!({ "stage": stage, "step": step, "epoch": epoch, "values": values });
         self.line.clear();
         // One write for the whole line; the file itself has no buffer to flush.
-        writeln!(self.line, "{line}")
-            .and_then(|()| self.file.write_all(&self.line))
-            .map_err(|source| MetricsError {
-                path: self.path.clone(),
-                source,
-            })
+        let written = writeln!(self.line, "{line}").and_then(|()| self.put());
+        self.told(written)
     }
-}
 
-fn open_after_last_line(path: &Path) -> io::Result<File> {
-    use std::io::{Read, Seek, SeekFrom};
-    let mut file = File::options()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(path)?;
-    // Looks for the last end of a line backwards, a block at a time.
-    let mut end = file.metadata()?.len();
-    let mut block = vec![0; 1 << 12];
-    while end > 0 {
-        let n = end.min(block.len() as u64) as usize;
-        let start = end - n as u64;
-        file.seek(SeekFrom::Start(start))?;
-        file.read_exact(&mut block[..n])?;
-        if let Some(newline_at) = block[..n].iter().rposition(|&byte| byte == b'\n') {
-            end = start + newline_at as u64 + 1;
-            break;
-        }
-        end = start;
+    /// Removes what an earlier run left after the last line.
+    pub fn end(&mut self) -> Result<(), MetricsError> {
+        let cut = if self.behind { self.cut() } else { Ok(()) };
+        self.told(cut)
     }
-    file.set_len(end)?;
-    file.seek(SeekFrom::Start(end))?;
-    Ok(file)
+
+    fn put(&mut self) -> io::Result<()> {
+        let length = self.line.len() as u64;
+        if self.behind {
+            let mut there = vec![0; self.line.len()];
+            match self.file.read_exact(&mut there) {
+                Ok(()) if there == self.line => {
+                    self.at += length;
+                    return Ok(());
+                }
+                Err(e) if e.kind() != io::ErrorKind::UnexpectedEof => return Err(e),
+                _ => self.cut()?,
+            }
+        }
+        self.file.write_all(&self.line)?;
+        self.at += length;
+        Ok(())
+    }
+
+    fn cut(&mut self) -> io::Result<()> {
+        self.behind = false;
+        self.file.set_len(self.at)?;
+        self.file.seek(SeekFrom::Start(self.at))?;
+        Ok(())
+    }
+
+    fn told(&self, result: io::Result<()>) -> Result<(), MetricsError> {
+        result.map_err(|source| MetricsError {
+            path: self.path.clone(),
+            source,
+        })
+    }
 }
 
 #[cfg(test)]
@@ -235,26 +250,36 @@ mod tests {
         assert_eq!(json(HostTensor::from_f32(&[2, 0], &[])), "[[],[]]");
     }
 
+    /// Whatever an earlier run left, writing again leaves what a new file has; equal lines are not touched meanwhile.
     #[test]
-    fn appending_drops_a_line_that_was_cut() {
+    fn writing_again_keeps_equal_lines_and_cuts_others() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("metrics.jsonl");
-        let cases = [
-            ("", ""),
-            ("{}\n", "{}\n"),
-            ("{}\n{\"sta", "{}\n"),
-            ("{\"sta", ""),
-            (&format!("{{}}\n{}", "x".repeat(10_000)), "{}\n"),
-        ];
-        for (before, kept) in cases {
-            fs::write(&path, before).unwrap();
-            let mut writer = MetricsWriter::append(&path).unwrap();
-            writer.write("s", 0, 0, &[]).unwrap();
-            let expected = format!(
-                "{kept}{}\n",
-                r#"{"stage":"s","step":0,"epoch":0,"values":{}}"#
-            );
-            assert_eq!(fs::read_to_string(&path).unwrap(), expected);
+        let line = |step: u64| {
+            format!("{{\"stage\":\"s\",\"step\":{step},\"epoch\":0,\"values\":{{}}}}\n")
+        };
+        let whole = line(0) + &line(1) + &line(2);
+        for before in [
+            String::new(),
+            line(0),
+            line(0) + "{\"sta",
+            line(0) + &line(7) + &line(2),
+            whole.clone(),
+            whole.clone() + &line(3) + "{",
+            "x".repeat(1000),
+        ] {
+            fs::write(&path, &before).unwrap();
+            let mut writer = MetricsWriter::again(&path).unwrap();
+            assert_eq!(fs::read_to_string(&path).unwrap(), before);
+            for step in 0..3 {
+                writer.write("s", step, 0, &[]).unwrap();
+                let now = fs::read_to_string(&path).unwrap();
+                if before.starts_with(&whole) {
+                    assert_eq!(now, before);
+                }
+            }
+            writer.end().unwrap();
+            assert_eq!(fs::read_to_string(&path).unwrap(), whole);
         }
     }
 

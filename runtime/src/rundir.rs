@@ -1,6 +1,7 @@
 //! The folder that a run writes to: `runs/<pipeline>/<UTC time>` unless the user names one.
 //!
-//! Keeps: two runs that start in the same second get two folders.
+//! Keeps: two runs that start in the same second get two folders; one run at a time writes to a folder; nothing is written
+//! through a link to a place outside of it.
 //! Does not: delete or clean up anything.
 
 use std::fs::{self, File};
@@ -8,27 +9,44 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// The folder of a run could not be made, or cannot be written to.
+/// The folder of a run could not be made, found or written to.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot use `{}` as the folder of the run: {source}", path.display())]
-pub struct RunDirError {
-    /// The folder.
-    pub path: PathBuf,
-    /// What the system said.
-    pub source: io::Error,
+pub enum RunDirError {
+    /// The system refused.
+    #[error("cannot use `{}` as the folder of the run: {source}", path.display())]
+    System {
+        /// The folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Another run has it.
+    #[error("another run is writing to `{}`", .0.display())]
+    Taken(PathBuf),
+    /// What would be written to lies elsewhere.
+    #[error(
+        "`{}` is a link that leads out of the folder of the run; remove it, or name another folder by `--out`",
+        .0.display()
+    )]
+    Link(PathBuf),
+    /// No folder under this one is that of a run to be resumed.
+    #[error("there is no unfinished run under `{}`; name its folder: `--resume DIR`", .0.display())]
+    NoneLeft(PathBuf),
 }
 
-/// A folder that exists and can be written to.
-#[derive(Clone, PartialEq, Eq, Debug)]
+/// A folder that exists and can be written to. No other run has it as long as this lives.
+#[derive(Debug)]
 pub struct RunDir {
     path: PathBuf,
+    /// The system gives it up when the process ends, however it ends.
+    _lock: Option<File>,
 }
 
 impl RunDir {
     /// Makes the folder of a run of `pipeline` (its name, or the path of its file): `explicit` if
     /// given, which may exist already, else a new one under `runs/`.
     pub fn create(explicit: Option<&Path>, pipeline: &str) -> Result<Self, RunDirError> {
-        Self::create_under(Path::new("runs"), explicit, pipeline, SystemTime::now())
+        Self::create_under(Path::new(RUNS), explicit, pipeline, SystemTime::now())
     }
 
     fn create_under(
@@ -44,8 +62,59 @@ impl RunDir {
             }
             None => create_new(&runs.join(folder_name(pipeline)), &format_compact(now))?,
         };
-        check_writable(&path).map_err(|source| error(&path, source))?;
-        Ok(RunDir { path })
+        Self::open(&path)
+    }
+
+    /// Takes a folder that is there.
+    ///
+    /// # Errors
+    /// If another run has it, if it cannot be written to, or if something in it leads out of it.
+    pub fn open(path: &Path) -> Result<Self, RunDirError> {
+        let lock = lock(path)?;
+        check_links(path)?;
+        check_writable(path).map_err(|source| error(path, source))?;
+        Ok(RunDir {
+            path: path.to_path_buf(),
+            _lock: lock,
+        })
+    }
+
+    /// Takes the folder of the newest run of `pipeline` under `runs/` of which `unfinished` holds and that goes on nowhere.
+    ///
+    /// # Errors
+    /// If there is none, or the only ones are running.
+    pub fn newest(pipeline: &str, unfinished: impl Fn(&Path) -> bool) -> Result<Self, RunDirError> {
+        Self::newest_under(&Path::new(RUNS).join(folder_name(pipeline)), unfinished)
+    }
+
+    fn newest_under(
+        parent: &Path,
+        unfinished: impl Fn(&Path) -> bool,
+    ) -> Result<Self, RunDirError> {
+        let mut found: Vec<PathBuf> = match fs::read_dir(parent) {
+            Ok(entries) => entries.filter_map(|e| Some(e.ok()?.path())).collect(),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Vec::new(),
+            Err(source) => return Err(error(parent, source)),
+        };
+        found.retain(|p| p.is_dir() && unfinished(p));
+        // The second and later runs of one second have a number after the time.
+        found.sort_by_key(|p| {
+            let name = p.file_name().unwrap_or_default().to_string_lossy();
+            let (time, nth) = name.split_at_checked(15).unwrap_or((&name, ""));
+            let nth = nth.trim_start_matches('-').parse().unwrap_or(1u32);
+            (time.to_string(), nth)
+        });
+        let mut taken = None;
+        for path in found.into_iter().rev() {
+            match Self::open(&path) {
+                Err(RunDirError::Taken(path)) => taken = taken.or(Some(path)),
+                other => return other,
+            }
+        }
+        Err(taken.map_or_else(
+            || RunDirError::NoneLeft(parent.to_path_buf()),
+            RunDirError::Taken,
+        ))
     }
 
     /// The folder.
@@ -59,11 +128,45 @@ impl RunDir {
     }
 }
 
+/// Where folders of runs are made, below the present folder.
+const RUNS: &str = "runs";
+
 fn error(path: &Path, source: io::Error) -> RunDirError {
-    RunDirError {
+    RunDirError::System {
         path: path.to_path_buf(),
         source,
     }
+}
+
+/// Locks the folder itself, so that no file of its own is needed for it. Nothing where the system has no such locks.
+fn lock(path: &Path) -> Result<Option<File>, RunDirError> {
+    if cfg!(not(unix)) {
+        return Ok(None);
+    }
+    let folder = File::open(path).map_err(|source| error(path, source))?;
+    match folder.try_lock() {
+        Ok(()) => Ok(Some(folder)),
+        Err(fs::TryLockError::WouldBlock) => Err(RunDirError::Taken(path.to_path_buf())),
+        // Some network file systems lock nothing, or files only.
+        Err(fs::TryLockError::Error(_)) => Ok(None),
+    }
+}
+
+/// Refuses links in the folder that lead out of it: a run that writes through one would change what is not its own.
+fn check_links(path: &Path) -> Result<(), RunDirError> {
+    let whole = path.canonicalize().map_err(|source| error(path, source))?;
+    for entry in fs::read_dir(path).map_err(|source| error(path, source))? {
+        let entry = entry.map_err(|source| error(path, source))?;
+        let is_link = entry.file_type().is_ok_and(|t| t.is_symlink());
+        let inside = || {
+            let target = entry.path().canonicalize();
+            target.is_ok_and(|t| t.starts_with(&whole))
+        };
+        if is_link && !inside() {
+            return Err(RunDirError::Link(entry.path()));
+        }
+    }
+    Ok(())
 }
 
 /// Makes `parent/name`, or `parent/name-2` and so on if that was there before.
@@ -282,6 +385,38 @@ mod tests {
             "{explicit}"
         );
         let error = RunDir::create_under(&file, None, "vae", at(0)).unwrap_err();
-        assert_eq!(error.path, file.join("vae"));
+        assert!(
+            matches!(&error, RunDirError::System { path, .. } if *path == file.join("vae")),
+            "{error}"
+        );
+    }
+
+    /// The newest goes first, also past nine in one second; what another run has is passed over.
+    #[test]
+    #[cfg(unix)]
+    fn the_newest_unfinished_run_is_found() {
+        let runs = tempfile::tempdir().unwrap();
+        let made: Vec<RunDir> = [0, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 3]
+            .map(|s| RunDir::create_under(runs.path(), None, "p", at(s)).unwrap())
+            .into();
+        let parent = runs.path().join("p");
+        let newest = |done: &str| {
+            RunDir::newest_under(&parent, |p| !p.ends_with(done))
+                .map(|d| d.path().file_name().unwrap().to_str().unwrap().to_string())
+        };
+        assert!(
+            matches!(newest(""), Err(RunDirError::Taken(p)) if p.ends_with("19700101-000005-10"))
+        );
+        drop(made);
+        assert_eq!(newest("").unwrap(), "19700101-000005-10");
+        assert_eq!(newest("19700101-000005-10").unwrap(), "19700101-000005-9");
+        let held = RunDir::open(&parent.join("19700101-000005-10")).unwrap();
+        assert_eq!(newest("").unwrap(), "19700101-000005-9");
+        drop(held);
+        let none = RunDir::newest_under(&parent, |_| false).unwrap_err();
+        assert!(
+            none.to_string().starts_with("there is no unfinished run"),
+            "{none}"
+        );
     }
 }

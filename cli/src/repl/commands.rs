@@ -204,8 +204,12 @@ impl Repl {
             }
             return;
         };
-        if let Err(e) = self.pipeline.run_stage(stage, &mut Human::default()) {
-            explain(&e, &self.pipeline);
+        let start = Instant::now();
+        match self.pipeline.run_stage(stage, &mut Human::default()) {
+            Ok(()) => println!("{name} is done, in {}", took(start.elapsed().as_secs_f64())),
+            Err(e) => {
+                explain(&e, &self.pipeline);
+            }
         }
     }
 

@@ -143,6 +143,8 @@ impl Repl {
                 mlc_compiler::stdlib::BUILT_IN | mlc_compiler::stdlib::LANGUAGE => {
                     names.push(e.name)
                 }
+                // Its names need no module.
+                "std.prelude" => names.push(e.name),
                 module => names.push(format!("{module}.{}", e.name)),
             }
         }

@@ -26,7 +26,7 @@ pub fn repl(file: Option<&Path>, seed: u64) -> Exit {
         Err(exit) => return exit,
     };
     let stopping = ctrlc::set_handler(|| {
-        STOP.set();
+        let _ = STOP.set();
         kernels::break_loops(true);
     });
     if let Err(e) = stopping {

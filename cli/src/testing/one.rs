@@ -64,11 +64,15 @@ fn trouble(r: &TestResult, pipeline: &Pipeline) -> (Outcome, Vec<Report>, Exit) 
     }
 }
 
-/// What a run that broke says, without an excerpt.
-fn words(e: &RunError) -> String {
+/// What a run that broke says.
+fn words(e: &RunError, pipeline: &Pipeline) -> String {
     match e {
-        RunError::Pipeline(f) => f.reports.iter().map(|r| format!("{}\n", r.title)).collect(),
-        e => e.to_string(),
+        RunError::Pipeline(f) => render(&f.reports, pipeline.session.sources(), false),
+        RunError::NotANumber {
+            stage, step, name, ..
+        } => format!("`{name}` is not a number at step {step} of `{stage}`"),
+        RunError::Interrupted { .. } => "interrupted".to_string(),
+        RunError::Environment(message) => message.clone(),
     }
 }
 
@@ -91,7 +95,7 @@ fn told(tests: &Tests, file: &Path, pipeline: &Pipeline) -> (Suite, Exit) {
             exit = now;
         }
         let text = match &r.outcome {
-            TestOutcome::Broken(e) => words(e),
+            TestOutcome::Broken(e) => words(e, pipeline),
             _ => render(&reports, sources, false),
         };
         let (name, seconds) = (r.name.clone(), r.seconds);

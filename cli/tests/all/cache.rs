@@ -118,7 +118,7 @@ impl Place {
             let name = p.file_name().unwrap().to_str().unwrap().to_string();
             let mut bytes = fs::read(p).unwrap();
             if name == "report.html" {
-                bytes = timeless(&bytes);
+                bytes = super::timeless(&bytes);
             }
             (name, bytes)
         };
@@ -184,14 +184,6 @@ const ALL: [&str; 8] = [
     "tried",
     "look",
 ];
-
-/// A report without its table of times, which no two runs share.
-fn timeless(report: &[u8]) -> Vec<u8> {
-    let text = std::str::from_utf8(report).unwrap();
-    let start = text.find("<section>\n<h2>times</h2>").unwrap();
-    let end = start + text[start..].find("</section>").unwrap();
-    [&text[..start], &text[end..]].concat().into_bytes()
-}
 
 #[test]
 fn what_is_told_again_is_a_run_to_the_bit() {

@@ -65,7 +65,7 @@ fn stages_run_from_the_prompt_and_files_are_read_again() {
         "w\n:run fit\nfit.w\nfit.log.w\n:doc sgd\n",
         dir.path(),
     );
-    assert!(text.starts_with("1\nfit  step 1"), "{text}");
+    assert!(text.starts_with("1.0\nfit is done, in "), "{text}");
     assert!(
         text.contains("0.512") && text.contains("optimizer sgd"),
         "{text}"

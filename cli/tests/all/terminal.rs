@@ -120,19 +120,19 @@ fn the_prompt_on_a_terminal() {
     // What a bracket leaves open goes on.
     t.press("sum(x *\r");
     t.until("second line", |s| s.contains(":::"));
-    t.enter("  x)", "\n5");
+    t.enter("  x)", "\n5.0");
     t.enter("y + 1", "E0100");
     // A name is completed.
     t.press("logsum\t");
     t.until("completion", |s| s.contains("logsumexp"));
     t.enter("(x)", "2.31326");
-    t.enter(":type x", "real[2]");
+    t.enter(":type x", "[real, real]");
     // What takes too long is ended, and nothing is lost.
     t.press("scan (a = 1.0) for i in 0..2000000000 { next a = cos(a) }\r");
     std::thread::sleep(Duration::from_millis(300));
     t.press("\x03");
     t.until("end", |s| s.contains("interrupted"));
-    t.enter("x[1]", "\n2");
+    t.enter("x[1]", "\n2.0");
     insta::assert_snapshot!(t.text());
     t.press(":quit\r");
     let mut t = t;

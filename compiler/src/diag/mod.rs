@@ -20,6 +20,11 @@ impl Sources {
         FileId((self.files.len() - 1) as u16)
     }
 
+    /// All texts, by the names they are shown by, in the order in which they came.
+    pub fn files(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.files.iter().map(|f| (f.0.as_str(), f.1.as_str()))
+    }
+
     /// A file's name.
     pub fn name(&self, file: FileId) -> &str {
         self.files.get(file.0 as usize).map_or("?", |f| &f.0)
@@ -74,13 +79,18 @@ pub fn render(reports: &[Report], sources: &Sources, colour: bool) -> String {
     String::from_utf8_lossy(&out).into_owned()
 }
 
-fn render_one(r: &Report, sources: &Sources, colour: bool, out: &mut Vec<u8>) {
+/// A report's hints, or the general one of its code where it has none.
+pub fn hints_of(r: &Report) -> Vec<&str> {
     let general = if r.hints.is_empty() {
         codes::find(r.code).map(|c| c.hint)
     } else {
         None
     };
-    let hints: Vec<&str> = r.hints.iter().map(String::as_str).chain(general).collect();
+    r.hints.iter().map(String::as_str).chain(general).collect()
+}
+
+fn render_one(r: &Report, sources: &Sources, colour: bool, out: &mut Vec<u8>) {
+    let hints = hints_of(r);
     let huge = r.labels.iter().any(|l| {
         let text = sources.file_text(l.span.file);
         let at = boundaries(text, l.span);

@@ -198,7 +198,7 @@ impl Session {
             let source = source.split_whitespace().collect::<Vec<_>>().join(" ");
             text += &format!("  `{source}`: {}\n", l.text);
         }
-        let hints = crate::diag::with_general_hint(r);
+        let hints = crate::diag::hints_of(r);
         text.extend(hints.iter().map(|h| format!("  help: {h}\n")));
         text.extend(r.notes.iter().map(|n| format!("  note: {n}\n")));
         text

@@ -135,6 +135,15 @@ impl Saved {
     }
 
     pub(super) fn to_bytes(&self) -> Result<Vec<u8>, String> {
+        let bytes = self.to_checkpoint()?.to_bytes();
+        bytes.map_err(|e| e.to_string())
+    }
+
+    /// As tensors and metadata.
+    ///
+    /// # Errors
+    /// If there is something that cannot be written so.
+    pub fn to_checkpoint(&self) -> Result<Checkpoint, String> {
         let mut c = Checkpoint::default();
         let mut put = |name: String, t: &HostTensor| {
             c.tensors.insert(name, t.clone());
@@ -203,11 +212,18 @@ impl Saved {
             .insert(ABOUT.into(), text(serde_json::to_string(&about))?);
         c.metadata
             .insert(REST.into(), text(serde_json::to_string(&rest))?);
-        c.to_bytes().map_err(|e| e.to_string())
+        Ok(c)
     }
 
     pub(super) fn from_bytes(bytes: &[u8], path: &Path) -> Result<Self, String> {
-        let mut c = Checkpoint::from_bytes(bytes, path).map_err(|e| e.to_string())?;
+        Self::from_checkpoint(Checkpoint::from_bytes(bytes, path).map_err(|e| e.to_string())?)
+    }
+
+    /// What [`Self::to_checkpoint`] made.
+    ///
+    /// # Errors
+    /// What is missing.
+    pub fn from_checkpoint(mut c: Checkpoint) -> Result<Self, String> {
         let json = |key: &str| c.metadata.get(key).ok_or(format!("it has no `{key}`"));
         let about: About = serde_json::from_str(json(ABOUT)?).map_err(|e| e.to_string())?;
         let rest: Rest = serde_json::from_str(json(REST)?).map_err(|e| e.to_string())?;

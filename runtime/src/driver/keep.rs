@@ -5,11 +5,11 @@ use super::run::Pipeline;
 use super::stage::Values;
 use super::store::Version;
 use super::{Event, Observer, RunError};
-use crate::cache::{Happened, History, Missing, Past, Saved, Shown};
+use crate::cache::{Happened, History, Missing, Past, Results, Saved, Shown};
 use crate::digest::Digest;
 use crate::tensor::HostTensor;
-use mlc_compiler::program::{Program, ReportItem, SlotId, StageProgram};
-use std::collections::{BTreeMap, HashMap};
+use mlc_compiler::program::{Every, Program, ReportItem, SlotId, StageProgram};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 /// Named slots with their values.
@@ -29,6 +29,8 @@ pub struct Recording {
     bytes: usize,
     /// Is there too much to hold, or something that cannot be known again?
     given_up: bool,
+    /// Were there more checkpoints and pictures than are held?
+    pub too_much: bool,
 }
 
 /// A stage that holds more than this for its checkpoints and pictures is not kept.
@@ -56,7 +58,24 @@ impl Recording {
             failed: None,
             bytes: 0,
             given_up: false,
+            too_much: false,
         }
+    }
+
+    /// Is all of it here, so that what the stage leaves may be kept for other runs?
+    pub fn is_whole(&self) -> bool {
+        !self.given_up && self.checkpoints.is_empty()
+    }
+
+    /// What happened, without checkpoints, which are files of the run, and without pictures that are not held.
+    fn happened_besides(&self) -> Vec<(Happened, usize, usize)> {
+        let told = |h: &Happened| match h {
+            Happened::Checkpoint(_) => false,
+            Happened::Shown(_) => !self.too_much,
+            _ => true,
+        };
+        let all = self.happened.iter().copied();
+        all.filter(|h| told(&h.0)).collect()
     }
 
     /// Which form these values have.
@@ -73,6 +92,7 @@ impl Recording {
         self.bytes += bytes;
         if self.bytes > MOST {
             self.given_up = true;
+            self.too_much = true;
             self.shown.clear();
             self.checkpoints.clear();
         }
@@ -132,6 +152,9 @@ impl Pipeline {
     /// Notes what is shown in the report.
     pub(super) fn note_shown(&mut self, block: usize, item: usize, step: usize, values: &Values) {
         let Some(r) = &mut self.recording else { return };
+        if r.too_much {
+            return;
+        }
         let values = values.clone();
         let shown = Shown {
             block,
@@ -159,10 +182,11 @@ impl Pipeline {
 
     /// Notes a checkpoint: what the stage has changed so far.
     pub(super) fn note_checkpoint(&mut self, name: &str, step: usize, version: &Version) {
+        let slots = self.changed_since_start(version);
         let Some(r) = &mut self.recording else { return };
-        let slots = changed(version, &r.start, |id| {
-            self.session.slots()[id.0 as usize].name.clone()
-        });
+        if r.too_much {
+            return;
+        }
         r.hold(slots.iter().map(|s| s.1.bytes().len()).sum());
         r.happened
             .push((Happened::Checkpoint(r.checkpoints.len()), step, 0));
@@ -177,6 +201,7 @@ impl Pipeline {
         let digest = self.step_digest(stage, p);
         let Some(r) = &mut self.recording else { return };
         match digest {
+            Some(_) if r.sizes.iter().any(|s| s.0 == size) => {}
             Some(d) => r.sizes.push((size, d)),
             None => r.given_up = true,
         }
@@ -220,27 +245,73 @@ impl Pipeline {
                 return Ok(None);
             }
         };
-        // The steps for the sizes that came up must be those of now. This also makes what they refer to known.
-        for (size, digest) in &saved.sizes {
-            let StageProgram::Train(plan) = program else {
-                return Ok(None);
-            };
-            let Ok(step) = self.session.lower_size(stage, &plan.step, *size) else {
-                return Ok(None);
-            };
-            self.run_inits(observer)?;
-            if self.step_digest(stage, &step) != Some(*digest) {
-                return Ok(None);
-            }
-        }
-        Ok(Some(saved))
+        let fits = self.sizes_fit(stage, program, &saved, observer)?;
+        Ok(fits.then_some(saved))
     }
 
-    /// What a stage did, from its kept result: all that it told, and what it leaves.
-    pub(super) fn retell(
+    /// The steps for the sizes that came up must be those of now. This also makes what they refer to known.
+    pub(super) fn sizes_fit(
         &mut self,
         stage: usize,
         program: &StageProgram,
+        saved: &Saved,
+        observer: &mut dyn Observer,
+    ) -> Result<bool, RunError> {
+        for (size, digest) in &saved.sizes {
+            let StageProgram::Train(plan) = program else {
+                return Ok(false);
+            };
+            let Ok(step) = self.session.lower_size(stage, &plan.step, *size) else {
+                return Ok(false);
+            };
+            self.run_inits(observer)?;
+            if self.step_digest(stage, &step) != Some(*digest) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// What a stage that runs has written and told so far. The numbers of what happened stay those of `recording`.
+    pub(super) fn told_so_far(
+        &self,
+        stage: usize,
+        recording: &Recording,
+        key: Digest,
+        seconds: f64,
+        version: &Version,
+    ) -> Saved {
+        Saved {
+            key,
+            pipeline: self.path.display().to_string(),
+            stage: self.session.stages()[stage].name.clone(),
+            seconds,
+            results: Results::default(),
+            slots: self.changed_since_start(version),
+            logs: self.store.logs(stage).to_vec(),
+            forms: recording.forms.clone(),
+            happened: recording.happened_besides(),
+            shown: recording.shown.clone(),
+            checkpoints: Vec::new(),
+            sizes: recording.sizes.clone(),
+            failed: recording.failed.clone(),
+        }
+    }
+
+    /// What a version has otherwise than the one that the stage started from.
+    pub(super) fn changed_since_start(&self, version: &Version) -> Slots {
+        let name = |id: SlotId| self.session.slots()[id.0 as usize].name.clone();
+        match &self.recording {
+            Some(r) => changed(version, &r.start, name),
+            None => changed(version, &Version::default(), name),
+        }
+    }
+
+    /// What a stage did, from its kept result: all that it told, and what it leaves. `showing` is what it shows.
+    pub(super) fn retell(
+        &mut self,
+        stage: usize,
+        showing: Showing,
         saved: &Saved,
         version: &mut Version,
         observer: &mut dyn Observer,
@@ -250,24 +321,6 @@ impl Pipeline {
             RunError::Environment(format!(
                 "internal error: the kept result of `{name}` does not fit it"
             ))
-        };
-        observer.event(&Event::Reused {
-            stage: &name,
-            seconds: saved.seconds,
-        });
-        let by_name: HashMap<String, SlotId> = self
-            .session
-            .slots()
-            .iter()
-            .enumerate()
-            .map(|(i, s)| (s.name.clone(), SlotId(i as u32)))
-            .collect();
-        let put = |slots: &Slots, version: &mut Version| {
-            for (slot, t) in slots {
-                let id = *by_name.get(slot).ok_or_else(wrong)?;
-                version.slots.insert(id, t.clone());
-            }
-            Ok::<(), RunError>(())
         };
         let mut next: BTreeMap<&str, std::slice::Iter<HostTensor>> = saved
             .logs
@@ -297,20 +350,21 @@ impl Pipeline {
                 }
                 Happened::Shown(i) => {
                     let shown = &saved.shown[i];
-                    let item = item_of(program, shown).ok_or_else(wrong)?;
-                    let title = shown_title(program, item, step);
+                    let item = showing.item(shown).ok_or_else(wrong)?;
+                    let title = showing.title(item, step);
+                    self.note_shown(shown.block, shown.item, step, &shown.values);
                     self.show_values(item, &title, &shown.values)?;
                 }
                 Happened::Verdict(good) => self.pronounce(stage, good, observer),
                 Happened::Checkpoint(i) => {
                     let (name, slots) = &saved.checkpoints[i];
                     let mut then = version.clone();
-                    put(slots, &mut then)?;
+                    self.put_slots(slots, &mut then).ok_or_else(wrong)?;
                     self.checkpoint(name, &then)?;
                 }
             }
         }
-        put(&saved.slots, version)
+        self.put_slots(&saved.slots, version).ok_or_else(wrong)
     }
 
     /// Remembers a stage that was told again.
@@ -334,27 +388,37 @@ impl Pipeline {
         seconds: f64,
         observer: &mut dyn Observer,
     ) {
-        let recording = self.recording.take();
-        let (Some(parts), Some(cache)) = (parts, self.options.cache.clone()) else {
+        let recorded = self.recording.is_some();
+        let Some(parts) = parts else {
+            self.recording = None;
             return;
         };
+        let slots = match recorded {
+            true => self.changed_since_start(version),
+            false => Slots::new(),
+        };
+        let recording = self.recording.take();
         let results = self.results_of(stage, version);
         self.results.insert(stage, results.clone());
         let name = self.session.stages()[stage].name.clone();
         let past = Past {
             key: parts.key(),
-            parts,
+            parts: parts.clone(),
             results: results.clone(),
             seconds,
         };
         let key = past.key;
         self.past.insert(name.clone(), past);
-        let Some(r) = recording.filter(|r| !r.given_up) else {
+        let Some(r) = recording else { return };
+        if !r.too_much {
+            let mut saved = self.told_so_far(stage, &r, key, seconds, version);
+            saved.slots.clone_from(&slots);
+            saved.results.clone_from(&results);
+            self.saved_finished(parts, saved, observer);
+        }
+        let Some(cache) = self.options.cache.clone().filter(|_| !r.given_up) else {
             return;
         };
-        let slots = changed(version, &r.start, |id| {
-            self.session.slots()[id.0 as usize].name.clone()
-        });
         let logs = self.store.logs(stage);
         let entries = logs.iter().flat_map(|l| &l.1);
         let bytes = r.bytes
@@ -418,18 +482,34 @@ fn changed(version: &Version, start: &Version, name: impl Fn(SlotId) -> String) 
     slots
 }
 
-fn item_of<'a>(program: &'a StageProgram, shown: &Shown) -> Option<&'a ReportItem> {
-    match program {
-        StageProgram::Train(plan) => plan.every.get(shown.block)?.shown.get(shown.item),
-        StageProgram::Report(items) => items.get(shown.item),
-        StageProgram::Compute(_) => None,
-    }
+/// What a stage shows in the report.
+#[derive(Clone, Copy)]
+pub enum Showing<'a> {
+    Blocks(&'a [Every]),
+    Items(&'a [ReportItem]),
 }
 
-/// What stands above a picture.
-pub(super) fn shown_title(program: &StageProgram, item: &ReportItem, step: usize) -> String {
-    match program {
-        StageProgram::Train(_) => format!("{}, step {step}", item.title),
-        _ => item.title.clone(),
+impl<'a> Showing<'a> {
+    pub fn of(program: &'a StageProgram) -> Self {
+        match program {
+            StageProgram::Train(plan) => Showing::Blocks(&plan.every),
+            StageProgram::Report(items) => Showing::Items(items),
+            StageProgram::Compute(_) => Showing::Items(&[]),
+        }
+    }
+
+    fn item(self, shown: &Shown) -> Option<&'a ReportItem> {
+        match self {
+            Showing::Blocks(every) => every.get(shown.block)?.shown.get(shown.item),
+            Showing::Items(items) => items.get(shown.item),
+        }
+    }
+
+    /// What stands above a picture.
+    fn title(self, item: &ReportItem, step: usize) -> String {
+        match self {
+            Showing::Blocks(_) => format!("{}, step {step}", item.title),
+            Showing::Items(_) => item.title.clone(),
+        }
     }
 }

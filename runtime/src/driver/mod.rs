@@ -4,6 +4,7 @@
 //! - `store` keeps slots, in one version for each stage.
 //! - `engine` runs one program, by machine code or by the reference interpreter; `burst` many steps of one in a row.
 //! - `parts` says what determines a stage, `keep` keeps what it left and tells it again, `plan` foresees which will run.
+//! - `resume` saves where a run is and goes on from there; `snapshot` is a file of that, `started` says what run it is.
 //! - `shows` puts into the report what stages show.
 //! - `variance` measures how noisy gradients are, `bench` how long steps take.
 //! - `verdict` says whether what a stage leaves may be used.
@@ -17,9 +18,12 @@ mod host;
 mod keep;
 mod parts;
 mod plan;
+mod resume;
 mod run;
 mod shows;
+mod snapshot;
 mod stage;
+mod started;
 mod steps;
 mod store;
 mod tests;
@@ -31,6 +35,7 @@ pub use engine::{Compilation, Engine, EngineOptions, Memo};
 pub use golden::{Change, Golden, golden_path};
 pub use host::{Data, FileHost, read_text_file};
 pub use plan::{Foreseen, Why, Will};
+pub use resume::Saves;
 pub use run::{Pipeline, RunOptions};
 pub use store::Store;
 pub use tests::{TestOutcome, TestResult, Tests};
@@ -78,6 +83,11 @@ pub enum Event<'a> {
         stage: &'a str,
         seconds: f64,
     },
+    /// A stage goes on after this step of a run that ended early. What it told before has been told again.
+    Resumed {
+        stage: &'a str,
+        step: usize,
+    },
     /// Something is wrong with what is kept of earlier runs, which the run goes on without.
     Trouble {
         what: &'a str,
@@ -118,8 +128,9 @@ impl StopFlag {
         Self(AtomicBool::new(false))
     }
 
-    pub fn set(&self) {
-        self.0.store(true, Ordering::Relaxed);
+    /// Says whether it was set before.
+    pub fn set(&self) -> bool {
+        self.0.swap(true, Ordering::Relaxed)
     }
 
     pub fn clear(&self) {
@@ -142,8 +153,13 @@ pub enum RunError {
         name: String,
         checkpoint: Option<PathBuf>,
     },
-    /// Asked to stop; what there was is in the checkpoint.
-    Interrupted { checkpoint: Option<PathBuf> },
+    /// Asked to stop.
+    Interrupted {
+        /// What the stage that ran had written so far.
+        checkpoint: Option<PathBuf>,
+        /// The folder of the run, which can be resumed.
+        resumable: Option<PathBuf>,
+    },
     /// A file, memory, or another thing outside the pipeline.
     Environment(String),
 }

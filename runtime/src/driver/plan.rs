@@ -51,7 +51,7 @@ pub enum Why {
 
 impl Parts {
     /// The first difference that explains another result.
-    fn changed(&self, last: &Parts) -> Why {
+    pub(super) fn changed(&self, last: &Parts) -> Why {
         let data = differing(&self.data, &last.data);
         let first = differing(&self.first, &last.first);
         let before = differing(&self.before, &last.before);

@@ -1,15 +1,17 @@
 //! A whole pipeline: its stages in order, and what they leave in the run's folder.
 
 use super::engine::{Engine, EngineOptions, Memo};
-use super::keep::Recording;
+use super::keep::{Recording, Showing};
 use super::parts::Parts;
-use super::stage::{Halt, Outcome, Position};
+use super::resume::{Saver, Saves};
+use super::snapshot::Snapshot;
+use super::stage::{Halt, Outcome, Position, TrainRun};
 use super::store::{Store, Version};
 use super::{Data, Event, FileHost, Observer, RunError, StopFlag};
-use crate::cache::{Cache, Past, Results};
+use crate::cache::{Cache, Past, Results, Saved};
 use crate::checkpoint::Checkpoint;
 use crate::digest::Digest;
-use crate::metrics::{MetricValue, MetricsWriter};
+use crate::metrics::{MetricValue, MetricsError, MetricsWriter};
 use crate::report::Report;
 use crate::rundir::RunDir;
 use crate::tensor::{DType, HostTensor};
@@ -36,6 +38,8 @@ pub struct RunOptions {
     pub cache: Option<Cache>,
     /// Run every stage, whatever is kept.
     pub fresh: bool,
+    /// When a run with a folder saves where it is.
+    pub saves: Saves,
 }
 
 /// A pipeline in hand, with the values of its slots.
@@ -45,6 +49,10 @@ pub struct Pipeline {
     pub(super) data: Data,
     pub(super) seed: Rc<HostTensor>,
     pub(super) options: RunOptions,
+    /// What `--set` said.
+    pub(super) sets: Vec<(String, String)>,
+    /// What is saved for resuming the run, if it has a folder.
+    pub(super) saver: Option<Saver>,
     pub(super) path: PathBuf,
     dir: Option<RunDir>,
     metrics: Option<MetricsWriter>,
@@ -96,6 +104,7 @@ impl Pipeline {
         let root = path.parent().map_or_else(PathBuf::new, Path::to_path_buf);
         let (host, data) = FileHost::new(root, options.allow_outside);
         let display = path.display().to_string();
+        let sets = lower.sets.clone();
         let (session, result) = Session::open(&display, text, Box::new(host), lower);
         let halves = [
             options.seed as u32 as i32,
@@ -107,6 +116,8 @@ impl Pipeline {
             data,
             seed: Rc::new(HostTensor::from_i32(&[2], &halves)),
             options,
+            sets,
+            saver: None,
             path: path.to_path_buf(),
             dir: None,
             metrics: None,
@@ -126,28 +137,26 @@ impl Pipeline {
         (pipeline, result)
     }
 
-    /// Makes the run's folder, into which everything is written from here on.
-    ///
-    /// # Errors
-    /// If it cannot be made or written to.
-    pub fn write_to(&mut self, out: Option<&Path>, pipeline: &Path) -> Result<PathBuf, RunError> {
-        let name = pipeline.display().to_string();
-        let dir = RunDir::create(out, &name).map_err(|e| RunError::Environment(e.to_string()))?;
-        let metrics = MetricsWriter::create(&dir.file("metrics.jsonl"));
+    /// Writes into a folder from here on.
+    pub(super) fn begin(
+        &mut self,
+        dir: RunDir,
+        metrics: Result<MetricsWriter, MetricsError>,
+        pipeline: &Path,
+    ) -> Result<(), RunError> {
         self.metrics = Some(metrics.map_err(|e| RunError::Environment(e.to_string()))?);
         let stem = pipeline
             .file_stem()
             .map_or("pipeline".into(), |s| s.to_string_lossy().into_owned());
         let mut report = Report::new(&stem);
         report.fact("seed", &self.options.seed.to_string());
-        report.fact("pipeline", &name);
+        report.fact("pipeline", &pipeline.display().to_string());
         for (key, value) in crate::machine::facts() {
             report.fact(key, &value);
         }
         self.report = Some(report);
-        let path = dir.path().to_path_buf();
         self.dir = Some(dir);
-        Ok(path)
+        Ok(())
     }
 
     /// Runs all stages, in order, then writes the last checkpoint and the report.
@@ -190,6 +199,7 @@ impl Pipeline {
         if self.done.contains(&stage) {
             return Ok(());
         }
+        self.stop_if_asked()?;
         for need in self.session.stages()[stage].needs.clone() {
             self.run_stage(need, observer)?;
         }
@@ -202,23 +212,25 @@ impl Pipeline {
         self.run_inits(observer)?;
         let start = Instant::now();
         let mut version = self.version_before(stage)?;
-        let parts = match self.options.cache {
-            Some(_) => self.parts(stage, &program),
-            None => None,
+        let parts = match self.options.cache.is_some() || self.saver.is_some() {
+            true => self.parts(stage, &program),
+            false => None,
         };
-        let kept = match &parts {
-            Some(parts) if !self.options.fresh => {
-                self.find_kept(stage, &program, parts, observer)?
-            }
-            _ => None,
-        };
+        let (kept, going) = self.find_done(stage, &program, parts.as_ref(), observer)?;
         if let Some(saved) = &kept {
-            self.retell(stage, &program, saved, &mut version, observer)?;
+            observer.event(&Event::Reused {
+                stage: &info.name,
+                seconds: saved.seconds,
+            });
+            let showing = Showing::of(&program);
+            self.retell(stage, showing, saved, &mut version, observer)?;
         } else {
-            if parts.is_some() {
+            if let Some(parts) = &parts {
+                let before = going.as_ref().map_or(0.0, |g| g.saved.seconds);
                 self.start_recording(&version);
+                self.start_running(parts, before);
             }
-            self.run_program(stage, &program, &mut version, observer)?;
+            self.run_program(stage, &program, going, &mut version, observer)?;
         }
         match &program {
             StageProgram::Train(_) => {
@@ -231,7 +243,7 @@ impl Pipeline {
             StageProgram::Compute(_) => {}
             StageProgram::Report(_) => self.has_reports = true,
         }
-        let seconds = start.elapsed().as_secs_f64();
+        let seconds = start.elapsed().as_secs_f64() + self.ran_before();
         let how = if kept.is_some() { "kept" } else { "run" };
         let row = [info.name.clone(), how.to_string(), format!("{seconds:.3}")];
         self.times.push(row.to_vec());
@@ -246,6 +258,32 @@ impl Pipeline {
             seconds,
         });
         Ok(())
+    }
+
+    /// What is there of a stage that is determined by `parts`: what it did if it has finished, else where it is.
+    fn find_done(
+        &mut self,
+        stage: usize,
+        program: &StageProgram,
+        parts: Option<&Parts>,
+        observer: &mut dyn Observer,
+    ) -> Result<(Option<Saved>, Option<Snapshot>), RunError> {
+        let Some(parts) = parts else {
+            return Ok((None, None));
+        };
+        if let Some(snapshot) = self.find_saved(stage, parts, observer)?
+            && self.sizes_fit(stage, program, &snapshot.saved, observer)?
+        {
+            return Ok(match snapshot.going {
+                Some(_) => (None, Some(snapshot)),
+                None => (Some(snapshot.saved), None),
+            });
+        }
+        let kept = match self.options.fresh {
+            true => None,
+            false => self.find_kept(stage, program, parts, observer)?,
+        };
+        Ok((kept, None))
     }
 
     /// The stage's programs, once the results that they read are there; and the seconds that the last lowering took.
@@ -316,14 +354,21 @@ impl Pipeline {
         &mut self,
         stage: usize,
         program: &StageProgram,
+        going: Option<Snapshot>,
         version: &mut Version,
         observer: &mut dyn Observer,
     ) -> Result<(), RunError> {
         let name = self.session.stages()[stage].name.clone();
         match program {
             StageProgram::Train(plan) => {
-                self.start_states(stage, plan, version, observer)?;
-                let end = self.train(stage, plan, version, observer)?;
+                let run = match going {
+                    Some(snapshot) => self.go_on(stage, snapshot, version)?,
+                    None => {
+                        self.start_states(stage, plan, version, observer)?;
+                        TrainRun::default()
+                    }
+                };
+                let end = self.train(stage, plan, run, version, observer)?;
                 match &plan.verdict {
                     Some(program) => self.judge(stage, program, version, &end, observer),
                     None => Ok(()),
@@ -596,6 +641,10 @@ impl Pipeline {
                 last.slots.extend(v.slots);
             }
         }
+        if let Some(metrics) = &mut self.metrics {
+            let ended = metrics.end();
+            ended.map_err(|e| RunError::Environment(e.to_string()))?;
+        }
         if let Some(path) = self.checkpoint("final", &last)? {
             observer.event(&Event::Wrote { path: &path });
         }
@@ -610,7 +659,7 @@ impl Pipeline {
             })?;
             observer.event(&Event::Wrote { path: &path });
         }
-        Ok(())
+        self.end_saving()
     }
 }
 

@@ -1,8 +1,10 @@
 //! The steps of one training stage.
 
 use super::engine::Engine;
-use super::keep::Told;
+use super::keep::{Showing, Told};
+use super::resume::Now;
 use super::run::Pipeline;
+use super::snapshot::Snapshot;
 use super::steps::Steps;
 use super::store::Version;
 use super::{Event, Observer, RunError};
@@ -44,6 +46,15 @@ pub struct Outcome {
 struct Best {
     value: f64,
     version: Version,
+}
+
+/// Where a training stage is, besides its slots.
+#[derive(Default)]
+pub struct TrainRun {
+    at: Progress,
+    best: Option<Best>,
+    /// What is to be told of it first.
+    resumed: Option<Snapshot>,
 }
 
 /// Why a program's results were not taken.
@@ -132,10 +143,67 @@ impl Pipeline {
         Ok(outcome)
     }
 
+    /// A stage as a checkpoint has it; its slots go into the version, which is the one that the stage starts from.
+    pub(super) fn go_on(
+        &mut self,
+        stage: usize,
+        snapshot: Snapshot,
+        version: &mut Version,
+    ) -> Result<TrainRun, RunError> {
+        let wrong = || {
+            let name = &self.session.stages()[stage].name;
+            RunError::Environment(format!(
+                "internal error: the checkpoint of `{name}` does not fit it"
+            ))
+        };
+        let going = snapshot.going.as_ref().ok_or_else(wrong)?;
+        let mut best = None;
+        if let Some((value, slots)) = &going.best {
+            let (value, mut version) = (*value, version.clone());
+            self.put_slots(slots, &mut version).ok_or_else(wrong)?;
+            best = Some(Best { value, version });
+        }
+        let slots = &snapshot.saved.slots;
+        self.put_slots(slots, version).ok_or_else(wrong)?;
+        Ok(TrainRun {
+            at: going.at,
+            best,
+            resumed: Some(snapshot),
+        })
+    }
+
+    /// Tells again what a resumed stage told before its checkpoint.
+    fn tell_before(
+        &mut self,
+        stage: usize,
+        plan: &TrainPlan,
+        snapshot: &Snapshot,
+        version: &mut Version,
+        observer: &mut dyn Observer,
+    ) -> Result<(), RunError> {
+        let name = self.session.stages()[stage].name.clone();
+        let showing = Showing::Blocks(&plan.every);
+        self.retell(stage, showing, &snapshot.saved, version, observer)?;
+        if !snapshot.whole {
+            self.give_up_recording();
+        }
+        let step = snapshot.going.as_ref().map_or(0, |g| g.at.steps);
+        if snapshot.without_pictures {
+            let what = format!(
+                "what `{name}` showed before step {step} is not in the report: it was too much to be saved"
+            );
+            observer.event(&Event::Trouble { what: &what });
+        }
+        observer.event(&Event::Resumed { stage: &name, step });
+        Ok(())
+    }
+
+    /// Runs the steps of a stage from where it is. Says where it ends.
     pub(super) fn train(
         &mut self,
         stage: usize,
         plan: &TrainPlan,
+        run: TrainRun,
         version: &mut Version,
         observer: &mut dyn Observer,
     ) -> Result<Progress, RunError> {
@@ -150,8 +218,15 @@ impl Pipeline {
             stage: &name,
             steps: plan.total_steps(),
         });
-        let mut best: Option<Best> = None;
-        let mut at = Progress::default();
+        let TrainRun {
+            mut at,
+            mut best,
+            resumed,
+        } = run;
+        if let Some(snapshot) = &resumed {
+            self.tell_before(stage, plan, snapshot, version, observer)?;
+        }
+        drop(resumed);
         // What the blocks were last run after.
         let mut told = at;
         while at.done(plan.unit) < plan.count {
@@ -193,6 +268,7 @@ impl Pipeline {
                 None => at.step(),
                 Some(b) => at.batch(b.len()),
             }
+            let mut wanted = false;
             // A block may change the size of the batches, and that may end the epoch, after which other blocks run.
             loop {
                 let turned = steps.turn(self, plan, version, &mut at)?;
@@ -203,6 +279,7 @@ impl Pipeline {
                         continue;
                     }
                     ran = true;
+                    wanted |= e.checkpoint;
                     let Some(outcome) =
                         self.after_step(stage, plan, nth, engine, &at, version, observer)?
                     else {
@@ -222,10 +299,25 @@ impl Pipeline {
             if stop {
                 break;
             }
-            if self.options.stop.is_some_and(|s| s.is_set()) {
-                let checkpoint = self.checkpoint("interrupted", version)?;
-                return Err(RunError::Interrupted { checkpoint });
+            let stopped = self.asked_to_stop();
+            if !stopped && !wanted && !self.is_time(Some(&at)) {
+                continue;
             }
+            let now = Now {
+                stage,
+                at,
+                version,
+                best: best.as_ref().map(|b| (b.value, &b.version)),
+            };
+            if !stopped {
+                self.save_or_tell(Some(now), observer);
+                continue;
+            }
+            self.save(Some(now)).map_err(RunError::Environment)?;
+            return Err(RunError::Interrupted {
+                checkpoint: self.checkpoint("interrupted", version)?,
+                resumable: self.resumable(),
+            });
         }
         if let Some(best) = best {
             *version = best.version;
