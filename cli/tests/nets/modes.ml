@@ -91,6 +91,14 @@ test "channels of pictures" {
   assert close(moved.running.var[1], 0.9 + 0.1 * var(c, ddof: 1), 1e-14)
 }
 
+test "small batches" {
+  // Of two rows, 1 and 4: the mean 2.5, the variance 2.25, which is 4.5 without bias.
+  let (_, two_rows) = nexts(slow([[1.0, 0.0], [4.0, 0.0]], train: true))
+  assert close(two_rows.running.mean, [1.25, 0.0], 1e-15) and close(two_rows.running.var, [2.75, 0.5], 1e-15)
+  let (_, one_row) = nexts(slow([[1.0, 2.0]], train: true))
+  assert close(one_row.running.var, [0.5, 0.5], 1e-15)
+}
+
 test "derivatives agree with differences" {
   let (x, w) = (some([4, 2]), some([4, 2], from: 1.0))
   assert gradients_match(|x| sum(w * norm_of(x, train: true)), at: x)
