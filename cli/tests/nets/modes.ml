@@ -6,6 +6,7 @@ use std.nn.{dropout, drop_path, batch_norm, apply, rows, sequential, residual, d
 use std.dist.normal
 use std.optim.sgd
 use std.testing.gradients_match
+use std.vi.elbo
 
 fn some(sizes, from = 0.0) = reshape(sin(from + real(iota(size(zeros(sizes))))), sizes)
 
@@ -169,6 +170,30 @@ test "several nets" {
   assert close(one(2.0), 2.0, 0.0)
 }
 
+// What is set before any call; and taps of a net whose parameters are looked at first.
+
+net idle = counted(1)
+
+net watched()(x: real) {
+  param w = 2.0
+  tap h = w * x
+  square(h)
+}
+
+net eye = watched()
+
+fn weighed(x) {
+  let size = norm(eye.params)
+  eye(x) + 0.0 * size
+}
+
+stage put_first = train for 1 steps {
+  set idle.states.seen = 7
+  set idle.states.total = 2.5
+  let (y, t) = taps(weighed(3.0))
+  log h = t.h
+}
+
 // In an objective, what no draw decides.
 
 net encode = counted(2)
@@ -181,6 +206,28 @@ stage objective = train for 2 steps {
   })
   minimize l over offset using sgd(lr: 0.0)
   set encode.states = moved
+}
+
+model seen_by(offset) {
+  z ~ normal(offset, 1.0)
+  x ~ normal(z, 1.0)
+}
+
+net inferred = counted(3)
+
+model guess() { z ~ normal(inferred(0.5), 1.0) }
+
+stage bound = train for 2 steps {
+  let (l, moved) = nexts(elbo(seen_by(0.0) given {x: 1.0}, guess()))
+  maximize l over inferred using sgd(lr: 0.0)
+  set inferred.states = moved
+}
+
+test "in a bound" { assert bound.inferred.states.seen == 6 and bound.inferred.states.total == 1.0 }
+
+test "before any call" {
+  assert put_first.idle.states.seen == 7 and put_first.idle.states.total == 2.5
+  assert put_first.log.h[0] == 6.0
 }
 
 test "in an expect" { assert objective.encode.states.seen == 4 and objective.encode.states.total == 3.0 }
