@@ -18,6 +18,8 @@ net linear = dense(2, 3, bias: false, init: orthogonal)
 net three = mlp([2, 3, 4, 1], act: tanh)
 net gate = gated(2, 3)
 net words = embedding(5, 3)
+net many_words = embedding(100, 50)
+net small_words = embedding(100, 50, sd: 0.1)
 
 let x = [0.5, -2.0]
 
@@ -37,6 +39,9 @@ test "affine layers" {
 
 test "embeddings" {
   assert close(words(3), words.params.table[3], 0.0)
+  // The variance of 5000 draws: within five standard errors with a probability of 1 - 6e-7 each.
+  assert close(mean(square(many_words.params.table)), 1.0, 5.0 * sqrt(2.0 / 5000.0))
+  assert close(100.0 * mean(square(small_words.params.table)), 1.0, 5.0 * sqrt(2.0 / 5000.0))
   let g = grad(sum(for i in [1, 1, 4] { sum(words(i)) }), wrt: words)
   assert close(g.table[.., 0], [0.0, 2.0, 0.0, 0.0, 1.0], 0.0)
 }

@@ -62,6 +62,7 @@ test "margins" {
   assert close(squared_hinge([0.3, 1.5, 0.5], [1, 1, 0]), (0.49 + 0.0 + 2.25) / 3.0, 1e-15)
   assert close(multiclass_hinge(l, 0), 2.0, 1e-15) and close(multiclass_hinge(l, 2), 0.0, 1e-15)
   assert close(multiclass_hinge(l, 2, margin: 1.5), 0.5, 1e-15)
+  assert close(multiclass_hinge([-1.0, -3.0, -2.0], 0, margin: 1.5), 0.5, 1e-15)
   let x = l
   assert close(grad(multiclass_hinge(x, 0), wrt: x), [-1.0, 0.0, 1.0], 0.0)
 }
@@ -114,6 +115,9 @@ test "distances" {
   assert cosine_similarity(a, [0.0, 0.0]) == 0.0
   assert close(contrastive(a, b, 1), 12.5, 1e-15) and close(contrastive(a, b, 0), 0.0, 0.0)
   assert close(contrastive(a, b, false, margin: 7.0), 2.0, 1e-15)
+  // Half as far as the margin.
+  assert close(contrastive([0.0], [0.5], 1), 0.125, 1e-15) and close(contrastive([0.0], [0.5], 0), 0.125, 1e-15)
+  assert close(contrastive([0.0], [0.25], 1), 0.03125, 1e-15) and close(contrastive([0.0], [0.25], 0), 0.28125, 1e-15)
   assert close(triplet(a, b, [1.0, 4.0]), 25.0 - 4.0 + 0.2, 1e-14)
   assert close(triplet(a, [1.0, 2.5], b), 0.0, 0.0)
   assert close(pairwise_logistic(1.0, 0.3), log(1.0 + exp(-0.7)), 1e-15)

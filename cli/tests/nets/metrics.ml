@@ -46,6 +46,7 @@ test "classes that do not occur" {
   assert macro_f1([0], [7], 2, empty: 0.25) == 0.25 and balanced_accuracy([0], [7], 2) == 0.0
   assert mean_iou([0], [7], 2) == 0.0
   assert sum(confusion_matrix([0, 5, -1], [7, 0, 1], 2)) == 0
+  assert sum(confusion_matrix([2, 0], [0, 2], 2)) == 0
 }
 
 test "the largest scores" {
@@ -99,6 +100,8 @@ test "calibration" {
   assert close(worst_calibration_error(c, right, bins: 4), 0.6, 1e-15)
   assert close(calibration_error(c, right == 1, bins: 4), (0.75 + 0.6 + 0.2) / 5.0, 1e-15)
   assert close(calibration_error([1.0, 1.0], [true, true]), 0.0, 0.0)
+  // What rounding takes beyond one is in the last bin.
+  assert all(reliability([1.0 + 1e-9, 1.0], [1, 1], bins: 2).count == [0, 2])
   assert close(brier([0.25, 1.0], [1, 1]), 0.28125, 1e-15)
 }
 
@@ -119,6 +122,6 @@ test "regressions" {
 test "targets that do not vary" {
   let (x, y) = ([1.0, 2.0], [3.0, 3.0])
   assert not is_finite(r2(x, y)) and not is_finite(pearson(x, y)) and not is_finite(explained_variance(x, y))
-  assert r2(x, y, empty: 0.0) == 0.0 and spearman(x, y, empty: 0.0) == 0.0
+  assert r2(x, y, empty: 0.25) == 0.25 and spearman(x, y, empty: 0.0) == 0.0
   assert explained_variance(x, y, empty: -1.0) == -1.0
 }

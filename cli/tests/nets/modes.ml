@@ -6,6 +6,7 @@ use std.nn.{dropout, drop_path, batch_norm, apply, rows, sequential, residual, d
 use std.dist.normal
 use std.optim.sgd
 use std.testing.gradients_match
+use std.vi.elbo
 
 fn some(sizes, from = 0.0) = reshape(sin(from + real(iota(size(zeros(sizes))))), sizes)
 
@@ -91,6 +92,14 @@ test "channels of pictures" {
   assert close(moved.running.var[1], 0.9 + 0.1 * var(c, ddof: 1), 1e-14)
 }
 
+test "small batches" {
+  // Of two rows, 1 and 4: the mean 2.5, the variance 2.25, which is 4.5 without bias.
+  let (_, two_rows) = nexts(slow([[1.0, 0.0], [4.0, 0.0]], train: true))
+  assert close(two_rows.running.mean, [1.25, 0.0], 1e-15) and close(two_rows.running.var, [2.75, 0.5], 1e-15)
+  let (_, one_row) = nexts(slow([[1.0, 2.0]], train: true))
+  assert close(one_row.running.var, [0.5, 0.5], 1e-15)
+}
+
 test "derivatives agree with differences" {
   let (x, w) = (some([4, 2]), some([4, 2], from: 1.0))
   assert gradients_match(|x| sum(w * norm_of(x, train: true)), at: x)
@@ -161,6 +170,30 @@ test "several nets" {
   assert close(one(2.0), 2.0, 0.0)
 }
 
+// What is set before any call; and taps of a net whose parameters are looked at first.
+
+net idle = counted(1)
+
+net watched()(x: real) {
+  param w = 2.0
+  tap h = w * x
+  square(h)
+}
+
+net eye = watched()
+
+fn weighed(x) {
+  let size = norm(eye.params)
+  eye(x) + 0.0 * size
+}
+
+stage put_first = train for 1 steps {
+  set idle.states.seen = 7
+  set idle.states.total = 2.5
+  let (y, t) = taps(weighed(3.0))
+  log h = t.h
+}
+
 // In an objective, what no draw decides.
 
 net encode = counted(2)
@@ -173,6 +206,28 @@ stage objective = train for 2 steps {
   })
   minimize l over offset using sgd(lr: 0.0)
   set encode.states = moved
+}
+
+model seen_by(offset) {
+  z ~ normal(offset, 1.0)
+  x ~ normal(z, 1.0)
+}
+
+net inferred = counted(3)
+
+model guess() { z ~ normal(inferred(0.5), 1.0) }
+
+stage bound = train for 2 steps {
+  let (l, moved) = nexts(elbo(seen_by(0.0) given {x: 1.0}, guess()))
+  maximize l over inferred using sgd(lr: 0.0)
+  set inferred.states = moved
+}
+
+test "in a bound" { assert bound.inferred.states.seen == 6 and bound.inferred.states.total == 1.0 }
+
+test "before any call" {
+  assert put_first.idle.states.seen == 7 and put_first.idle.states.total == 2.5
+  assert put_first.log.h[0] == 6.0
 }
 
 test "in an expect" { assert objective.encode.states.seen == 4 and objective.encode.states.total == 3.0 }

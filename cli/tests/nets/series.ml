@@ -138,8 +138,21 @@ test "positions" {
   assert close(r[2, 3], sin(0.02) * s[2, 2] + cos(0.02) * s[2, 3], 1e-14)
   // Lengths stay, and products depend on the distance alone.
   assert close(for v in r { norm(v) }, for v in s { norm(v) }, 1e-14)
+  assert close(rotary(s[2..], from: 2), r[2..], 1e-15)
   let (a, b) = (rotary(stack([s[0], s[1]])), rotary(stack([s[0], s[1]]), from: 7))
   assert close(dot(a[0], a[1]), dot(b[0], b[1]), 1e-13)
+}
+
+net wide = attention(64, 4)
+net far = positions(100, 50, sd: 0.1)
+
+// Of 4096 and 5000 draws: the variance is within five standard errors, 5 sqrt(2 / n), with a probability of 1 - 6e-7 each.
+test "first values" {
+  let (y, z) = (wide(zeros(1, 64)), far(zeros(1, 50)))
+  let p = wide.params
+  let variances = for w in [p.wq, p.wk, p.wv, p.wo] { 64.0 * mean(square(flatten(w))) }
+  assert all(abs(variances - 1.0) < 5.0 * sqrt(2.0 / 4096.0))
+  assert close(100.0 * mean(square(far.params.place)), 1.0, 5.0 * sqrt(2.0 / 5000.0))
 }
 
 test "derivatives agree with differences" {

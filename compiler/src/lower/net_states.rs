@@ -66,7 +66,7 @@ impl Session {
             return self.collect(Collected::Nexts, &address, &v, pattern.span);
         }
         let in_step = self.optimizer.is_none() && self.train.as_ref().is_some_and(|t| !t.in_every);
-        if !in_step {
+        if self.is_unheard || !in_step {
             return Ok(());
         }
         let net = address.split('.').next().unwrap_or_default();

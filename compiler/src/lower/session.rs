@@ -106,6 +106,8 @@ pub struct Session {
     pub(super) support_library: usize,
     /// What is tapped in the `taps(..)` that are being evaluated, innermost last.
     pub(super) taps: Vec<super::taps::TapFrame>,
+    /// Do nets run for what their bodies show alone, such as which parameters there are?
+    pub(super) is_unheard: bool,
     pub(super) stages: Vec<StageInfo>,
     pub(super) stage_asts: Vec<&'static ast::Stage>,
     /// Stages with arguments.
@@ -202,6 +204,7 @@ impl Session {
             first_checks: HashMap::new(),
             support_library: 0,
             taps: Vec::new(),
+            is_unheard: false,
             stages: Vec::new(),
             stage_asts: Vec::new(),
             templates: Vec::new(),

@@ -86,6 +86,16 @@ impl Session {
         Ok(())
     }
 
+    /// Runs `f` so that what nets say in it besides their values goes nowhere.
+    pub(super) fn unheard<T>(&mut self, f: impl FnOnce(&mut Self) -> T) -> T {
+        let taps = std::mem::take(&mut self.taps);
+        let outer = std::mem::replace(&mut self.is_unheard, true);
+        let result = f(self);
+        self.is_unheard = outer;
+        self.taps = taps;
+        result
+    }
+
     /// How much was collected so far.
     pub(super) fn collected_so_far(&self) -> Vec<usize> {
         self.taps.iter().map(|f| f.entries.len()).collect()

@@ -246,9 +246,7 @@ impl Session {
         let handlers = std::mem::take(&mut self.handlers);
         let summed = std::mem::take(&mut self.summed);
         let expects = std::mem::take(&mut self.expects);
-        let taps = std::mem::take(&mut self.taps);
-        let result = self.with_frame_key("sites", span, 0, f);
-        self.taps = taps;
+        let result = self.unheard(|s| s.with_frame_key("sites", span, 0, f));
         self.expects = expects;
         self.summed = summed;
         self.handlers = handlers;
