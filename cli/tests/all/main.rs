@@ -9,6 +9,7 @@ mod errors;
 mod exports;
 mod nets;
 mod objectives;
+mod optimizers;
 mod programs;
 mod robustness;
 mod verdicts;
