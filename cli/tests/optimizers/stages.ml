@@ -32,6 +32,18 @@ stage kept = train for 1 steps after free {
 stage sparse = train for 300 steps { minimize bowl(w) over w using fista(lr: 0.3, prox: soft_threshold(1.2)) }
 stage smooth = train for 300 steps { minimize bowl(w) over w using ema(sgd(lr: 0.3), decay: 0.9) }
 
+// Two groups that keep what is not of one parameter keep it apart.
+
+param u = [1.0]
+stage groups = train for 300 steps {
+  minimize bowl(w) + square(u[0]) over w using ema(sgd(lr: 0.3), decay: 0.9), u using ema(sgd(lr: 0.1), decay: 0.9)
+}
+
+test "groups" {
+  assert close(groups.states.ema.x.w, [0.5, 1.0], 1e-9)
+  assert close(groups.states.ema2.x.u, [0.0], 1e-9)
+}
+
 test "parameters to evaluate" {
   let average = n.with(free.states.schedule_free.x.n)
   assert error_of(average) < 2e-2
