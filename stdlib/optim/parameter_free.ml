@@ -1,7 +1,7 @@
 // Optimizers that find their learning rate by how far the parameters have come from where they started.
 
 /// p - scale r / sqrt(sum of |g|^2) g, r the largest distance from the start so far, at least `first` (1 + |start|) (Ivgi, Hinder and
-/// Carmon 2023, the step size DoG). Steps of average iterates are better: `average(dog())` keeps them.
+/// Carmon 2023, the step size DoG). Steps of average iterates are better: `swa(dog())` keeps them.
 optimizer dog(scale = 1.0, first = 1e-6, eps = 1e-8) for all p, g {
   state start = p
   state far = first * (1.0 + norm(p))

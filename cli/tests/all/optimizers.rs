@@ -84,7 +84,7 @@ fn rows(found: &[&Entry], takes: bool) -> String {
     let mut rows: Vec<String> = found
         .iter()
         .map(|e| {
-            let text = in_one_line(&e.signature);
+            let text = in_one_line(&e.signature).replace('|', "\\|");
             let text = text.split_once(' ').unwrap().1;
             let about = e.about.replace('\n', " ").replace('|', "\\|");
             if !takes {
