@@ -41,7 +41,7 @@ optimizer lbfgs(memory = 10, c1 = 1e-4, c2 = 0.9, rounds = 30) for all p, g, f {
   state slope = 0.0 * flatten(p)
   let (x, now) = (flatten(p), flatten(g))
   let (s, y) = (x - at, now - slope)
-  let keep = step > 0 and dot(s, y) > 1e-12 * sqrt(sqnorm(s) * sqnorm(y))
+  let keep = step > 0 and dot(s, y) > 1e-12 * norm(s) * norm(y)
   set moves = if keep { concat(reshape(s, 1, n), moves[0..memory - 1]) } else { moves }
   set changes = if keep { concat(reshape(y, 1, n), changes[0..memory - 1]) } else { changes }
   set at = x
