@@ -57,7 +57,7 @@ fn defined(text: &'static str) -> impl Iterator<Item = &'static str> {
         let word = words.next()?;
         if !matches!(
             word,
-            "dist" | "estimator" | "fn" | "let" | "net" | "model" | "optimizer"
+            "dist" | "estimator" | "fn" | "let" | "net" | "model" | "optimizer" | "transform"
         ) {
             return None;
         }

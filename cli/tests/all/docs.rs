@@ -96,7 +96,7 @@ fn examples_run(document: &str, at_least: usize) {
 
 #[test]
 fn the_examples_of_the_language_run() {
-    examples_run("docs/language.md", 49);
+    examples_run("docs/language.md", 50);
 }
 
 #[test]
@@ -115,6 +115,11 @@ fn the_examples_of_the_nets_run() {
 }
 
 #[test]
+fn the_examples_of_the_optimizers_run() {
+    examples_run("docs/optimizers.md", 2);
+}
+
+#[test]
 fn the_examples_of_the_first_page_run() {
     examples_run("README.md", 2);
 }
@@ -129,6 +134,7 @@ fn links_lead_somewhere() {
         "docs/distributions.md",
         "docs/guides.md",
         "docs/nets.md",
+        "docs/optimizers.md",
         "docs/cli.md",
     ] {
         let path = root().join(document);

@@ -12,6 +12,7 @@ mod faults;
 mod goldens;
 mod nets;
 mod objectives;
+mod optimizers;
 mod programs;
 mod prompt;
 mod results;

@@ -145,7 +145,7 @@ test "states of optimizers are read by address" {
   assert close(plain.states.p.adam.m, decayless.states.p.adamw.m, 0.0)
   assert abs(plain.states.p.adam.m) > 0.0
   assert close(sharp.states.p.sam.inner.momentum.v, 0.5, 1e-12)
-  assert close(bowl_look.states.bowl.lookahead.slow, bowl_look.bowl, 1e-12)
+  assert close(bowl_look.states.lookahead.slow.bowl, bowl_look.bowl, 1e-12)
 }
 
 test "states of two statements" { assert close(twice.p, 1.0 - 0.1 * (2.0 + 3.8 + 1.0 + 1.9), 1e-12) }

@@ -434,6 +434,12 @@ impl Session {
     /// `fit.states`: the states that a stage has of its own, those of its optimizers among them, by address.
     pub(super) fn stage_states(&mut self, stage: usize, span: Span) -> R<Val> {
         self.logs_known(stage)?;
+        let states = self.states_of(stage);
+        self.stage_view(stage, states, span)
+    }
+
+    /// The slots of the states of a stage that was lowered, by address.
+    pub(super) fn states_of(&self, stage: usize) -> Val {
         let own = format!("{}.", self.stages[stage].name);
         let mut root = Vec::new();
         for id in (0..self.slots.len() as u32).map(SlotId) {
@@ -444,7 +450,7 @@ impl Session {
                 insert(&mut root, path, Val::Slot(id));
             }
         }
-        self.stage_view(stage, Val::record(root), span)
+        Val::record(root)
     }
 
     /// A stage's version of a parameter or net: `fit.encode`.

@@ -89,13 +89,16 @@ impl Session {
 
     pub(super) fn assign_value_state(&mut self, name: &str, v: Val, env: &Env) {
         if let Some(OptimizerRun {
-            home: Home::Record(record, _),
+            home: Home::Record(record, starting),
             declared,
             ..
         }) = &mut self.optimizer
             && let Some((_, path)) = declared.iter().find(|d| d.0 == name)
         {
-            *record = set_path(record, path, v.clone());
+            // What `o.start(p)` gives are first values, before any step.
+            if !*starting {
+                *record = set_path(record, path, v.clone());
+            }
             env.assign(name, v);
         }
     }
@@ -160,16 +163,6 @@ impl Session {
             }
         };
         let starting = matches!(home, Home::Record(_, true));
-        let run = OptimizerRun {
-            names: vec![],
-            leaf: vec![],
-            first: p.clone(),
-            home,
-            step: step.clone(),
-            suffix: String::new(),
-            binder: String::new(),
-            declared: vec![],
-        };
         let f = match objective {
             Some(f) => Some(f),
             None if starting => Some(Val::Objective(Rc::new(Objective {
@@ -178,6 +171,17 @@ impl Session {
                 form: Val::Unit,
             }))),
             None => None,
+        };
+        let run = OptimizerRun {
+            names: vec![],
+            leaf: vec![],
+            first: p.clone(),
+            home,
+            step: step.clone(),
+            objective: f.clone(),
+            suffix: String::new(),
+            binder: String::new(),
+            declared: vec![],
         };
         let outer = self.optimizer.replace(run);
         let result = self.run_chain(&o, &p, &g, f.as_ref(), span);

@@ -19,6 +19,8 @@ pub struct OptimizerRun {
     pub(super) first: Val,
     pub(super) home: Home,
     pub(super) step: Val,
+    /// The objective as a function of all parameters, where there is one.
+    pub(super) objective: Option<Val>,
     /// Tells apart what two statements of a stage do to one parameter; ends the names of the outermost optimizers.
     pub(super) suffix: String,
     /// What the innermost body calls its parameters.
@@ -132,17 +134,18 @@ impl Session {
         span: Span,
     ) -> R<Val> {
         let step = Val::Tensor(self.ctx.step_counter(true));
+        let f = objective.map(|o| Val::Objective(Rc::new(o)));
         let run = OptimizerRun {
             names: vec![],
             leaf: vec![],
             first: first.clone(),
             home: Home::Slots(stage.to_string()),
             step,
+            objective: f.clone(),
             suffix: suffix.to_string(),
             binder: String::new(),
             declared: vec![],
         };
-        let f = objective.map(|o| Val::Objective(Rc::new(o)));
         let outer = self.optimizer.replace(run);
         let result = self.run_chain(o, p, g, f.as_ref(), span);
         self.optimizer = outer;
@@ -173,13 +176,14 @@ impl Session {
                     .hint("make the states with `let s = o.start(p)`, and write `let (p, s) = o.step(p, g, s)`"),
             ));
         }
-        let fits = self
-            .optimizer
-            .as_ref()
-            .is_some_and(|run| same_form(&run.first, &p));
-        if !fits || !same_form(&p, &g) {
+        let Some(run) = self.optimizer.as_ref() else {
+            return Ok(Val::Unit);
+        };
+        if !same_form(&run.first, &p) || !same_form(&p, &g) {
             return Err(self.forms_differ(name, span));
         }
+        // What runs on all parameters has the objective that is optimised, if it is given no other.
+        let f = f.or_else(|| run.objective.clone().filter(|_| run.leaf.is_empty()));
         self.run_chain(o, &p, &g, f.as_ref(), span)
     }
 
@@ -334,10 +338,17 @@ impl Session {
                         "`{}` asks for the objective, and here is only a gradient",
                         def.name.text
                     );
+                    let outer = self.optimizer.as_ref();
+                    let alone = outer.is_some_and(|r| r.objective.is_some());
+                    let hint = if alone {
+                        "the optimizer around it runs on each tensor alone, and the objective is one of all parameters: define it with `for all p, g`"
+                    } else {
+                        "write `minimize e over p using ..`, or give a function: `o.step(p, g, s, f: |q| ..)`"
+                    };
                     return Err(Box::new(
                         self.err("E0643", title, span)
                             .label(binder.span, "the objective")
-                            .hint("write `minimize e over p using ..`, or give a function: `o.step(p, g, s, f: |q| ..)`"),
+                            .hint(hint),
                     ));
                 }
             }

@@ -262,8 +262,15 @@ impl Checker {
             StmtKind::Keep { value, .. } if matches!(value.kind, ExprKind::Name(_)) => {}
             StmtKind::Every { count, body, .. } => {
                 self.expr(count);
-                self.block(body);
+                self.scoped(|c| {
+                    c.bind("states");
+                    c.block(body);
+                });
             }
+            StmtKind::Verdict(e) => self.scoped(|c| {
+                c.bind("states");
+                c.expr(e);
+            }),
             _ => each_top_expr(s, &mut |e| self.expr(e)),
         }
     }

@@ -112,6 +112,7 @@ impl Session {
                     env.bind(name, v.clone());
                 }
                 s.bind_step(body, &env);
+                s.bind_states(stage, &super::resolve::names_in_block(body), &env);
                 s.top = true;
                 s.eval_steps(&body.stmts, &env.child())
             });
@@ -220,6 +221,15 @@ impl Session {
         {
             let step = self.ctx.step_counter(true);
             env.bind("step", Val::Tensor(step));
+        }
+    }
+
+    /// `states` in what a stage does between its steps: what it and its optimizers keep, by address. A name of the file comes first.
+    pub(super) fn bind_states(&mut self, stage: usize, read: &[String], env: &Env) {
+        let name = "states";
+        let taken = env.get(name).is_some() || self.modules[self.root].items.contains_key(name);
+        if !taken && read.iter().any(|n| n == name) {
+            env.bind(name, self.states_of(stage));
         }
     }
 

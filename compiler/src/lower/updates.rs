@@ -244,9 +244,10 @@ impl Session {
         Ok(())
     }
 
-    /// The stage, and what ends an optimizer's name where an earlier statement moves one of its parameters by the same optimizer.
+    /// The stage, and what ends an optimizer's name where its states would lie where those of an earlier group do: both move one
+    /// parameter, or keep states that are not of one parameter.
     fn statement_suffix(&mut self, ids: &[SlotId], opt: &OptimizerVal) -> (String, String) {
-        let names: Vec<String> = ids
+        let mut names: Vec<String> = ids
             .iter()
             .map(|id| {
                 format!(
@@ -255,6 +256,11 @@ impl Session {
                 )
             })
             .collect();
+        names.extend(
+            links(opt)
+                .filter(|o| keeps_whole(o))
+                .map(|o| o.def.def.name.text.clone()),
+        );
         let Some(t) = &mut self.train else {
             return Default::default();
         };
@@ -297,4 +303,24 @@ impl Session {
             )
         })
     }
+}
+
+/// The transforms before an optimizer, and itself.
+fn links(o: &OptimizerVal) -> impl Iterator<Item = &OptimizerVal> {
+    o.before.iter().map(|o| &**o).chain([o])
+}
+
+/// Does it, or one inside it, keep states under its own name, not under that of a parameter?
+fn keeps_whole(o: &OptimizerVal) -> bool {
+    let mut states = false;
+    super::resolve::each_stmt(&o.def.def.body.stmts, &mut |s| {
+        states |= matches!(s.kind, ast::StmtKind::Def(ast::Def::State { .. }));
+    });
+    let inside = || {
+        o.args.iter().any(|(_, v)| match v {
+            Val::Optimizer(inner) => links(inner).any(keeps_whole),
+            _ => false,
+        })
+    };
+    o.def.def.all && (states || inside())
 }

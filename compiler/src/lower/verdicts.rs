@@ -87,6 +87,11 @@ impl Session {
             for (name, v) in states {
                 env.bind(name, v.clone());
             }
+            let read: Vec<String> = verdicts
+                .iter()
+                .flat_map(|e| super::resolve::names_in(e))
+                .collect();
+            s.bind_states(stage, &read, &env);
             verdicts.iter().try_for_each(|e| s.give_verdict(e, &env))
         })?;
         Ok(Some(program))

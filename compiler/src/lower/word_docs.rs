@@ -59,6 +59,11 @@ pub const WORDS: &[(&str, &str, &str)] = &[
         "Gives a state, a part of one, or a parameter a new value; at the top of a step.",
     ),
     (
+        "states",
+        "states.w.adam.m",
+        "In an `every` or the `verdict` of a stage: what it and its optimizers keep, by address. Others read it as `stage.states`.",
+    ),
+    (
         "model",
         "model m(x) { z ~ d; .. }",
         "A generative model: its trace has a field for each site.",
