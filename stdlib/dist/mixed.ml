@@ -43,6 +43,7 @@ dist zero_inflated(p in unit, d) on natural {
   sample() where single(d) = select(rand() < p, 0.0, d.sample())
   support() where finite(d) = d.support()
   cdf(x) where has(d, cdf) = select(x < 0.0, 0.0, p + (1.0 - p) * d.cdf(x))
+  quantile(q) where has(d, quantile) = select(q <= p, 0.0, d.quantile(clip((q - p) / (1.0 - p), 0.0, 1.0)))
   mean() where has(d, mean) = (1.0 - p) * d.mean()
   variance() where has(d, variance) = (1.0 - p) * (d.variance() + p * square(d.mean()))
 }
@@ -92,6 +93,7 @@ dist relaxed_bernoulli(temperature in positive, p in unit = none, logits = none)
     log(u) - log1p(-u)
   }
   transform(e) = sigmoid((self.odds() + e) / temperature)
+  quantile(q) = self.transform(log(q) - log1p(-q))
   cdf(x) {
     let inside = stop(x) > 0.0 and stop(x) < 1.0
     let y = select(inside, x, 0.5)
