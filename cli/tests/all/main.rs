@@ -11,6 +11,7 @@ mod nets;
 mod objectives;
 mod programs;
 mod robustness;
+mod unbiased;
 mod verdicts;
 
 use assert_cmd::Command;
