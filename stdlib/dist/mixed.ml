@@ -50,7 +50,8 @@ dist zero_inflated(p in unit, d) on natural {
 
 /// All of the mass in one place.
 dist delta(at) on real {
-  logpdf(x) = if all(x == at) { 0.0 } else { -inf }
+  // It moves with `at`: the zero lets a derivative that would get lost be refused (see compiler/src/lower/expect/ends.rs).
+  logpdf(x) = (if all(x == at) { 0.0 } else { -inf }) + 0.0 * sum(at)
   noise() = zeros_like(at + 0.0)
   transform(e) = at + e
   support() = insert_axis(at + 0.0, 0)
