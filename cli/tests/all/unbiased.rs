@@ -263,11 +263,12 @@ fn refused(name: &str, row: &Row, tests: &[(String, bool)]) -> BTreeMap<String, 
     std::fs::write(&file, &text).unwrap();
     let out = mlc().arg("check").arg(&file).output().unwrap();
     let said = String::from_utf8(out.stderr).unwrap();
+    let here = format!("{name}:");
     let mut found = BTreeMap::new();
     for report in said.split("\n[").filter(|r| !r.trim().is_empty()) {
         let report = report.trim_start_matches('[');
-        let lines = report.split(&format!("{name}:")).skip(1);
-        let line = lines
+        let places = report.split(&here).skip(1);
+        let line = places
             .filter_map(|l| l.split(':').next()?.parse::<usize>().ok())
             .last();
         let line = line.unwrap_or_else(|| panic!("where? {report}"));
