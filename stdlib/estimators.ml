@@ -30,12 +30,17 @@ estimator enumerate_top(d, k, n) where finite(d) {
   let points = d.support()
   let lps = for x in points { d.logpdf(x) }
   let best = argsort(-stop(lps))
-  let (top, others) = (take(best, 0..n), take(best, n..size(points, axis: 0)))
-  let exact = sum(for i in top { exp(lps[i]) * k(points[i]) }, axis: 0)
-  let rest = logsumexp(for i in others { lps[i] })
-  let scores = for i in others { stop(lps[i]) - log(-log(rand())) }
-  let drawn = others[argmax(scores)]
-  exact + exp(rest) * k(points[drawn]) * exp(tangent(lps[drawn] - rest))
+  let count = size(points, axis: 0)
+  let exact = sum(for i in take(best, 0..less(n, count)) { exp(lps[i]) * k(points[i]) }, axis: 0)
+  if n < count {
+    let others = take(best, n..count)
+    let rest = logsumexp(for i in others { lps[i] })
+    let scores = for i in others { stop(lps[i]) - log(-log(rand())) }
+    let drawn = others[argmax(scores)]
+    exact + exp(rest) * k(points[drawn]) * exp(tangent(lps[drawn] - rest))
+  } else {
+    exact
+  }
 }
 
 /// Measure-valued (Pflug 1996; Mohamed et al. 2020, section 6): the derivative of the density by a parameter, as a multiple of

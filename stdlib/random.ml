@@ -50,6 +50,37 @@ fn log_gamma_implicit(alpha, l) = l
     dl + select(far, slope * dalpha, -moved)
   }
 
+/// The logarithm of the number below which a gamma draw with rate 1 lies with probability `q`: Newton's steps on the scale of
+/// logarithms, halved intervals where they lead outside. Its derivatives are implicit, of first order.
+fn log_gamma_quantile(alpha, q) {
+  let (a, u) = (stop(alpha + 0.0 * q), stop(q + 0.0 * alpha))
+  fn newton(y) = y - (gammainc(a, exp(y)) - u) / exp(a * y - exp(y) - lgamma(a))
+  // The distribution function is below z^a / gamma(a + 1); a draw above a + sqrt(2 a t) + t has a probability below exp(-t)
+  // (Laurent and Massart 2000, lemma 1).
+  let t = -log1p(-u)
+  let (least, most) = ((log(u) + lgamma(a + 1.0)) / a, log(a + sqrt(2.0 * a * t) + t))
+  let first = min(max(least, log(a)), most)
+  let found = scan (y = first, low = least, high = most, far = u >= 0.0) while any(far), max: 60 {
+    let short = gammainc(a, exp(y)) < u
+    let (from, to) = (select(short, y, low), select(short, high, y))
+    let n = newton(y)
+    let z = select(n > from and n < to, n, 0.5 * (from + to))
+    next y = z
+    next low = from
+    next high = to
+    next far = abs(z - y) > 2e-7 * (1.0 + abs(y))
+  }
+  // One step more doubles the digits.
+  let last = newton(found.y)
+  _at_quantile(alpha + 0.0 * q, q + 0.0 * alpha, stop(select(abs(last - found.y) < 1e-3, last, found.y)))
+}
+
+fn _at_quantile(alpha, q, l) = l
+  with jvp(dalpha, dq, dl, y) {
+    let moved = dq - jvp(gammainc(alpha, exp(y)), wrt: alpha, along: dalpha)
+    dl + moved / exp(alpha * y - exp(y) - lgamma(alpha))
+  }
+
 /// The logarithm of a draw of the gamma distribution with rate 1, of the shape of `alpha`, with the implicit derivative.
 fn log_gamma_draw(alpha) = log_gamma_implicit(alpha + 0.0, stop(log_gamma_plain(alpha)))
 

@@ -30,6 +30,7 @@ dist binomial(n in natural, p in unit = none, logits = none) on natural {
     let inner = betainc(select(whole, 1.0, real(n) - k), k + 1.0, 1.0 - self.probs())
     select(x < 0.0, 0.0, select(whole, 1.0, inner))
   }
+  quantile(q) = min(_first_count(|x| self.cdf(x), q + zeros(self.shape)), real(n))
   mean() = real(n) * self.probs()
   variance() = real(n) * self.probs() * (1.0 - self.probs())
 }
@@ -71,6 +72,7 @@ dist poisson(rate in positive) on natural {
   }
   mvd_order() = 1
   cdf(x) = select(x < 0.0, 0.0, gammaincc(floor(max(x, 0.0)) + 1.0, rate))
+  quantile(q) = _first_count(|x| self.cdf(x), q + zeros(self.shape))
   mean() = rate
   variance() = rate
   kl(q: poisson) = rate * log(rate / q.rate) + q.rate - rate
@@ -86,6 +88,7 @@ dist negative_binomial(mu in positive, phi in positive) on natural {
   }
   sample() = poisson_draw(stop(mu / phi * gamma_draw(phi + zeros(self.shape))))
   cdf(x) = select(x < 0.0, 0.0, betainc(phi, floor(max(x, 0.0)) + 1.0, phi / (mu + phi)))
+  quantile(q) = _first_count(|x| self.cdf(x), q + zeros(self.shape))
   mean() = mu
   variance() = mu + mu * mu / phi
 }
@@ -149,7 +152,26 @@ dist ordered_logistic(eta, cutpoints: real[m] in ordered(m)) on natural {
   }
   mvd_order() = inf
   cdf(x) = sum(select(real(iota(m + 1)) <= x, self.probs(), 0.0))
+  quantile(u) = min(real(count(cumsum(self.probs()) < u)), real(m))
   mean() = dot(self.probs(), real(iota(m + 1)))
   variance() = dot(self.probs(), square(real(iota(m + 1)) - self.mean()))
   entropy() = -sum(self.probs() * self.logs())
+}
+
+/// The first count whose distribution function `cdf` is not below `q`: doubled until it is not, then halved between. Without
+/// derivatives. Counts above 2^40 are not looked for.
+fn _first_count(cdf, q) {
+  let u = stop(q)
+  let bound = scan (high = 0.0 * u, low = 0.0 * u - 1.0) while any(stop(cdf(high)) < u), max: 40 {
+    let short = stop(cdf(high)) < u
+    next low = select(short, high, low)
+    next high = select(short, 2.0 * high + 1.0, high)
+  }
+  let found = scan (low = bound.low, high = bound.high) while any(high - low > 1.0), max: 40 {
+    let middle = floor(0.5 * (low + high))
+    let short = stop(cdf(middle)) < u
+    next low = select(short, middle, low)
+    next high = select(short, high, middle)
+  }
+  found.high
 }

@@ -83,6 +83,7 @@ dist truncated_normal(mu, sigma in positive, low = none, high = none) on interva
     let z = ndtri(left + select(t, 1.0 - u, u) * (ndtr(b) - left))
     clip(mu + sigma * select(t, -z, z), self.from(), self.to())
   }
+  quantile(q) = self.transform(q)
   cdf(x) {
     let (_, b) = self.ends()
     let t = self.turned()

@@ -43,13 +43,15 @@ dist zero_inflated(p in unit, d) on natural {
   sample() where single(d) = select(rand() < p, 0.0, d.sample())
   support() where finite(d) = d.support()
   cdf(x) where has(d, cdf) = select(x < 0.0, 0.0, p + (1.0 - p) * d.cdf(x))
+  quantile(q) where has(d, quantile) = select(q <= p, 0.0, d.quantile(clip((q - p) / (1.0 - p), 0.0, 1.0)))
   mean() where has(d, mean) = (1.0 - p) * d.mean()
   variance() where has(d, variance) = (1.0 - p) * (d.variance() + p * square(d.mean()))
 }
 
 /// All of the mass in one place.
 dist delta(at) on real {
-  logpdf(x) = if all(x == at) { 0.0 } else { -inf }
+  // It moves with `at`: the zero lets a derivative that would get lost be refused (see compiler/src/lower/expect/ends.rs).
+  logpdf(x) = (if all(x == at) { 0.0 } else { -inf }) + 0.0 * sum(at)
   noise() = zeros_like(at + 0.0)
   transform(e) = at + e
   support() = insert_axis(at + 0.0, 0)
@@ -92,6 +94,7 @@ dist relaxed_bernoulli(temperature in positive, p in unit = none, logits = none)
     log(u) - log1p(-u)
   }
   transform(e) = sigmoid((self.odds() + e) / temperature)
+  quantile(q) = self.transform(log(q) - log1p(-q))
   cdf(x) {
     let inside = stop(x) > 0.0 and stop(x) < 1.0
     let y = select(inside, x, 0.5)

@@ -1,6 +1,6 @@
 // Distributions of positive numbers.
 
-use std.random.{log_gamma_plain, log_gamma_implicit}
+use std.random.{log_gamma_plain, log_gamma_implicit, log_gamma_quantile}
 
 /// The gamma distribution with shape `alpha` and rate `beta`. A draw's derivative by the shape is the implicit one, of
 /// first order (Figurnov, Mohamed and Mnih 2018).
@@ -23,6 +23,7 @@ dist gamma(alpha in positive, beta in positive) on positive {
   }
   mvd_order() = 1
   cdf(x) = gammainc(alpha, beta * max(x, 0.0))
+  quantile(q) = exp(log_gamma_quantile(alpha + zeros(self.shape), q + zeros(self.shape))) / beta
   mean() = alpha / beta
   variance() = alpha / (beta * beta)
   entropy() = alpha - log(beta) + lgamma(alpha) + (1.0 - alpha) * digamma(alpha)
@@ -42,6 +43,7 @@ dist inverse_gamma(alpha in positive, beta in positive) on positive {
   noise() = log_gamma_plain(alpha + zeros(self.shape))
   transform(l) = beta * exp(-log_gamma_implicit(alpha + zeros(self.shape), l))
   cdf(x) = select(stop(x) > 0.0, gammaincc(alpha, beta / select(stop(x) > 0.0, x, 1.0)), 0.0)
+  quantile(q) = beta * exp(-log_gamma_quantile(alpha + zeros(self.shape), 1.0 - q + zeros(self.shape)))
   mean() = select(alpha > 1.0, beta / (alpha - 1.0), inf)
   variance() = select(alpha > 2.0, square(beta / (alpha - 1.0)) / (alpha - 2.0), inf)
   entropy() = alpha + log(beta) + lgamma(alpha) - (1.0 + alpha) * digamma(alpha)

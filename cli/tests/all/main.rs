@@ -20,6 +20,7 @@ mod results;
 mod resume;
 mod robustness;
 mod terminal;
+mod unbiased;
 mod verdicts;
 
 use assert_cmd::Command;

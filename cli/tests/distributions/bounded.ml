@@ -27,3 +27,17 @@ test "mixture of two families" {
 test "transformed" {
   assert continuous(|t| transformed(normal(t[0], t[1]), positive), [0.4, 1.3])
 }
+
+test "quantiles of a gamma, far out, and their derivatives" {
+  let q = [1e-12, 1e-6, 0.01, 0.3, 0.5, 0.9, 0.999]
+  let off = for a in [0.05, 0.6, 2.5, 40.0, 3000.0] {
+    for v in q { gamma(a, 1.3).cdf(gamma(a, 1.3).quantile(v)) / v - 1.0 }
+  }
+  assert max(abs(off)) < 1e-9
+  let a = 2.5
+  let slope = for v in q { grad(gamma(a, 1.3).quantile(v), wrt: a) }
+  let difference = for v in q { (gamma(a + 1e-5, 1.3).quantile(v) - gamma(a - 1e-5, 1.3).quantile(v)) / 2e-5 }
+  assert close(slope, difference, 1e-7)
+  let p = 0.3
+  assert close(grad(gamma(a, 1.3).quantile(p), wrt: p) * exp(gamma(a, 1.3).logpdf(gamma(a, 1.3).quantile(p))), 1.0, 1e-9)
+}

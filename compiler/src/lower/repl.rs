@@ -262,7 +262,7 @@ fn shape_of(v: &Val, next: &mut usize) -> ValueShape {
                 .collect(),
         ),
         Val::Int(i) => ValueShape::Text(i.to_string()),
-        Val::Real(x) => ValueShape::Text(x.to_string()),
+        Val::Real(x) => ValueShape::Text(format!("{x:?}")),
         Val::Bool(b) => ValueShape::Text(b.to_string()),
         Val::Str(s) => ValueShape::Text(format!("{s:?}")),
         Val::Dist(_) => {

@@ -111,6 +111,20 @@ pub static OPAQUE: OpDef = OpDef {
     cases: || pointwise(1, DType::F64, WIDE),
 };
 
+/// A parameter that moves the support of a distribution, where its score is used.
+pub static MOVES: OpDef = OpDef {
+    name: "moves",
+    doc: "The operand, which moves the support of a distribution whose score is used: no derivative may reach it.",
+    arity: Arity::Exactly(1),
+    shape: any_alike,
+    kernel: Kernel::Map(Scalar::Identity),
+    ad: Ad::Refused(
+        "the support of a distribution moves with this, and a score does not see its ends move: use `reparam` at the site, or write `stop(..)` around the argument",
+    ),
+    batch: Batch::Pointwise,
+    cases: super::rules::no_cases,
+};
+
 /// A parameter that an estimator of limited order uses.
 pub static ORDERED: OpDef = OpDef {
     name: "ordered",

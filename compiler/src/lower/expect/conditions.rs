@@ -76,18 +76,19 @@ impl Session {
         uses: Option<&Uses>,
         rough: bool,
     ) -> R<Rc<EstimatorVal>> {
+        // A score of a support that may move is right where no derivative goes there, and refused where one does.
+        let mut missing_ends = None;
         for (_, e) in self.library_estimators(site.span)? {
-            let def = e.def.def;
-            let complete = def.args.iter().skip(2).all(|a| a.default.is_some());
-            if !def.biased
-                && complete
-                && !is_chosen(&e)
-                && self
-                    .check_conditions(site, &e, d, uses, rough, false)
-                    .is_ok()
-            {
+            if !self.may_default(site, &e, d, uses, rough) {
+                continue;
+            }
+            if !self.may_miss_ends(&e, d) {
                 return Ok(e);
             }
+            missing_ends.get_or_insert(e);
+        }
+        if let Some(e) = missing_ends {
+            return Ok(e);
         }
         Err(Box::new(self.err(
             "E0409",
@@ -229,7 +230,8 @@ impl Session {
         }
     }
 
-    /// The unbiased estimators of the library that are valid at the site and need no more arguments.
+    /// The unbiased estimators of the library that are valid at the site and need no more arguments, whatever is
+    /// differentiated.
     pub(super) fn valid_at(
         &mut self,
         site: &Site,
@@ -237,22 +239,28 @@ impl Session {
         uses: Option<&Uses>,
         rough: bool,
     ) -> Vec<String> {
-        let all = self.library_estimators(site.span).unwrap_or_default();
-        let mut valid = Vec::new();
-        for (name, e) in all {
-            let def = e.def.def;
-            let needs_more = def.args.iter().skip(2).any(|a| a.default.is_none());
-            if !def.biased
-                && !needs_more
-                && !is_chosen(&e)
-                && self
-                    .check_conditions(site, &e, d, uses, rough, false)
-                    .is_ok()
-            {
-                valid.push(name);
-            }
-        }
-        valid
+        let mut all = self.library_estimators(site.span).unwrap_or_default();
+        all.retain(|(_, e)| self.may_default(site, e, d, uses, rough) && !self.may_miss_ends(e, d));
+        all.into_iter().map(|(name, _)| name).collect()
+    }
+
+    /// May the estimator stand at a site that names none?
+    fn may_default(
+        &mut self,
+        site: &Site,
+        e: &Rc<EstimatorVal>,
+        d: &Rc<DistVal>,
+        uses: Option<&Uses>,
+        rough: bool,
+    ) -> bool {
+        let def = e.def.def;
+        let complete = def.args.iter().skip(2).all(|a| a.default.is_some());
+        !def.biased
+            && complete
+            && !is_chosen(e)
+            && self
+                .check_conditions(site, e, d, uses, rough, false)
+                .is_ok()
     }
 }
 

@@ -350,8 +350,9 @@ impl Session {
             plates: vec![],
             ..(**d).clone()
         });
+        let d = self.with_still_ends(e, d.clone());
         let Some(order) = self.order_of(e, &one)? else {
-            return Ok((d.clone(), None));
+            return Ok((d, None));
         };
         let args = d
             .args
@@ -370,7 +371,7 @@ impl Session {
             .collect();
         let d = DistVal {
             args,
-            ..(**d).clone()
+            ..(*d).clone()
         };
         Ok((Rc::new(d), Some(order)))
     }
