@@ -66,6 +66,7 @@ impl Session {
             let pairs = self.paired(&wrts, &v, along.span)?;
             let outs = leaves(&value);
             self.check_affine(&outs, &wrts, e.span, "differentiated here")?;
+            self.check_kinds(&outs, e.span, "differentiated here")?;
             let ts = crate::transform::differentiate::jvp(&mut self.ctx.graph, &outs, &pairs)
                 .map_err(|r| {
                     Box::new(self.err_at("E0430", r.sentence, r.span, "a derivative passes here"))

@@ -18,6 +18,7 @@ mod addresses;
 mod branches;
 mod chains;
 mod covers;
+mod exact;
 mod exchange;
 mod families;
 mod forms;

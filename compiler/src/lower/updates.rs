@@ -285,6 +285,7 @@ impl Session {
     ) -> R<Vec<Option<Value>>> {
         let results: Vec<Value> = outputs.iter().map(|o| o.0).collect();
         self.check_affine(&results, wrt, span, "differentiated here")?;
+        self.check_kinds(&results, span, "differentiated here")?;
         vjp(&mut self.ctx.graph, outputs, wrt).map_err(|refusal| {
             Box::new(
                 self.err_at(
