@@ -126,6 +126,20 @@ pub static OPAQUE: OpDef = OpDef {
     cases: || pointwise(1, DType::F64, WIDE),
 };
 
+/// A parameter that moves the support of a distribution.
+pub static EDGE: OpDef = OpDef {
+    name: "edge",
+    doc: "A parameter that moves the support of a distribution whose score is taken.",
+    arity: Arity::Exactly(1),
+    shape: any_alike,
+    kernel: Kernel::Map(Scalar::Identity),
+    ad: Ad::Refused(
+        "the support of a site moves with this parameter, and the score of a density does not see what enters and leaves it: give the site an estimator that moves its draw along, such as `reparam`, or draw it from a support that stays where it is",
+    ),
+    batch: Batch::Pointwise,
+    cases: super::rules::no_cases,
+};
+
 /// A parameter that an estimator of limited order uses.
 pub static ORDERED: OpDef = OpDef {
     name: "ordered",

@@ -345,6 +345,7 @@ impl Session {
         e: &Rc<EstimatorVal>,
         d: &Rc<DistVal>,
     ) -> R<(Rc<DistVal>, Option<u32>)> {
+        let d = &self.with_edges(e, d);
         // An order is the same for all lanes.
         let one = Rc::new(DistVal {
             plates: vec![],

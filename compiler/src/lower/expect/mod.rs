@@ -5,11 +5,13 @@
 //!
 //! - `conditions.rs`: may the estimator stand there? Which one does, where none is named?
 //! - `continuation.rs`: the estimator is run on nodes that stand for the rest of the block, which is then put in.
+//! - `edges.rs`: supports that move with a parameter, which scores do not see.
 //! - `explain.rs`: what was made of each site, in words.
 //! - `looped.rs`: sites in the body of a `scan`, whose estimators are affine in the rest.
 
 mod conditions;
 mod continuation;
+mod edges;
 mod explain;
 mod looped;
 
