@@ -2,17 +2,35 @@
 // yes or no; the others are shown and logged.
 
 /// Is the guide `q` near enough to the posterior that the model `p`, conditioned on what was observed, has? From `n` draws of
-/// `q`: the bound `elbo` with its standard error `elbo_se`, and `khat`, the shape of the tail of the importance ratios. Below
-/// min(1 - 1 / log10(n), 0.7) expectations under `q` can be corrected by the ratios; above it `q` misses parts of the posterior,
-/// and should not be used for it (Yao, Vehtari, Simpson and Gelman 2018; Vehtari et al. 2024, section 3.2.4).
+/// `q`: the bound `elbo` with its standard error `elbo_se`, and what `even` says of the importance ratios.
 fn fitted(p, q, n = 4000) {
   let r = for i in 0..n {
     let (t, lq) = sample(q)
     f64(logdensity(p, t) - lq)
   }
-  let (k, bound) = (khat(r), real(mean(r)))
+  let (seen, bound) = (even(r), real(mean(r)))
+  {
+    holds: seen.holds and is_finite(bound),
+    elbo: bound,
+    elbo_se: real(std(r, ddof: 1) / sqrt(f64(n))),
+    khat: seen.khat,
+    ess: seen.ess,
+  }
+}
+
+/// Are importance ratios, of which `r` are the logarithms, so even that expectations can be corrected by them? `ess` is the share
+/// of the draws that the weighted ones are worth: 1 / (1 + the variance of the ratios over their squared mean) (Kong 1992);
+/// `khat` the shape of the tail. They are where `khat` is below min(1 - 1 / log10(n), 0.7) (Vehtari et al. 2024, section 3.2.4)
+/// and the draws are worth a tenth of their number: a tail of which little was seen looks light, but not even. They are, too,
+/// where the draws are worth nine tenths, whatever the shape of the little that varies: then no mean lies more than a third of
+/// its standard deviation off even uncorrected, by the inequality of Cauchy and Schwarz. Elsewhere the guide misses parts of the
+/// posterior, and should not be used for it (Yao, Vehtari, Simpson and Gelman 2018).
+fn even(r: T[n]) {
+  let k = khat(r)
+  let w = exp(f64(r) - max(f64(r)))
+  let ess = real(square(mean(w)) / mean(square(w)))
   let limit = min(1.0 - log(10.0) / log(real(n)), 0.7)
-  {holds: k < limit and is_finite(bound), elbo: bound, elbo_se: real(std(r, ddof: 1) / sqrt(f64(n))), khat: k}
+  {holds: k < inf and (ess >= 0.9 or k < limit and ess >= 0.1), khat: k, ess: ess}
 }
 
 /// The k of a generalised Pareto distribution fitted to the largest exp(r): moments of the ratios above 1/k do not exist (Vehtari et
@@ -104,10 +122,10 @@ fn calibrated(simulate, posterior, n = 1024, draws = 63, bins = 16, error = 1e-6
     let at = flatten(truth)
     sum(for j in 0..draws { int(flatten(posterior(data)) < at) }, axis: 0)
   }
-  let even = real(n) / real(bins)
+  let level = real(n) / real(bins)
   let (distance, p) = for column in transpose(ranks) {
     let counts = real(bincount(div(column * bins, draws + 1), bins))
-    let c = sum(square(counts - even)) / even
+    let c = sum(square(counts - level)) / level
     (c, gammaincc(0.5 * real(bins - 1), 0.5 * c))
   }
   {holds: all(p * real(len(p)) > error), p_value: p, chi_squared: distance}

@@ -38,7 +38,8 @@ fn _summed(m, sum) {
     let kept = without(t, sum)
     (kept, density(kept))
   }
-  generative(sample: draw, density: density, sites: sites(m, without: sum), name: "marginal")
+  let exact = exact_density(m)
+  generative(sample: draw, density: density, sites: sites(m, without: sum), name: "marginal", exact: exact)
 }
 
 /// For `marginal`: importance sampling of the auxiliaries with `n` particles from `r`, a function from the kept part of the trace to
@@ -233,10 +234,17 @@ fn _on_grid(grid) {
       let t = only(all, keep)
       (t, density(t))
     }
-    generative(sample: draw, density: density, sites: sites(m, only: keep), name: "marginal")
+    let exact = exact_density(m)
+    generative(sample: draw, density: density, sites: sites(m, only: keep), name: "marginal", exact: exact)
   }
-  {marginal: averaged, log_evidence: |m| total(m, {}, grid(sites(m)))}
+  fn log_evidence(m) {
+    needs_exact(m, hint: "the logarithm of a sum of estimates is none; bound it: `iwelbo(m, q, n)`")
+    total(m, {}, grid(sites(m)))
+  }
+  {marginal: averaged, log_evidence: log_evidence}
 }
+
+let _resampled = "one over an estimate of the evidence is no estimate; draw from it with `sir(q, n)`, which takes estimates"
 
 /// How many points a grid has.
 fn _size(grid, k = 0) = if k == len(grid) { 1 } else { len(grid[k].points) * _size(grid, k: k + 1) }
@@ -265,7 +273,8 @@ fn enumeration() {
   }
   fn grid(all) = _each(axis, all, len(all))
   let strategy = _on_grid(grid)
-  fn of(m) {
+  fn normalize(m) {
+    needs_exact(m, hint: _resampled)
     let g = grid(sites(m))
     fn weights() = for i in 0.._size(g) {
       let (t, _) = _point(g, i)
@@ -277,9 +286,10 @@ fn enumeration() {
       let (t, _) = _point(g, i)
       (t, ws[i] - logsumexp(ws))
     }
-    generative(sample: draw, density: |t| logdensity(m, t) - logsumexp(weights()), sites: sites(m), name: "normalize")
+    fn density(t) = logdensity(m, t) - logsumexp(weights())
+    generative(sample: draw, density: density, sites: sites(m), name: "normalize", exact: true)
   }
-  {..strategy, normalize: of}
+  {..strategy, normalize: normalize}
 }
 
 let _nodes = [
@@ -326,8 +336,12 @@ fn quadrature(n, low = none, high = none) {
   }
   fn grid(all) = _each(axis, all, len(all))
   let strategy = _on_grid(grid)
-  fn of(m) = generative(density: |t| logdensity(m, t) - strategy.log_evidence(m), sites: sites(m), name: "normalize")
-  {..strategy, normalize: of}
+  fn normalize(m) {
+    needs_exact(m, hint: _resampled)
+    fn density(t) = logdensity(m, t) - strategy.log_evidence(m)
+    generative(density: density, sites: sites(m), name: "normalize", exact: true)
+  }
+  {..strategy, normalize: normalize}
 }
 
 /// The list of `f` of each of a list's first `k` items.

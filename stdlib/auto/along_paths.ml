@@ -48,7 +48,7 @@ fn _mixed(m, paths, steps, history, draws) {
     let (x, slope) = vector_of(parts, t)
     density_of(x) - slope
   }
-  generative(sample: draw, density: density, sites: sites(m), name: "pathfinder")
+  generative(sample: draw, density: density, sites: sites(m), name: "pathfinder", exact: true)
 }
 
 // The height at a point, and its derivative.

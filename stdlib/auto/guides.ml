@@ -39,7 +39,7 @@ fn seen_from(m, parts, frame, of, name) {
     let (x, slope) = vector_of(parts, t)
     of().logpdf(_into(frame, x)) - frame.log_scale - slope
   }
-  generative(sample: draw, density: density, sites: sites(m), name: name)
+  generative(sample: draw, density: density, sites: sites(m), name: name, exact: true)
 }
 
 /// A guide with one normal distribution for each real, independent. `start` is where it begins: `search()` or

@@ -12,6 +12,7 @@ fn annealed(m, q, steps = 4, rate = 0.05) {
   if steps < 1 {
     refuse("`annealed` needs a step", hint: "`steps` is at least 1")
   }
+  needs_exact(q, hint: "begin at a guide whose density is exact, such as `auto.mean_field(m)`")
   let parts = layout(m)
   let d = width(parts)
   param rates in positive = rate * ones(d)

@@ -22,6 +22,7 @@ fn particles(m, n = 50, start = search(), spread = 1.0) {
 /// (Liu and Wang 2016, algorithm 1; the kernel exp(-|x - y|^2 / h) with h the median of the squared distances over log
 /// n).
 fn stein(m, p) {
+  needs_exact(m, hint: "the slope of an estimated density is biased; fit a guide by `elbo`, or keep the model's auxiliaries as sites")
   let parts = layout(m)
   let x = p.at
   let n = real(len(x))

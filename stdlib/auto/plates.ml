@@ -33,7 +33,7 @@ fn amortised(m, keep, net, data, of = none) {
     let (x, slope) = vector_of(parts, u)
     of_row(row).logpdf(x) - slope
   })
-  generative(sample: draw, density: density, sites: all, name: "amortised")
+  generative(sample: draw, density: density, sites: all, name: "amortised", exact: true)
 }
 
 // The sites as one lane has them.
@@ -57,7 +57,8 @@ fn _rest(items) = scan (l = []) for i in 1..len(items), unroll: true { next l = 
 /// is independent of `a`.
 fn beside(a, b) {
   let first = sites(a)
-  let second = sites(_after(b, sample(a)[0]))
+  let after = _after(b, sample(a)[0])
+  let second = sites(after)
   let (of_a, of_b) = (_addresses(first), _addresses(second))
   fn draw() {
     let (t, l) = sample(a)
@@ -69,7 +70,8 @@ fn beside(a, b) {
     logdensity(a, u) + logdensity(_after(b, u), only(t, of_b))
   }
   let all = scan (l = first) for s in second, unroll: true { next l = append(l, s) }
-  generative(sample: draw, density: density, sites: all, name: "beside")
+  let exact = exact_density(a) and exact_density(after)
+  generative(sample: draw, density: density, sites: all, name: "beside", exact: exact)
 }
 
 fn _after(b, t) = if is_function(b) { b(t) } else { b }

@@ -86,5 +86,5 @@ fn outline(m, keep = none) {
     let (t, slope) = trace_at(parts, x)
     (t, -0.5 * sqnorm(x) - 0.5 * real(width(parts)) * log(2.0 * pi) - slope)
   }
-  generative(sample: draw, density: density, sites: all, name: "outline")
+  generative(sample: draw, density: density, sites: all, name: "outline", exact: true)
 }

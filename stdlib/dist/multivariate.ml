@@ -103,25 +103,34 @@ dist multivariate_t(nu in positive, mu: real[k], scale: real[k, k]) on real {
   }
   mean() = if nu > 1.0 { mu } else { full(nan, k) }
   variance() = if nu > 2.0 { sum(scale * scale, axis: 1) * (nu / (nu - 2.0)) } else { full(inf, k) }
+  // Kotz and Nadarajah 2004, equation 1.32.
+  entropy() {
+    let (n, whole) = (real(k), 0.5 * (nu + real(k)))
+    let top = lgamma(0.5 * nu) - lgamma(whole) + 0.5 * n * log(nu * pi)
+    top + sum(log(diagonal(scale))) + whole * (digamma(whole) - digamma(0.5 * nu))
+  }
 }
 
 /// Positive definite matrices: the sum of `nu` outer products of normal draws with covariance scale @ scale.T; `scale`
 /// is a lower Cholesky factor, and `nu` above its rows less 1 need not be whole.
 dist wishart(nu in positive, scale: real[k, k]) on covariance(k) {
+  steps() = 0.5 * (nu - real(iota(k)))
+  log_scale() = sum(log(diagonal(scale)))
+  // The logarithm of the gamma function of several variables, and its derivative, at nu / 2.
+  gammas() = 0.25 * real(k) * real(k - 1) * log(pi) + sum(lgamma(self.steps()))
+  digammas() = sum(digamma(self.steps()))
   logpdf(x) {
     let n = real(k)
     let l = cholesky(x)
     let w = solve_triangular(scale, l)
-    let steps = 0.5 * (nu - real(iota(k)))
-    let gammas = 0.25 * n * (n - 1.0) * log(pi) + sum(lgamma(steps))
-    let normaliser = nu * sum(log(diagonal(scale))) + 0.5 * nu * n * log(2.0) + gammas
+    let normaliser = nu * self.log_scale() + 0.5 * nu * n * log(2.0) + self.gammas()
     (nu - n - 1.0) * sum(log(diagonal(l))) - 0.5 * sqnorm(w) - normaliser
   }
-  noise() = (randn([k, k]), log_gamma_plain(0.5 * (nu - real(iota(k)))))
+  noise() = (randn([k, k]), log_gamma_plain(self.steps()))
   // Bartlett 1933: below the diagonal normal draws, on it roots of chi-squared ones.
   transform(e) {
     let (n, l) = e
-    let d = exp(0.5 * (log(2.0) + log_gamma_implicit(0.5 * (nu - real(iota(k))), l)))
+    let d = exp(0.5 * (log(2.0) + log_gamma_implicit(self.steps(), l)))
     let a = scale @ (tril(n, -1) + diag(d))
     a @ a.T
   }
@@ -130,20 +139,32 @@ dist wishart(nu in positive, scale: real[k, k]) on covariance(k) {
     let v = scale @ scale.T
     nu * (v * v + outer(diagonal(v), diagonal(v)))
   }
+  // The mean logarithm of the determinant is digammas() + k log 2 + 2 log_scale() (Bishop 2006, equations B.79 to B.82).
+  entropy() {
+    let n = real(k)
+    let rest = 0.5 * n * (n + 1.0) * log(2.0) + self.gammas() + 0.5 * nu * n
+    (n + 1.0) * self.log_scale() + rest - 0.5 * (nu - n - 1.0) * self.digammas()
+  }
+  kl(q: wishart) {
+    let spread_of = sqnorm(solve_triangular(q.scale, scale)) - real(k)
+    let scales = q.nu * (q.log_scale() - self.log_scale())
+    scales + 0.5 * nu * spread_of + q.gammas() - self.gammas() + 0.5 * (nu - q.nu) * self.digammas()
+  }
 }
 
 /// Cholesky factors of k x k correlation matrices c, with density proportional to det(c)^(eta - 1) of the matrices
 /// (Lewandowski, Kurowicka and Joe 2009, section 3.2: the onion method).
 dist lkj_cholesky(k, eta in positive) on correlation_cholesky(k) {
-  logpdf(l) {
+  order() = real(k) - real(iota(2..k + 1)) + 2.0 * eta - 2.0
+  // The logarithm of what the density is divided by.
+  total() {
     let n = real(k - 1)
-    let order = real(k) - real(iota(2..k + 1)) + 2.0 * eta - 2.0
     let alpha = eta + 0.5 * n
     let i = real(iota(k - 1))
     let gammas = 0.25 * n * (n - 1.0) * log(pi) + sum(lgamma(alpha - 0.5 - 0.5 * i))
-    let total = 0.5 * n * log(pi) + gammas - n * lgamma(alpha)
-    sum(order * log(diagonal(l)[1..])) - total
+    0.5 * n * log(pi) + gammas - n * lgamma(alpha)
   }
+  logpdf(l) = sum(self.order() * log(diagonal(l)[1..])) - self.total()
   // Row i: its squared length below the diagonal is a beta draw, its direction even.
   shapes() = (0.5 * real(iota(1..k)), eta + 0.5 * real(k - 1) - 0.5 * real(iota(1..k)))
   noise() {
@@ -159,4 +180,11 @@ dist lkj_cholesky(k, eta in positive) on correlation_cholesky(k) {
     let rows = for (r, y, o, i) in (t, below, on, iota(1..k)) { y / norm(r) * r + o * one_hot(i, k) }
     concat(one_hot(iota(1), k), rows)
   }
+  // Of the logarithms of the diagonal, whose squares are beta draws.
+  mean_logs() {
+    let (a, b) = self.shapes()
+    0.5 * (digamma(b) - digamma(a + b))
+  }
+  entropy() = self.total() - dot(self.order(), self.mean_logs())
+  kl(q: lkj_cholesky) = dot(self.order() - q.order(), self.mean_logs()) + q.total() - self.total()
 }

@@ -37,17 +37,17 @@ fn renyi(p, q, alpha, n = 1) = cubo(p, q, order: 1.0 - alpha, n: n)
 
 /// The upper bound E_posterior[r], the log evidence plus KL(posterior, q), from draws of the `posterior` (Ji and Shen 2019). With `n`
 /// traces, all but the first from the guide, E log(mean of w), which is nearer (Grosse, Ghahramani and Adams 2015).
-fn eubo(p, q, posterior, n = 1) = expect {
-  let (t, _) = sample(posterior)
-  let first = logdensity(p, t) - logdensity(q, t)
-  if n == 1 {
-    first
-  } else {
-    let others = for i in 0..n - 1 {
-      let (u, lq) = sample(q)
-      logdensity(p, u) - lq
-    }
-    logmeanexp(concat([first], others))
+fn eubo(p, q, posterior, n = 1) {
+  needs_exact(p, hint: "the logarithm of an estimate errs downward, and this bound is an upper one; use `elbo(p, q)`, a lower one")
+  if n > 1 { needs_exact(q, hint: "with one trace the guide is only scored, and may be estimated: `n: 1`") }
+  fn others() = for i in 0..n - 1 {
+    let (t, lq) = sample(q)
+    logdensity(p, t) - lq
+  }
+  expect {
+    let (t, _) = sample(posterior)
+    let first = logdensity(p, t) - logdensity(q, t)
+    if n == 1 { first } else { logmeanexp(concat([first], others())) }
   }
 }
 
@@ -55,24 +55,31 @@ fn eubo(p, q, posterior, n = 1) = expect {
 /// between `betas` (from 0 to 1, ascending), each with the mean at its left end, with `upper` at its right (Masrani, Le and Wood
 /// 2019). The means are taken over `n` weighted traces of the guide; the gradient is that of what they are
 /// expected to give.
-fn tvo(p, q, betas, n, upper = false) = expect {
-  let r = for i in 0..n {
-    let (t, lq) = sample(q)
-    logdensity(p, t) - lq
+fn tvo(p, q, betas, n, upper = false) {
+  let instead = "means of powers of an estimate are no estimates of its powers; use `iwelbo(p, q, n)` or `vr_iwae`"
+  needs_exact(p, hint: instead)
+  needs_exact(q, hint: instead)
+  expect {
+    let r = for i in 0..n {
+      let (t, lq) = sample(q)
+      logdensity(p, t) - lq
+    }
+    sum(for j in 0..len(betas) - 1 {
+      let b = betas[if upper { j + 1 } else { j }]
+      (betas[j + 1] - betas[j]) * dot(softmax(b * r), r)
+    })
   }
-  let k = len(betas) - 1
-  sum(for j in 0..k {
-    let b = betas[if upper { j + 1 } else { j }]
-    (betas[j + 1] - betas[j]) * dot(softmax(b * r), r)
-  })
 }
 
 /// The bound with the divergence of the guide from the `prior` counted `beta` times: E_q[log p(x | t)] - beta KL(q, prior) (Higgins et
 /// al. 2017, equation 4). `prior` is the model of the open sites alone.
-fn beta_elbo(p, q, prior, beta) = expect {
-  let (t, lq) = sample(q)
-  let lp = logdensity(prior, t)
-  logdensity(p, t) - lp + beta * (lp - lq)
+fn beta_elbo(p, q, prior, beta) {
+  needs_exact(prior, hint: "the prior is taken out of the model's density; give one that is exact, or use `annealed_elbo`")
+  expect {
+    let (t, lq) = sample(q)
+    let lp = logdensity(prior, t)
+    logdensity(p, t) - lp + beta * (lp - lq)
+  }
 }
 
 /// The bound with the guide's entropy counted `temperature` times; at its greatest q is p^(1 / temperature), normalised (Katahira,
@@ -86,4 +93,7 @@ fn annealed_elbo(p, q, temperature) = expect {
 fn posterior_mode(p, t) = logdensity(p, t)
 
 /// What is greatest at the most likely trace `t`: log p(x | t), with the `prior`, the model of the open sites alone, taken out.
-fn likelihood(p, t, prior) = logdensity(p, t) - logdensity(prior, t)
+fn likelihood(p, t, prior) {
+  needs_exact(prior, hint: "the prior is taken out of the model's density; give one that is exact, or use `posterior_mode`")
+  logdensity(p, t) - logdensity(prior, t)
+}

@@ -48,6 +48,7 @@ fn alpha_generator(alpha) = |r| (expm1(alpha * r) - alpha * expm1(r)) / (alpha *
 /// with none less, to the power `beta` (Wang, Liu and Liu 2018, algorithm 1). To be maximised. Biased; all sites of the
 /// guide are reparameterised.
 fn tail_adaptive(p, q, n, beta = -1.0) {
+  needs_exact(q, hint: "the score of an estimated density has another mean than zero; use `elbo(p, q)` or `chi(p, q)`")
   fn ratio() = expect {
     let (t, lq) = sample(q, strategy: reparam)
     logdensity(p, t) - lq + tangent(logdensity(q, stop(t)))
@@ -59,14 +60,22 @@ fn tail_adaptive(p, q, n, beta = -1.0) {
 
 /// The Fisher divergence E_q |grad log p - grad log q|^2, the gradients by the trace: the evidence does not matter (Hyvarinen 2005;
 /// as an objective for guides, Huggins et al. 2018). For continuous sites.
-fn fisher(p, q) = expect {
-  let (t, _) = sample(q)
-  sqnorm(grad(logdensity(p, t) - logdensity(q, t), wrt: t))
+fn fisher(p, q) {
+  let instead = "the slope of an estimated log density is biased; use `elbo(p, q)`, which takes estimates"
+  needs_exact(p, hint: instead)
+  needs_exact(q, hint: instead)
+  expect {
+    let (t, _) = sample(q)
+    sqnorm(grad(logdensity(p, t) - logdensity(q, t), wrt: t))
+  }
 }
 
 /// The score-matching loss of a trace `t` of data, |grad log p|^2 / 2 + laplacian of log p: its mean is half the Fisher divergence from
 /// the data's distribution, up to a constant (Hyvarinen 2005, theorem 1). The density of `p` need not be normalised.
-fn score_matching(p, t) = 0.5 * sqnorm(grad(logdensity(p, t), wrt: t)) + laplacian(logdensity(p, t), wrt: t)
+fn score_matching(p, t) {
+  needs_exact(p, hint: "the slope of an estimated log density is biased; maximise `logdensity(p, t)` itself, a lower bound")
+  0.5 * sqnorm(grad(logdensity(p, t), wrt: t)) + laplacian(logdensity(p, t), wrt: t)
+}
 
 /// The squared maximum mean discrepancy E k(x, x') + E k(y, y') - 2 E k(x, y), x from `p` and y from `q`, without bias (Gretton et al.
 /// 2012, lemma 6). `kernel` takes two traces.

@@ -74,6 +74,121 @@ fn every_diagnostic_has_a_snapshot() {
     assert!(codes.len() > 60);
 }
 
+/// Rules of probabilistic programs: a wrong program, and what is said of it.
+const RULES: &[(&str, &[&str])] = &[
+    ("legality_addresses", &["E0410", "E0412"]),
+    (
+        "legality_argmax",
+        &["E0420", "`argmax`", "valid at this site: `reinforce`"],
+    ),
+    (
+        "legality_average",
+        &["E0421", "valid at this site: `reinforce`"],
+    ),
+    (
+        "legality_biased",
+        &[
+            "E0408",
+            "via biased straight_through",
+            "valid at this site: `reinforce`",
+        ],
+    ),
+    ("legality_branches", &["E0457"]),
+    (
+        "legality_comparison",
+        &["E0420", "`lt`", "valid at this site: `reinforce`"],
+    ),
+    ("legality_continuation", &["E0417"]),
+    (
+        "legality_covers",
+        &["E0456", "does not cover", "outside the support"],
+    ),
+    (
+        "legality_decomposition",
+        &["E0421", "valid at this site: `reparam`"],
+    ),
+    (
+        "legality_density_that_jumps",
+        &["E0420", "valid at this site: `reinforce`"],
+    ),
+    (
+        "legality_discrete",
+        &["E0421", "`enumerate`", "valid at this site: `reinforce`"],
+    ),
+    ("legality_domain", &["E0401"]),
+    ("legality_drawn_parameter", &["E0430", "a plain draw"]),
+    ("legality_equality", &["E0420"]),
+    (
+        "legality_in_loop",
+        &["E0420", "valid at this site: `reinforce`"],
+    ),
+    (
+        "legality_index",
+        &["E0420", "valid at this site: `reinforce`"],
+    ),
+    (
+        "legality_infinite",
+        &["E0421", "`support`", "valid at this site: `reparam`"],
+    ),
+    ("legality_kl_of_estimates", &["E0432", "plug_in"]),
+    (
+        "legality_loop_uses",
+        &["E0416", "valid in the loop: `reinforce`"],
+    ),
+    ("legality_marginal", &["E0455", "E0453", "E0410"]),
+    (
+        "legality_moving_support",
+        &["E0430", "the support of a site moves", "`reparam`"],
+    ),
+    ("legality_no_score", &["E0421", "`logpdf`"]),
+    (
+        "legality_order",
+        &["E0420", "valid at this site: `reinforce`"],
+    ),
+    ("legality_plate", &["E0415"]),
+    (
+        "legality_relaxed",
+        &["E0421", "valid at this site: `reparam`"],
+    ),
+    ("legality_rounding", &["E0420", "`round`", "`floor`"]),
+    (
+        "legality_second_order",
+        &["E0430", "`reinforce` or `enumerate`"],
+    ),
+    ("legality_sign", &["E0420", "`sign`"]),
+    ("legality_simulator", &["E0450"]),
+    ("legality_sums", &["E0460", "E0453"]),
+    ("estimated_density", &["E0446", "use `elbo(p, q)`"]),
+    ("estimates_to_both_sides", &["E0447", "as `elbo` does"]),
+];
+
+#[test]
+fn the_rules_of_probabilistic_programs_are_shown() {
+    let folder = super::root().join("cli/tests/all/snapshots");
+    let (mut mistakes, mut programs) = (0, 0);
+    for entry in std::fs::read_dir(&folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap().to_string();
+        if name.contains("wrong_pipelines_are_explained@") {
+            let n = std::fs::read_to_string(&path)
+                .unwrap()
+                .matches("\n[E04")
+                .count();
+            mistakes += n;
+            programs += usize::from(n > 0);
+        }
+    }
+    assert!(programs >= 100, "{programs} programs");
+    assert!(mistakes >= 150, "{mistakes} mistakes");
+    for (program, words) in RULES {
+        let name = format!("all__errors__wrong_pipelines_are_explained@{program}.ml.snap");
+        let text = std::fs::read_to_string(folder.join(name)).unwrap();
+        for w in *words {
+            assert!(text.contains(w), "{program} does not say {w}: {text}");
+        }
+    }
+}
+
 #[test]
 fn codes_are_listed_and_explained() {
     use mlc_compiler::diag::codes::{CODES, page};

@@ -103,6 +103,32 @@ test "lkj_cholesky" {
   assert far(weights, [1.0]) < 1.0
 }
 
+/// The entropy, and the divergence from `q` if there is one, against means over draws.
+fn in_mean(d, q = none) {
+  let y = for i in 0..8000 { d.sample() }
+  let h = far(for v in y { [-d.logpdf(v)] }, [d.entropy()])
+  let k = if provided(q) {
+    max(far(for v in y { [d.logpdf(v) - q.logpdf(v)] }, [d.kl(q)]), abs(d.kl(d)))
+  } else {
+    0.0
+  }
+  {holds: h < 1.0 and k < 1.0, h, k}
+}
+
+test "entropies and divergences of vectors and matrices" {
+  assert close(multivariate_t(7.0, [0.3], [[2.0]]).entropy(), student_t(7.0, 0.3, 2.0).entropy(), 1e-12)
+  assert in_mean(multivariate_t(5.0, mu, a))
+  let (one, other) = (wishart(5.0, [[1.5]]), wishart(3.5, [[0.8]]))
+  let (as_one, as_other) = (gamma(2.5, 0.5 / 2.25), gamma(1.75, 0.5 / 0.64))
+  assert close(one.entropy(), as_one.entropy(), 1e-12)
+  assert close(one.kl(other), as_one.kl(as_other), 1e-12)
+  let b = [[1.2, 0.0, 0.0], [0.1, 0.7, 0.0], [0.3, -0.2, 0.9]]
+  assert in_mean(wishart(5.5, a), q: wishart(4.5, b))
+  assert close(lkj_cholesky(2, 1.5).entropy(), beta(1.5, 1.5).entropy() + log(2.0), 1e-12)
+  assert close(lkj_cholesky(2, 1.5).kl(lkj_cholesky(2, 3.0)), beta(1.5, 1.5).kl(beta(3.0, 3.0)), 1e-12)
+  assert in_mean(lkj_cholesky(4, 1.5), q: lkj_cholesky(4, 2.5))
+}
+
 test "dirichlet" {
   let alpha = [1.5, 0.7, 3.0]
   let d = dirichlet(alpha)

@@ -1,9 +1,11 @@
 // What is left out of this version: see the end of the reference.
-use std.dist.normal
-model m() {
-  scan (at = 0.0) for i in 0..10, checkpoint: 5 {
-    step ~ normal(at, 1.0)
-    next at = step
+net mix()(x: real[3]) {
+  scan (h = x) for i in 0..10 {
+    tap before = h
+    next h = tanh(h)
   }
 }
-test "a walk" { assert is_finite(sample(m())[1]) }
+
+net m = mix()
+
+test "each step" { assert is_finite(sum(taps(m([1.0, 2.0, 3.0]))[0])) }

@@ -2,7 +2,7 @@
 // several standard errors away.
 // slow by the interpreter
 use std.dist.normal
-use std.diagnostics.{calibrated, converged, fitted, khat, mcse, pareto_shape, rhat, root, slide, window}
+use std.diagnostics.{calibrated, converged, even, fitted, khat, mcse, pareto_shape, rhat, root, slide, window}
 use std.vi.elbo
 use std.optim.adam
 
@@ -45,6 +45,38 @@ test "too narrow, too far" {
   assert not r.holds and r.khat > 0.7
   let far = fitted(p, guide(center + 5.0, width))
   assert not far.holds and far.khat > 0.7
+}
+
+// Ratios of a density to a guide, 400 times 4,000 draws: how often they are even. A share is known to 0.025.
+fn share_even(log_ratio) = mean(for i in 0..400 { real(even(for j in 0..4000 { log_ratio() }).holds) })
+
+test "good guides and bad ones, by 4,000 draws" {
+  // Hardly varying, with a cubic term: the tail above the bulk looks heavy, and weighs nothing.
+  fn skewed() {
+    let z = randn()
+    0.02 * (z * z * z - 3.0 * z) - 0.03 * z * z
+  }
+  // Student's t with 10 degrees of freedom by a normal distribution of its variance: heavy, and near.
+  fn heavier() {
+    let z = randn()
+    -5.5 * log1p(1.25 * z * z / 10.0) + 0.5 * z * z
+  }
+  // The funnel exp(v / 2) of three numbers, by the best independent normal distribution.
+  fn funnel() {
+    let v = -0.6 + 0.9 * randn()
+    let z = randn(9)
+    let s = exp(0.15)
+    normal(0.0, 3.0).logpdf(v) - normal(-0.6, 0.9).logpdf(v) + sum(0.5 * z * z - 0.5 * square(s * z * exp(-0.5 * v)) - 0.5 * v)
+  }
+  // A normal distribution by one of a fifth of its width.
+  fn narrow() {
+    let z = randn() / 5.0
+    12.0 * z * z
+  }
+  assert share_even(skewed) > 0.99
+  assert share_even(heavier) > 0.9
+  assert share_even(funnel) < 0.01
+  assert share_even(narrow) < 0.1
 }
 
 test "ratios that are no numbers, or nothing at all" {

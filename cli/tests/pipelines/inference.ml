@@ -5,7 +5,7 @@ precision f64
 
 use std.dist.{normal, bernoulli, uniform}
 use std.inference.{marginal, normalize, log_evidence, importance, sir, smc, enumeration, quadrature}
-use std.vi.elbo
+use std.vi.{elbo, forward_kl}
 use std.testing.unbiased
 
 /// 0 or 1, with its values listed.
@@ -220,4 +220,47 @@ test "marginals of marginals" {
   }
   let (t, _) = sample(around() given {y: 1.0})
   assert is_finite(t.u.x)
+}
+
+/// A model of functions whose weights are the density.
+fn known() {
+  fn draw() {
+    let x = normal(0.0, 1.0).sample()
+    ({x: x}, normal(0.0, 1.0).logpdf(x))
+  }
+  generative(sample: draw, density: |t| normal(0.0, 1.0).logpdf(t.x), exact: true)
+}
+
+test "which densities are exact" {
+  let estimated = marginal(wide(), keep: [.x], with: importance(|_| prior(), n: 2))
+  model around() { inner ~ estimated }
+  assert exact_density(wide()) and exact_density(known())
+  assert not exact_density(estimated) and not exact_density(around())
+  assert not exact_density(normalize(wide(), with: sir(wide())))
+  let grid = quadrature(4, low: -6.0, high: 6.0)
+  assert exact_density(marginal(wide(), keep: [.x], with: grid))
+  // The estimate stays one when other sites are left out exactly.
+  model pair() {
+    inner ~ estimated
+    v ~ normal(inner.x, 1.0)
+  }
+  assert not exact_density(marginal(pair(), keep: [.inner], with: grid))
+}
+
+test "bounds of estimates by estimates" {
+  let estimated = marginal(wide(), keep: [.x], with: importance(|t| posterior(0.5 * t.x), n: 2))
+  // Both are bounds of 0: the first from below, the second from above. Standard errors are 0.011.
+  let below = mean(for i in 0..20000 { elbo(estimated, estimated) })
+  let above = mean(for i in 0..20000 { forward_kl(estimated, estimated) })
+  assert -1.0 < below and below < -0.3
+  assert 0.3 < above and above < 1.0
+  // A difference of one weight from itself errs to no side.
+  let centred = expect {
+    let r = for i in 0..3 {
+      let (t, lq) = sample(estimated)
+      logdensity(estimated, t) - lq
+    }
+    logmeanexp(r - mean(r)) + mean(r)
+  }
+  assert is_finite(centred)
 }

@@ -408,6 +408,16 @@ pub const CODES: &[Code] = &[
         hint: "it gives a list of tuples `(theta, c, plus, minus)`",
     },
     Code {
+        code: "E0446",
+        about: "A density that is only estimated stands where an exact one is needed.",
+        hint: "use an objective that takes estimates, such as `elbo` or `iwelbo`, or an exact strategy: `enumeration()`, `quadrature(n)`",
+    },
+    Code {
+        code: "E0447",
+        about: "Logarithms of estimates are added that err to different sides: what is unbiased for a density, and what for its reciprocal.",
+        hint: "score the model with `logdensity`, and take the guide's log density from `sample`, as `elbo` does",
+    },
+    Code {
         code: "E0450",
         about: "A model that can only be drawn from is scored, or the other way round.",
         hint: "choose a method that has both: `importance(r, n)` or `sir(q, n)` instead of `quadrature(n)` for what is drawn from",

@@ -305,8 +305,8 @@ pub const DOCS: &[Doc] = &[
     doc("pair", "pair(n)", "A number twice; a pair as it is."),
     doc(
         "generative",
-        "generative(sample: || (t, w), density: |t| w, sites: l, name: s)",
-        "A model made of functions: one that draws a trace with the logarithm of its density, one that gives it for a trace; either may be missing. Both may be estimates: exp(-w) of `sample` of the reciprocal of the density, exp(w) of `density` of the density itself.",
+        "generative(sample: || (t, w), density: |t| w, sites: l, name: s, exact: b)",
+        "A model made of functions: one that draws a trace with the logarithm of its density, one that gives it for a trace; either may be missing. With `exact: true` these are the density; otherwise estimates: exp(-w) of `sample` of its reciprocal, exp(w) of `density` of the density itself.",
     ),
     doc(
         "exchange",
@@ -344,6 +344,16 @@ pub const DOCS: &[Doc] = &[
         "A record with the value v at an address.",
     ),
     doc("at", "at(t, .h.w)", "What stands at an address."),
+    doc(
+        "exact_density",
+        "exact_density(m)",
+        "Are the densities of a model, and of all models in it, exact, rather than estimated? Known at compile time.",
+    ),
+    doc(
+        "needs_exact",
+        "needs_exact(m, hint: s)",
+        "A mistake in the call of the function that it stands in, if the density of a model is only estimated.",
+    ),
     doc(
         "refuse",
         "refuse(why, hint: s)",

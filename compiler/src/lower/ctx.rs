@@ -27,6 +27,10 @@ pub struct Ctx {
     pub rows: Option<Value>,
     /// Has an `expect` given an estimate?
     pub estimated: bool,
+    /// Is a log weight the logarithm of an estimate?
+    pub log_estimated: bool,
+    /// Of estimates, by number, the log weights that they are sums of.
+    pub log_terms: HashMap<u32, crate::transform::kinds::Terms>,
 }
 
 #[derive(Clone, PartialEq, Eq, Hash)]

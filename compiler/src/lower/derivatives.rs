@@ -66,10 +66,9 @@ impl Session {
             let pairs = self.paired(&wrts, &v, along.span)?;
             let outs = leaves(&value);
             self.check_affine(&outs, &wrts, e.span, "differentiated here")?;
+            self.check_kinds(&outs, e.span, "differentiated here")?;
             let ts = crate::transform::differentiate::jvp(&mut self.ctx.graph, &outs, &pairs)
-                .map_err(|r| {
-                    Box::new(self.err_at("E0430", r.sentence, r.span, "a derivative passes here"))
-                })?;
+                .map_err(|r| Box::new(self.refused(r)))?;
             let mut next = Vec::new();
             for (o, t) in outs.iter().zip(ts) {
                 next.push(t.unwrap_or_else(|| self.ctx.graph.constant_like(0.0, *o)));

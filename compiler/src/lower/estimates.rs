@@ -7,12 +7,13 @@ use super::value::Val;
 use crate::ir::{Attr, Graph, Node, Value};
 use crate::ops::{self, Kernel};
 use crate::transform::affine::{Role, affine};
+use crate::transform::kinds::{Kind, Terms, kinds};
 use mlc_grammar::span::Span;
 
 impl Session {
     /// The value of an `expect`: its real leaves are marked as estimates, unless nothing in them is drawn by nodes younger
-    /// than `mark`, the number of those there were before it.
-    pub(super) fn estimate(&mut self, v: &Val, mark: usize, span: Span) -> Val {
+    /// than `mark`, the number of those there were before it. `terms` are the log weights that it is a sum of.
+    pub(super) fn estimate(&mut self, v: &Val, terms: Terms, mark: usize, span: Span) -> Val {
         self.ctx.fresh += 1;
         let number = Attr::Id(self.ctx.fresh);
         let leaves = super::leaves::leaves(v);
@@ -20,6 +21,9 @@ impl Session {
             return v.clone();
         }
         self.ctx.estimated = true;
+        if !terms.is_empty() {
+            self.ctx.log_terms.insert(self.ctx.fresh, terms);
+        }
         let old = std::mem::replace(&mut self.ctx.graph.span, span);
         let marked = map_leaves(v, &mut |t| self.identity(&ops::ESTIMATE, number.clone(), t));
         self.ctx.graph.span = old;
@@ -32,6 +36,58 @@ impl Session {
         Ok(map_leaves(&v, &mut |t| {
             self.identity(&ops::PLUG_IN, Attr::None, t)
         }))
+    }
+
+    /// `t`, the logarithm of an estimate.
+    pub(super) fn log_estimate(&mut self, t: Value, kind: Kind, span: Span) -> Value {
+        self.ctx.fresh += 1;
+        self.ctx.log_estimated = true;
+        let attr = kind.attr(self.ctx.fresh);
+        let old = std::mem::replace(&mut self.ctx.graph.span, span);
+        let marked = self.identity(&ops::LOG_ESTIMATE, attr, t);
+        self.ctx.graph.span = old;
+        marked
+    }
+
+    /// Refuses a sum of logarithms of estimates that err to different sides: it is no bound of what it stands for. Otherwise
+    /// the terms that all results have in common. `purpose` says what stands at `span`.
+    pub(super) fn check_kinds(&self, outputs: &[Value], span: Span, purpose: &str) -> R<Terms> {
+        if !self.ctx.log_estimated {
+            return Ok(Terms::new());
+        }
+        let clash = match kinds(&self.ctx.graph, outputs, &self.ctx.log_terms) {
+            Ok(mut all) => {
+                let first = all.pop().unwrap_or_default();
+                let same = all.iter().all(|t| *t == first);
+                return Ok(if same { first } else { Terms::new() });
+            }
+            Err(clash) => clash,
+        };
+        let label = |kind: Kind| match kind {
+            Kind::Density => "its exp is unbiased for a density",
+            Kind::Reciprocal => "exp of its negative is unbiased for the reciprocal of a density",
+        };
+        let (a, b) = (clash.first, clash.second);
+        let title = "logarithms of estimated densities err to different sides, so that their sum is no bound";
+        let mut r = self.err_at("E0447", title, a.at, label(a.kind));
+        if b.at != a.at {
+            r = r.label(b.at, label(b.kind));
+        }
+        if ![a.at, b.at].contains(&clash.at) && !self.of_library(clash.at) {
+            r = r.label(clash.at, "added here");
+        }
+        if ![a.at, b.at, clash.at].contains(&span) {
+            r = r.label(span, purpose);
+        }
+        let hint = match (a.kind, b.kind) {
+            (Kind::Density, Kind::Density) => {
+                "the density that is subtracted is that of the draw: take `lq` of `let (t, lq) = sample(q)`, and add `logdensity(p, t)`"
+            }
+            _ => {
+                "add the `logdensity` of one model, and subtract what `sample` gives with the draw of the other, as `elbo` does; or take an exact strategy"
+            }
+        };
+        Err(Box::new(r.hint(hint)))
     }
 
     pub(super) fn identity(&mut self, def: &'static ops::OpDef, attr: Attr, t: Value) -> Value {

@@ -339,6 +339,7 @@ impl Others {
                 sample: g.sample.as_ref().map(|f| self.value(f)),
                 density: g.density.as_ref().map(|f| self.value(f)),
                 sites: g.sites.clone(),
+                exact: g.exact,
             })),
         }
     }

@@ -18,6 +18,7 @@ mod addresses;
 mod branches;
 mod chains;
 mod covers;
+mod exact;
 mod exchange;
 mod families;
 mod forms;
@@ -30,6 +31,7 @@ mod subsample;
 mod sums;
 
 pub(super) use addresses::{drop_fields, look, merge, only, place};
+pub(super) use branches::Marks;
 pub(super) use covers::Origin;
 pub(super) use forms::SiteForm;
 pub(super) use lift::{InPlace, Lifted};
@@ -80,8 +82,10 @@ pub struct Plate {
 pub enum Lane {
     /// All, by stand-ins.
     All,
-    /// All but the first.
-    Rest,
+    /// All from this one on.
+    From(usize),
+    /// So many at a time, each for one of the plate within; those left over are none of its.
+    Blocks(usize),
     /// One.
     One(usize),
 }

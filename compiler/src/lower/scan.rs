@@ -6,6 +6,7 @@
 
 use super::eval::Frame;
 use super::leaves::{leaves, map_leaves};
+use super::models::{Lane, Marks};
 use super::session::{R, Session, rc};
 use super::value::{Env, Val};
 use crate::ir::{Attr, DType, Type, Value};
@@ -252,11 +253,7 @@ impl Session {
         {
             return Ok(swept);
         }
-        let sites = self.site_marks();
         let swept = self.loop_of(sc, n, &fulls, carries, checkpoint, span, &mut run)?;
-        if checkpoint.is_some() && self.site_marks() != sites {
-            return Err(self.unsupported("a site in a `scan` with `checkpoint`", span));
-        }
         if rest.is_empty() {
             return Ok(swept);
         }
@@ -277,6 +274,20 @@ impl Session {
                 .collect();
             self.ctx.graph.reshape(t, merged)
         })
+    }
+
+    /// Of what sites added since, rows of rows become rows.
+    fn merge_sites(&mut self, marks: &Marks) {
+        for (h, mark) in marks.iter().enumerate() {
+            for i in mark.0..self.handlers[h].trace.len() {
+                let v = self.handlers[h].trace[i].1.clone();
+                let merged = self.merge_rows(&v);
+                for (old, new) in leaves(&v).into_iter().zip(leaves(&merged)) {
+                    self.same_origin(old, new);
+                }
+                self.handlers[h].trace[i].1 = merged;
+            }
+        }
     }
 
     /// `count` iterations. With `checkpoint: k` a loop of loops of `k`, and one of the rest: of the first only every k-th carry
@@ -320,13 +331,15 @@ impl Session {
                 go: None,
             })
         };
-        let first = self.one_loop(sc, whole, &outer, carries, None, span, &mut run_outer)?;
+        let marks = self.site_marks();
+        let blocks = (count, Lane::Blocks(k));
+        let first = self.one_loop_of(sc, blocks, &outer, carries, None, span, &mut run_outer)?;
+        self.merge_sites(&marks);
         let mut yields = Vec::new();
         for y in &first.yields {
             yields.push(self.merge_rows(y));
         }
-        let left = count - whole * k;
-        if left == 0 {
+        if count == whole * k {
             return Ok(Swept {
                 carries: first.carries,
                 yields,
@@ -341,15 +354,14 @@ impl Session {
             let index = s.op(&ops::ADD, Attr::None, &[base, i], span)?;
             run(s, index, slices, carries)
         };
-        let rest = self.one_loop(sc, left, &more, first.carries, None, span, &mut run_rest)?;
+        let sites = self.cut_sites(&marks);
+        let lanes = (count, Lane::From(whole * k));
+        let rest = self.one_loop_of(sc, lanes, &more, first.carries, None, span, &mut run_rest)?;
+        self.prepend(sites, &marks, Self::rows_before, span)?;
         let mut joined = Vec::new();
         for (a, b) in yields.iter().zip(&rest.yields) {
-            let tail = leaves(b);
-            let mut next = tail.into_iter();
-            joined.push(map_leaves(a, &mut |t| match next.next() {
-                Some(u) => self.ctx.graph.add(&ops::CONCAT, Attr::Axis(0), &[t, u]),
-                None => t,
-            }));
+            let mut next = leaves(b).into_iter();
+            joined.push(map_leaves(a, &mut |t| self.rows_before(t, next.next())));
         }
         Ok(Swept {
             carries: rest.carries,

@@ -124,6 +124,8 @@ pub struct Session {
     pub(super) expects: Vec<ExpectFrame>,
     /// The estimator of all sites of the model that is sampled, whatever they say themselves.
     pub(super) strategy_of_all: Option<Rc<super::value::EstimatorVal>>,
+    /// The first model met whose density is only estimated, where that is asked.
+    pub(super) estimated_model: Option<Rc<str>>,
     pub(super) nets: Vec<NetFrame>,
     /// What is read in the place of parameters, in models where these are sites.
     pub(super) in_place: super::models::InPlace,
@@ -216,6 +218,7 @@ impl Session {
             summed: Vec::new(),
             expects: Vec::new(),
             strategy_of_all: None,
+            estimated_model: None,
             nets: Vec::new(),
             in_place: Default::default(),
             kept_scopes: Vec::new(),

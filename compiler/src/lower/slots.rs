@@ -96,6 +96,7 @@ impl Session {
                         sample: g.sample.clone(),
                         density: g.density.clone(),
                         sites,
+                        exact: g.exact,
                     }));
                 }
                 for l in &mut m.lifted {

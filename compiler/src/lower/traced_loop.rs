@@ -85,7 +85,8 @@ impl Session {
             starts.push(v);
         }
         let count = match lane {
-            Lane::Rest => entries - 1,
+            Lane::From(first) => entries - first,
+            Lane::Blocks(k) => entries / k,
             _ => entries,
         };
         let mark = self.ctx.graph.len();

@@ -6,8 +6,9 @@ use super::value::{Env, Objective, OptimizerVal, Val};
 use crate::ir::{Attr, Value};
 use crate::ops;
 use crate::program::SlotId;
-use crate::transform::differentiate::vjp;
+use crate::transform::differentiate::{Refusal, vjp};
 use mlc_grammar::ast::{self, Expr};
+use mlc_grammar::diag::Report;
 use mlc_grammar::span::Span;
 use std::rc::Rc;
 
@@ -291,17 +292,24 @@ impl Session {
     ) -> R<Vec<Option<Value>>> {
         let results: Vec<Value> = outputs.iter().map(|o| o.0).collect();
         self.check_affine(&results, wrt, span, "differentiated here")?;
+        self.check_kinds(&results, span, "differentiated here")?;
         vjp(&mut self.ctx.graph, outputs, wrt).map_err(|refusal| {
-            Box::new(
-                self.err_at(
-                    "E0430",
-                    refusal.sentence,
-                    refusal.span,
-                    "a derivative passes here",
-                )
-                .label(span, "the derivative is taken here"),
-            )
+            let r = self.refused(refusal);
+            Box::new(r.label(span, "the derivative is taken here"))
         })
+    }
+
+    /// The report of an operation that has no derivative. Behind a colon its sentence says what to do.
+    pub(super) fn refused(&self, refusal: Refusal) -> Report {
+        let (why, instead) = match refusal.sentence.split_once(": ") {
+            Some((why, instead)) => (why, Some(instead.to_string())),
+            None => (&*refusal.sentence, None),
+        };
+        let r = self.err_at("E0430", why, refusal.span, "a derivative passes here");
+        match instead {
+            Some(hint) => r.hint(hint),
+            None => r,
+        }
     }
 }
 

@@ -150,6 +150,8 @@ pub struct Generative {
     pub density: Option<Val>,
     /// As `sites(m)` gives them.
     pub sites: Option<Val>,
+    /// Are the log densities exact, rather than logarithms of estimates?
+    pub exact: bool,
 }
 
 pub struct NetCtor {

@@ -82,6 +82,21 @@ pub static ESTIMATE: OpDef = OpDef {
     cases: super::rules::no_cases,
 };
 
+/// The logarithm of an estimate of a density or of its reciprocal, as the attribute says: see `transform/kinds.rs`.
+pub static LOG_ESTIMATE: OpDef = OpDef {
+    name: "log_estimate",
+    doc: "The operand, as the logarithm of an estimate.",
+    arity: Arity::Exactly(1),
+    shape: real_alike,
+    kernel: Kernel::Map(Scalar::Identity),
+    ad: Ad::Linear {
+        wrt: Wrt::All,
+        transpose: |_, _, _, ct| vec![Some(ct)],
+    },
+    batch: Batch::Pointwise,
+    cases: super::rules::no_cases,
+};
+
 /// `plug_in(x)`: an estimate that is taken for the value.
 pub static PLUG_IN: OpDef = OpDef {
     name: "plug_in",

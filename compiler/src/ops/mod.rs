@@ -331,8 +331,8 @@ pub use control::{CALL, LOOP, PART};
 pub use convert::{BITS_TO_UNIT, CAST};
 pub use draw::RANDOM_BITS;
 pub use flow::{
-    BIND, ESTIMATE, EXHAUSTED, MOVES, OPAQUE, ORDERED, OTHERS, PLUG_IN, SMOOTH, SPENT, STOP,
-    TANGENT,
+    BIND, ESTIMATE, EXHAUSTED, LOG_ESTIMATE, MOVES, OPAQUE, ORDERED, OTHERS, PLUG_IN, SMOOTH,
+    SPENT, STOP, TANGENT,
 };
 pub use index::{GATHER, SCATTER_ADD, SCATTER_SET, take_along};
 pub use leaf::{CONTINUE, FILL, INPUT, IOTA, LANE, SITE, TABLE};
@@ -442,6 +442,7 @@ pub static OPS: &[&OpDef] = &[
     &BIND,
     &TANGENT,
     &ESTIMATE,
+    &LOG_ESTIMATE,
     &PLUG_IN,
     &OPAQUE,
     &MOVES,

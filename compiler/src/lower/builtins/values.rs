@@ -27,6 +27,8 @@ pub const TABLE: &[Entry] = &[
     ("merge", models::merge),
     ("place", models::place),
     ("at", models::look),
+    ("exact_density", |s, a, at| s.exact_density(a, at)),
+    ("needs_exact", |s, a, at| s.needs_exact(a, at)),
     ("refuse", |s, a, at| s.refuse(a, at)),
     ("plug_in", plug_in),
     ("map", map),

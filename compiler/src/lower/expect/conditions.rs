@@ -1,6 +1,5 @@
 //! May an estimator stand at a site? And which one does, where none is named?
 
-use super::Strategy;
 use crate::ir::{Attr, Graph, Loop, Value};
 use crate::lower::models::Site;
 use crate::lower::session::{R, Session};
@@ -51,21 +50,16 @@ impl Session {
             return self.default_estimator(site, d, uses, rough);
         }
         self.check_conditions(site, &e, d, uses, rough, true)?;
-        self.check_marked(site, &(e.clone(), marked))?;
-        Ok(e)
-    }
-
-    fn check_marked(&self, site: &Site, (e, marked): &Strategy) -> R<()> {
         let def = e.def.def;
         let biased = def.biased || e.args.iter().any(|(_, v)| is_biased(v));
         if biased && !marked {
             let title = format!("`{}` is biased", def.name.text);
-            return Err(Box::new(
-                self.err("E0408", title, site.span)
-                    .hint(format!("say so: `via biased {}`", def.name.text)),
-            ));
+            let r = self
+                .err("E0408", title, site.span)
+                .hint(format!("say so: `via biased {}`", def.name.text));
+            return Err(Box::new(self.list_valid(r, site, d, uses, rough)));
         }
-        Ok(())
+        Ok(e)
     }
 
     /// The first unbiased estimator of the library, in its own order, that is valid at the site and needs no more arguments.
@@ -101,7 +95,7 @@ impl Session {
         .hint("give the distribution a `logpdf`, or `noise` and `transform`, or name another estimator with `via`")))
     }
 
-    fn library_estimators(&mut self, span: Span) -> R<Vec<(String, Rc<EstimatorVal>)>> {
+    pub(super) fn library_estimators(&mut self, span: Span) -> R<Vec<(String, Rc<EstimatorVal>)>> {
         let tree = self.modules[self.estimators].tree;
         let mut out = Vec::new();
         for item in &tree.items {
@@ -307,7 +301,9 @@ fn is_rough(g: &Graph, v: Value, through_real: bool) -> bool {
     let node = g.node(v);
     let identity = node.def.kernel == Kernel::Map(Scalar::Identity);
     let stands_in = node.def.kernel == Kernel::Leaf;
-    through_real && !identity && !stands_in && matches!(node.def.ad, Ad::Zero | Ad::Refused(_))
+    let whole = node.def.kernel == Kernel::Map(Scalar::Cast) && !node.ty.dtype.is_real();
+    let flat = whole || matches!(node.def.ad, Ad::Zero | Ad::Refused(_));
+    through_real && !identity && !stands_in && flat
 }
 
 /// A use on the way to the results through which nothing can be differentiated.

@@ -139,37 +139,10 @@ impl Session {
             .last()
             .is_some_and(|e| e.rough.contains(&site.span));
         let estimator = self.strategy(site, &site.dist.clone(), None, rough)?;
-        self.ctx.fresh += 1;
-        let id = self.ctx.fresh;
-        let scalar = Type::scalar(self.real);
-        let stand_in = self.ctx.graph.fill(Literal::Real(0.0), scalar.clone());
-        let k = Rc::new(Continuation {
-            id,
-            site_type: self.ctx.graph.ty(site.node).clone(),
-            result: Val::Tensor(stand_in),
-            shares: vec![Some(scalar.clone())],
-        });
-        let (dist, order) = self.ordered_dist(&estimator, &site.dist.clone())?;
-        let mut args = vec![(None, Val::Dist(dist)), (None, Val::Continuation(k))];
-        args.extend(
-            estimator
-                .args
-                .iter()
-                .map(|(n, v)| (Some(n.clone()), v.clone())),
-        );
-        let made = self.with_frame_key(&site.name, site.span, site.key, |s| {
-            let v = s.run_estimator(&estimator, args, site.span)?;
-            s.force(&v, site.span)
-        });
-        let made = made?;
-        let found = self.continuations(id, &[made]);
-        let used_once = found.len() == 1
-            && self.ctx.graph.ty(found[0]).rank() == 0
-            && *self.ctx.graph.ty(made) == scalar;
-        if !used_once || order == Some(1) {
+        let (id, made, used) = self.made_in_loop(site, &estimator)?;
+        let Some(k) = used else {
             return Err(self.not_in_loop(site, &estimator));
-        }
-        let k = found[0];
+        };
         self.check_continuation(&estimator, site, id, &[made])?;
         let x = self.ctx.graph.operands(k)[0];
         self.ctx.fresh += 1;
@@ -196,12 +169,57 @@ impl Session {
         Ok(Val::Tensor(value))
     }
 
-    fn not_in_loop(&self, site: &Site, e: &Rc<EstimatorVal>) -> Box<mlc_grammar::diag::Report> {
+    /// What an estimator makes of the rest, with the number of its continuation, and the use of that, if there is one and
+    /// derivatives of every order are right.
+    fn made_in_loop(
+        &mut self,
+        site: &Site,
+        e: &Rc<EstimatorVal>,
+    ) -> R<(u32, Value, Option<Value>)> {
+        self.ctx.fresh += 1;
+        let id = self.ctx.fresh;
+        let scalar = Type::scalar(self.real);
+        let stand_in = self.ctx.graph.fill(Literal::Real(0.0), scalar.clone());
+        let k = Rc::new(Continuation {
+            id,
+            site_type: self.ctx.graph.ty(site.node).clone(),
+            result: Val::Tensor(stand_in),
+            shares: vec![Some(scalar.clone())],
+        });
+        let (dist, order) = self.ordered_dist(e, &site.dist.clone())?;
+        let mut args = vec![(None, Val::Dist(dist)), (None, Val::Continuation(k))];
+        args.extend(e.args.iter().map(|(n, v)| (Some(n.clone()), v.clone())));
+        let made = self.with_frame_key(&site.name, site.span, site.key, |s| {
+            let v = s.run_estimator(e, args, site.span)?;
+            s.force(&v, site.span)
+        })?;
+        let found = self.continuations(id, &[made]);
+        let used_once = found.len() == 1
+            && self.ctx.graph.ty(found[0]).rank() == 0
+            && *self.ctx.graph.ty(made) == scalar
+            && order != Some(1);
+        Ok((id, made, used_once.then(|| found[0])))
+    }
+
+    fn not_in_loop(&mut self, site: &Site, e: &Rc<EstimatorVal>) -> Box<mlc_grammar::diag::Report> {
         let name = &e.def.def.name.text;
         let title = format!("`{name}` at `{}`, which is in a `scan`", site.name);
-        Box::new(self.err("E0416", title, site.span).hint(
+        let mut fits = self.valid_at(site, &site.dist.clone(), None, false);
+        let all = self.library_estimators(site.span).unwrap_or_default();
+        fits.retain(|name| {
+            let e = all.iter().find(|e| e.0 == *name).map(|e| e.1.clone());
+            e.is_some_and(|e| matches!(self.made_in_loop(site, &e), Ok((_, _, Some(_)))))
+        });
+        let r = self.err("E0416", title, site.span).hint(
             "an estimator that uses the rest of the `expect` more than once needs it repeated: write `unroll: true` on the `scan`",
-        ))
+        );
+        Box::new(match fits.len() {
+            0 => r,
+            _ => r.hint(format!(
+                "valid in the loop: {}",
+                crate::lower::resolve::listed(&fits)
+            )),
+        })
     }
 
     /// Weights and additions of all lanes or iterations, in order, as one: their leading axis goes away.

@@ -91,8 +91,10 @@ impl Session {
             let sites = frame.sites.iter().map(|s| s.node);
             let sites: Vec<Value> = sites.chain(frame.factors.iter().map(|f| f.at)).collect();
             self.check_collected(&collected, &sites, span)?;
+            // Estimators multiply it by what has no sign, so it is looked at before.
+            let terms = self.check_kinds(&leaves(&result), span, "the mean of this")?;
             match self.without_sites(result, frame, span)? {
-                Ok(v) => return Ok(self.estimate(&v, mark, span)),
+                Ok(v) => return Ok(self.estimate(&v, terms, mark, span)),
                 // A site of a loop was given an estimator that is not valid there, as is known only now.
                 Err(site) => {
                     rough.push(site);

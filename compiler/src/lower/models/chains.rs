@@ -105,7 +105,7 @@ impl Session {
             };
             self.one_loop_of(
                 sc,
-                (count, Lane::Rest),
+                (count, Lane::From(1)),
                 &more,
                 begin,
                 None,
@@ -113,7 +113,7 @@ impl Session {
                 &mut run_rest,
             )?
         };
-        self.prepend(first, &marks, span)?;
+        self.prepend(first, &marks, Self::with_first, span)?;
         let mut yields = Vec::new();
         for (i, y) in step.yields.iter().enumerate() {
             let y = self.force_leaves(y, span)?;
@@ -347,8 +347,14 @@ impl Session {
         }
     }
 
-    /// Puts what the first iteration added before what the loop did.
-    fn prepend(&mut self, first: Vec<Added>, marks: &Marks, span: Span) -> R<()> {
+    /// Puts what earlier iterations added before what a loop did, their values by `before`.
+    pub(in crate::lower) fn prepend(
+        &mut self,
+        first: Vec<Added>,
+        marks: &Marks,
+        before: fn(&mut Self, Value, Option<Value>) -> Value,
+        span: Span,
+    ) -> R<()> {
         for (i, (trace, weights)) in first.into_iter().enumerate() {
             self.handlers[i].log_weights.extend(weights);
             for (n, v) in trace {
@@ -360,7 +366,11 @@ impl Session {
                 let mut rest = later
                     .map_or(vec![], |at| leaves(&self.handlers[i].trace[at].1))
                     .into_iter();
-                let all = map_leaves(&v, &mut |t| self.with_first(t, rest.next()));
+                let all = map_leaves(&v, &mut |t| {
+                    let joined = before(self, t, rest.next());
+                    self.same_origin(t, joined);
+                    joined
+                });
                 match later {
                     Some(at) => self.handlers[i].trace[at].1 = all,
                     None => self.handlers[i].trace.push((n, all)),
@@ -377,9 +387,17 @@ impl Session {
             .chain(g.ty(row).shape.iter().copied())
             .collect();
         let row = g.reshape(row, shape);
+        self.rows_before(row, rest)
+    }
+
+    /// Rows before others.
+    pub(in crate::lower) fn rows_before(&mut self, rows: Value, rest: Option<Value>) -> Value {
         match rest {
-            Some(rest) => g.add(&ops::CONCAT, Attr::Axis(0), &[row, rest]),
-            None => row,
+            Some(rest) => {
+                let g = &mut self.ctx.graph;
+                g.add(&ops::CONCAT, Attr::Axis(0), &[rows, rest])
+            }
+            None => rows,
         }
     }
 }

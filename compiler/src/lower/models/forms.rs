@@ -202,7 +202,7 @@ impl Session {
         let Some(sample) = g.sample.clone() else {
             return Ok(vec![]);
         };
-        let v = self.unseen(span, |s| s.apply(&sample, vec![], span))?;
+        let v = self.unseen(span, |s| s.by_functions(g, &sample, vec![], span))?;
         let (trace, _) = self.drawn(&v, &g.name, span)?;
         let mut out = Vec::new();
         self.unknown_forms(&trace, &mut vec![], &mut out, span)?;

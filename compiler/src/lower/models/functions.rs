@@ -1,20 +1,21 @@
 //! Models made of functions: `generative(sample: || (t, w), density: |t| w)`.
 //!
 //! `sample` draws a trace `t` with a weight `w`, `density` gives one to a trace. Both may be estimates: exp(-w) of `sample`
-//! without bias of the reciprocal of t's density, exp(w) of `density` of the density itself. A model may have one of the two
-//! only; where the other is needed is a mistake that is found here.
+//! without bias of the reciprocal of t's density, exp(w) of `density` of the density itself, unless `exact: true` is said. A
+//! model may have one of the two only; where the other is needed is a mistake that is found here.
 
 use super::How;
 use super::run::Run;
 use crate::lower::builtins::Args;
 use crate::lower::session::{R, Session, rc};
 use crate::lower::value::{Generative, ModelCode, ModelVal, Val};
+use crate::transform::kinds::Kind;
 use mlc_grammar::diag::Report;
 use mlc_grammar::span::Span;
 use std::rc::Rc;
 
 impl Session {
-    /// `generative(sample: f, density: g, sites: l, name: s)`
+    /// `generative(sample: f, density: g, sites: l, name: s, exact: b)`
     pub(in crate::lower) fn new_generative(&mut self, a: &mut Args, span: Span) -> R<Val> {
         let name = match a.take("name") {
             Some(Val::Str(s)) => s,
@@ -27,6 +28,14 @@ impl Session {
         let sample = self.function_of(a.take("sample"), "sample", span)?;
         let density = self.function_of(a.take("density"), "density", span)?;
         let sites = a.take("sites");
+        let exact = match a.take("exact") {
+            None => false,
+            Some(Val::Bool(b)) => b,
+            Some(other) => {
+                let title = format!("`exact` is `true` or `false`, not {}", other.kind());
+                return Err(Box::new(self.err("E0452", title, span)));
+            }
+        };
         if !a.positional.is_empty() || sample.is_none() && density.is_none() {
             return Err(Box::new(
                 self.err("E0452", "`generative` is given its functions by name", span)
@@ -47,6 +56,7 @@ impl Session {
                 sample,
                 density,
                 sites,
+                exact,
             })),
             given: vec![],
             span,
@@ -104,6 +114,9 @@ impl Session {
                     .hint("exchange sites of the model inside it"),
             ));
         }
+        if !g.exact {
+            self.estimated_model.get_or_insert_with(|| name.clone());
+        }
         let sites = self.forms_of_functions(g, span)?;
         for (n, _) in &m.given {
             if !sites.iter().any(|s| s.address[0] == *n) {
@@ -135,12 +148,10 @@ impl Session {
                 )));
             }
             let sample = sample.clone();
-            let v = self.in_frame(&name, span, |s| {
-                s.beside_models(|s| s.apply(&sample, vec![], span))
-            })?;
+            let v = self.by_functions(g, &sample, vec![], span)?;
             let (trace, weight) = self.drawn(&v, &name, span)?;
             let trace = self.force_leaves(&trace, span)?;
-            let weight = self.weight(&weight, &name, span)?;
+            let weight = self.weight(&weight, g, Kind::Reciprocal, span)?;
             return Ok(Run {
                 value: trace.clone(),
                 trace,
@@ -166,16 +177,30 @@ impl Session {
         }
         let whole = super::addresses::overlaid(&trace, &given);
         let density = density.clone();
-        let v = self.in_frame(&name, span, |s| {
-            s.beside_models(|s| s.apply(&density, vec![(None, whole.clone())], span))
-        })?;
-        let weight = self.weight(&v, &name, span)?;
+        let v = self.by_functions(g, &density, vec![(None, whole.clone())], span)?;
+        let weight = self.weight(&v, g, Kind::Density, span)?;
         Ok(Run {
             value: whole,
             trace,
             log_weights: vec![weight],
             forms,
         })
+    }
+
+    /// Applies one of the functions. What the models in it are does not matter: `g` says what comes of them.
+    pub(super) fn by_functions(
+        &mut self,
+        g: &Generative,
+        f: &Val,
+        args: Vec<(Option<Rc<str>>, Val)>,
+        span: Span,
+    ) -> R<Val> {
+        let estimated = self.estimated_model.clone();
+        let v = self.in_frame(&g.name, span, |s| {
+            s.beside_models(|s| s.apply(f, args, span))
+        });
+        self.estimated_model = estimated;
+        v
     }
 
     /// What `sample` gives: a trace and its log density.
@@ -196,8 +221,9 @@ impl Session {
         }
     }
 
-    /// A log density: one real.
-    fn weight(&mut self, v: &Val, name: &str, span: Span) -> R<crate::ir::Value> {
+    /// A log density: one real, of which it is marked what is unbiased.
+    fn weight(&mut self, v: &Val, g: &Generative, kind: Kind, span: Span) -> R<crate::ir::Value> {
+        let name = &g.name;
         let v = match v {
             Val::Int(i) => Val::Real(*i as f64),
             v => v.clone(),
@@ -208,7 +234,10 @@ impl Session {
             let title = format!("the log density that `{name}` gives is a `{ty}`, not one real");
             return Err(Box::new(self.err("E0452", title, span)));
         }
-        Ok(t)
+        Ok(match g.exact {
+            true => t,
+            false => self.log_estimate(t, kind, span),
+        })
     }
 
     fn lacks(&self, name: &str, what: &str, has: &str, span: Span) -> Box<Report> {
@@ -248,25 +277,22 @@ impl Session {
                 span,
             );
         };
-        // The call that a user wrote is the outermost one into the file, or the library, that refuses.
-        let own = self.of_library(span);
-        let at = self
-            .frames
-            .iter()
-            .rev()
-            .map(|f| f.span)
-            .find(|s| *s != Span::default() && s.file != span.file && !(own && self.of_library(*s)))
-            .or_else(|| {
-                self.frames
-                    .last()
-                    .map(|f| f.span)
-                    .filter(|s| *s != Span::default())
-            })
-            .unwrap_or(span);
+        let at = self.call_into(span);
         let mut r: Report = self.err("E0455", format!("{}{why}", site.unwrap_or_default()), at);
         if let Some(Val::Str(h)) = hint {
             r = r.hint(h.to_string());
         }
         Err(Box::new(r))
+    }
+
+    /// The call that a user wrote: the innermost one into the file, or the library, that holds `span`.
+    pub(super) fn call_into(&self, span: Span) -> Span {
+        let own = self.of_library(span);
+        let written = |s: &Span| *s != Span::default();
+        let calls = || self.frames.iter().rev().map(|f| f.span);
+        calls()
+            .find(|s| written(s) && s.file != span.file && !(own && self.of_library(*s)))
+            .or_else(|| calls().next().filter(written))
+            .unwrap_or(span)
     }
 }

@@ -143,7 +143,7 @@ impl Session {
             let mut failed = None;
             v = map_leaves(&v, &mut |t| {
                 let ty = self.ctx.graph.ty(t).clone();
-                let rest = ty.shape[1..].to_vec();
+                let mut rest = ty.shape[1..].to_vec();
                 if let Lane::One(i) = lane {
                     return match self.slice_axis(t, 0, i, i + 1, 1, span) {
                         Ok(row) => self.ctx.graph.reshape(row, rest),
@@ -153,16 +153,25 @@ impl Session {
                         }
                     };
                 }
-                let full = match lane {
-                    Lane::Rest => match self.slice_axis(t, 0, 1, n, 1, span) {
-                        Ok(rows) => rows,
+                let (from, to) = match lane {
+                    Lane::From(first) => (first, n),
+                    Lane::Blocks(k) => (0, n / k * k),
+                    _ => (0, n),
+                };
+                let mut full = t;
+                if (from, to) != (0, n) {
+                    match self.slice_axis(t, 0, from, to, 1, span) {
+                        Ok(rows) => full = rows,
                         Err(r) => {
                             failed.get_or_insert(r);
-                            t
                         }
-                    },
-                    _ => t,
-                };
+                    }
+                }
+                if let Lane::Blocks(k) = lane {
+                    rest.insert(0, k);
+                    let blocks = std::iter::once(n / k).chain(rest.iter().copied());
+                    full = self.ctx.graph.reshape(full, blocks.collect());
+                }
                 let lane = self.ctx.lane(Type::new(ty.dtype, rest));
                 self.plates[plate].values.push((lane, full));
                 lane
