@@ -8,6 +8,7 @@ mod observer;
 mod options;
 mod plan;
 mod repl;
+mod replay;
 mod show;
 
 use clap::Parser;

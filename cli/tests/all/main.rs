@@ -9,6 +9,8 @@ mod errors;
 mod exports;
 #[cfg(unix)]
 mod faults;
+#[cfg(unix)]
+mod nan;
 mod nets;
 mod objectives;
 mod programs;

@@ -20,9 +20,10 @@ impl Session {
             return v.clone();
         }
         self.ctx.estimated = true;
-        let old = std::mem::replace(&mut self.ctx.graph.span, span);
+        let origin = self.placed(span);
+        let old = std::mem::replace(&mut self.ctx.graph.origin, origin);
         let marked = map_leaves(v, &mut |t| self.identity(&ops::ESTIMATE, number.clone(), t));
-        self.ctx.graph.span = old;
+        self.ctx.graph.origin = old;
         marked
     }
 
