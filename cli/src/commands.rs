@@ -6,7 +6,7 @@ use crate::options::{Cli, Command, PipelineArgs, RunArgs};
 use crate::show;
 use mlc_compiler::diag::{Sources, render};
 use mlc_compiler::ir::{Graph, print};
-use mlc_compiler::lower::{FOLLOWS, Failure, LowerOptions};
+use mlc_compiler::lower::{FOLLOWS, Failure, LowerOptions, Met};
 use mlc_compiler::program::StageProgram;
 use mlc_compiler::stdlib::Entry;
 use mlc_compiler::{FileId, Report, transform};
@@ -64,6 +64,12 @@ pub fn run(cli: Cli) -> Exit {
             crate::papers::papers(&folder, run, page.as_deref())
         }
         Command::New { folder } => crate::new::new(&folder),
+        Command::Replay {
+            pipeline,
+            run,
+            step,
+            stage,
+        } => crate::replay::replay(&pipeline, options(&pipeline, &run), stage.as_deref(), step),
         Command::Cache { what } => crate::cache::cache(&what),
         Command::Check { pipeline } => check(&pipeline),
         Command::Fmt { files, check } => fmt(&files, check),
@@ -233,30 +239,21 @@ pub fn explain(e: &RunError, pipeline: &Pipeline) -> Exit {
             step,
             name,
             checkpoint,
+            causes,
+            skipped,
         } => {
-            let place = pipeline
-                .session
-                .stages()
-                .iter()
-                .find(|s| s.name == *stage)
-                .map(|s| s.span);
-            let mut r = Report::new(
-                "E0610",
-                format!("`{name}` is not a number at step {step} of `{stage}`"),
-            );
-            if let Some(span) = place {
-                r = r.label(span.start_only(), "in this stage");
-            }
-            r = r.hint("lower the learning rate, or look for a log, a division or a square root that leaves its domain");
-            if let Some(path) = checkpoint {
-                r = r.note(format!(
-                    "the values before this step are in `{}`",
-                    path.display()
-                ));
-            }
-            complain(&[r], pipeline.session.sources());
+            let report = pipeline.session.not_finite(&Met {
+                stage,
+                step: *step,
+                name,
+                saved: checkpoint.as_ref().map(|p| p.display().to_string()),
+                skipped: *skipped,
+                causes,
+            });
+            complain(&[report], pipeline.session.sources());
             Exit::Pipeline
         }
+        RunError::Replayed(replayed) => crate::replay::tell(replayed, pipeline),
         RunError::Interrupted {
             checkpoint,
             resumable,

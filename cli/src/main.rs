@@ -11,6 +11,7 @@ mod options;
 mod papers;
 mod plan;
 mod repl;
+mod replay;
 mod show;
 mod tensorboard;
 mod testing;

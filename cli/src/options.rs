@@ -86,6 +86,19 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Run a training stage up to a step, and that step in the reference interpreter, too: what it gives, and where what is not finite comes from
+    Replay {
+        #[command(flatten)]
+        pipeline: PipelineArgs,
+        #[command(flatten)]
+        run: RunArgs,
+        /// The step, counted from 1
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+        step: u32,
+        /// The stage [default: the first that trains]
+        #[arg(long)]
+        stage: Option<String>,
+    },
     /// Look after what is kept of stages that have run
     Cache {
         #[command(subcommand)]

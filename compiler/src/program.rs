@@ -148,6 +148,8 @@ pub struct TrainPlan {
     /// [`Session::lower_size`](crate::lower::Session::lower_size).
     pub size: Option<BatchSize>,
     pub every: Vec<Every>,
+    /// A step that meets a value that is not a number changes nothing, as long as no more than so many do so in a row.
+    pub skip: Option<usize>,
     /// Gives the verdict on what the stage leaves, once, and logs what it is by.
     pub verdict: Option<Program>,
 }

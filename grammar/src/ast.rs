@@ -345,6 +345,8 @@ pub enum StmtKind {
         lowest: bool,
         value: Expr,
     },
+    /// `skip nan`, `skip nan, max: n`
+    SkipNan(Option<Expr>),
     /// A report's or `every` block's output, or a `compute` stage's: `export e, to: "f.csv"`, `image e`, `plot e, title: "loss"`, `table e`, `text e`, `checkpoint`
     Output {
         kind: Name,

@@ -222,6 +222,9 @@ fn is_word(rule: Rule) -> bool {
             | Rule::w_stop
             | Rule::w_when
             | Rule::w_keep
+            | Rule::w_skip
+            | Rule::w_nan
+            | Rule::w_max
             | Rule::w_factor
             | Rule::w_tap
     )

@@ -405,13 +405,13 @@ mod tests {
                 .map(|d| d.path().file_name().unwrap().to_str().unwrap().to_string())
         };
         assert!(
-            matches!(newest(""), Err(RunDirError::Taken(p)) if p.ends_with("19700101-000005-10"))
+            matches!(newest("none"), Err(RunDirError::Taken(p)) if p.ends_with("19700101-000005-10"))
         );
         drop(made);
-        assert_eq!(newest("").unwrap(), "19700101-000005-10");
+        assert_eq!(newest("none").unwrap(), "19700101-000005-10");
         assert_eq!(newest("19700101-000005-10").unwrap(), "19700101-000005-9");
         let held = RunDir::open(&parent.join("19700101-000005-10")).unwrap();
-        assert_eq!(newest("").unwrap(), "19700101-000005-9");
+        assert_eq!(newest("none").unwrap(), "19700101-000005-9");
         drop(held);
         let none = RunDir::newest_under(&parent, |_| false).unwrap_err();
         assert!(

@@ -20,7 +20,9 @@ fn wrong_pipelines_are_explained() {
         let name = path.file_name().unwrap().to_str().unwrap();
         let command = match name {
             "failing_test.ml" | "snapshot_new.ml" | "snapshot_tolerance.ml" => vec!["test", name],
-            "not_a_number.ml" => vec!["run", name, "--out", "../../../target/tmp/not_a_number"],
+            "not_a_number.ml" | "not_a_number_in_a_lane.ml" | "not_a_number_at_a_site.ml" => {
+                vec!["run", name, "--out", "../../../target/tmp/not_a_number"]
+            }
             "outside_support_late.ml" => {
                 vec!["run", name, "--out", "../../../target/tmp/outside_support"]
             }

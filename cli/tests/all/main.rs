@@ -10,6 +10,8 @@ mod exports;
 #[cfg(unix)]
 mod faults;
 mod goldens;
+#[cfg(unix)]
+mod nan;
 mod nets;
 mod objectives;
 mod optimizers;

@@ -7,11 +7,13 @@ mod linalg;
 mod philox;
 mod scalar;
 mod special;
+pub mod trace;
 
 use crate::ir::{Attr, DType, Graph, Loop, Node, Type, Value};
 use crate::ops::{Kernel, Monoid, View};
 use ndarray::{ArrayD, IxDyn};
 use std::collections::HashMap;
+use std::ops::ControlFlow;
 
 /// A tensor of the interpreter.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,6 +37,24 @@ impl Tensor {
 
 /// Runs a graph on its inputs, in order; gives its outputs, in order.
 pub fn eval(g: &Graph, inputs: &[Tensor]) -> Vec<Tensor> {
+    let vals = values(g, inputs);
+    g.outputs
+        .iter()
+        .map(|(_, v)| Tensor {
+            ty: g.ty(*v).clone(),
+            data: vals[v.0 as usize].clone().expect("outputs are live"),
+        })
+        .collect()
+}
+
+/// The values of all nodes that an output needs.
+fn run(g: &Graph, inputs: &[Tensor]) -> HashMap<Value, ArrayD<f64>> {
+    let all = values(g, inputs).into_iter().enumerate();
+    all.filter_map(|(i, x)| Some((Value(i as u32), x?)))
+        .collect()
+}
+
+fn values(g: &Graph, inputs: &[Tensor]) -> Vec<Option<ArrayD<f64>>> {
     let mut vals: Vec<Option<ArrayD<f64>>> = vec![None; g.len()];
     let mut results: HashMap<Value, Vec<ArrayD<f64>>> = HashMap::new();
     for v in crate::ir::print::live(g) {
@@ -75,13 +95,7 @@ pub fn eval(g: &Graph, inputs: &[Tensor]) -> Vec<Tensor> {
         let out = node(g, v, &xs, inputs);
         vals[v.0 as usize] = Some(out);
     }
-    g.outputs
-        .iter()
-        .map(|(_, v)| Tensor {
-            ty: g.ty(*v).clone(),
-            data: vals[v.0 as usize].clone().expect("outputs are live"),
-        })
-        .collect()
+    vals
 }
 
 /// Runs a loop; gives its last carries and its rows.
@@ -91,8 +105,6 @@ fn run_loop(l: &Loop, xs: &[Tensor]) -> Vec<ArrayD<f64>> {
         .iter()
         .map(|x| x.data.clone())
         .collect();
-    let slices = &xs[first + l.carries..first + l.carries + l.slices];
-    let captured = &xs[first + l.carries + l.slices..];
     let mut rows: Vec<ArrayD<f64>> = (0..l.rows)
         .map(|r| {
             let ty = l.body.ty(l.body.outputs[l.carries + r].1);
@@ -102,6 +114,31 @@ fn run_loop(l: &Loop, xs: &[Tensor]) -> Vec<ArrayD<f64>> {
             ArrayD::zeros(IxDyn(&shape))
         })
         .collect();
+    iterations(l, xs, &mut |at, _, outs| {
+        for (r, row) in rows.iter_mut().enumerate() {
+            row.index_axis_mut(ndarray::Axis(0), at)
+                .assign(&outs[l.carries + r].data);
+        }
+        carries = outs[..l.carries].iter().map(|t| t.data.clone()).collect();
+        ControlFlow::Continue(())
+    });
+    carries.extend(rows);
+    carries
+}
+
+/// Runs a loop's body, one iteration after another, and shows each: its number, what it was given and what it gave.
+fn iterations(
+    l: &Loop,
+    xs: &[Tensor],
+    seen: &mut dyn FnMut(usize, &[Tensor], &[Tensor]) -> ControlFlow<()>,
+) {
+    let first = l.first();
+    let mut carries: Vec<ArrayD<f64>> = xs[first..first + l.carries]
+        .iter()
+        .map(|x| x.data.clone())
+        .collect();
+    let slices = &xs[first + l.carries..first + l.carries + l.slices];
+    let captured = &xs[first + l.carries + l.slices..];
     let mut on = !l.bounded || xs[0].data.iter().next() == Some(&1.0);
     for t in 0..l.count {
         if !on {
@@ -124,17 +161,14 @@ fn run_loop(l: &Loop, xs: &[Tensor]) -> Vec<ArrayD<f64>> {
         }
         inputs.extend(captured.iter().cloned());
         let outs = eval(&l.body, &inputs);
-        for (r, row) in rows.iter_mut().enumerate() {
-            row.index_axis_mut(ndarray::Axis(0), at)
-                .assign(&outs[l.carries + r].data);
+        if seen(at, &inputs, &outs).is_break() {
+            break;
         }
         if l.bounded {
             on = outs[l.parts()].data.iter().next() == Some(&1.0);
         }
         carries = outs.into_iter().take(l.carries).map(|t| t.data).collect();
     }
-    carries.extend(rows);
-    carries
 }
 
 fn build(shape: &[usize], f: impl FnMut(ndarray::IxDyn) -> f64) -> ArrayD<f64> {

@@ -18,14 +18,35 @@ impl Value {
     }
 }
 
+/// Where a node comes from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Origin {
+    /// The source.
+    pub span: Span,
+    /// The innermost source outside of the library that was being evaluated.
+    pub place: Span,
+    /// Was it built by a rule of differentiation, for an operation that comes from there?
+    pub derived: bool,
+}
+
+impl Origin {
+    /// What is built for the derivative of what comes from here.
+    pub fn derived(self) -> Self {
+        Self {
+            derived: true,
+            ..self
+        }
+    }
+}
+
 /// A primitive operation applied to operands (which are the node's incoming edges).
 #[derive(Clone, Debug)]
 pub struct Node {
     pub def: &'static OpDef,
     pub attr: Attr,
     pub ty: Type,
-    /// The source the node came from; the earliest, when equal nodes were merged.
-    pub span: Span,
+    /// Where the node came from; the earliest, when equal nodes were merged.
+    pub origin: Origin,
     /// Where false, the node's value is not used, and no derivative may pass through it.
     pub guard: Option<Value>,
     /// Built inside `strict { .. }`: sums and products run in index order, one after another.
@@ -88,7 +109,7 @@ pub struct Graph {
     /// In the order a compiled function gives them.
     pub outputs: Vec<(String, Value)>,
     /// Where nodes added from here on come from.
-    pub span: Span,
+    pub origin: Origin,
     /// The condition under which nodes added from here on are used.
     pub guard: Option<Value>,
     /// Whether nodes added from here on are strict. A rule that builds on behalf of a strict node sets it.
@@ -198,7 +219,7 @@ impl Graph {
             def,
             attr: key.attr.clone(),
             ty,
-            span: self.span,
+            origin: self.origin,
             guard,
             strict,
         };

@@ -16,6 +16,6 @@ pub mod region;
 pub mod types;
 pub mod verify;
 
-pub use graph::{Graph, Node, Value};
+pub use graph::{Graph, Node, Origin, Value};
 pub use region::{Call, Loop, Owned};
 pub use types::{Attr, Contract, DType, Literal, Shape, Type};

@@ -59,7 +59,7 @@ impl Session {
                 self.eval(&a.value, env)?,
             ));
         }
-        self.ctx.graph.span = e.span;
+        self.ctx.graph.origin = self.placed(e.span);
         self.apply(&callee, values, e.span)
     }
 

@@ -65,6 +65,7 @@ impl Session {
         let mark = self.ctx.graph.len();
         let mut lanes: Vec<(Value, Value)> = Vec::new();
         let (n, lane) = self.make_lane(source, source_span, &mut lanes)?;
+        self.marks.lanes(span, n);
         let marks = self.site_marks();
         let summed = self.summed.len();
         let tap_marks: Vec<usize> = self.taps.iter().map(|t| t.entries.len()).collect();

@@ -24,9 +24,10 @@ impl Session {
         if !terms.is_empty() {
             self.ctx.log_terms.insert(self.ctx.fresh, terms);
         }
-        let old = std::mem::replace(&mut self.ctx.graph.span, span);
+        let origin = self.placed(span);
+        let old = std::mem::replace(&mut self.ctx.graph.origin, origin);
         let marked = map_leaves(v, &mut |t| self.identity(&ops::ESTIMATE, number.clone(), t));
-        self.ctx.graph.span = old;
+        self.ctx.graph.origin = old;
         marked
     }
 
@@ -43,9 +44,10 @@ impl Session {
         self.ctx.fresh += 1;
         self.ctx.log_estimated = true;
         let attr = kind.attr(self.ctx.fresh);
-        let old = std::mem::replace(&mut self.ctx.graph.span, span);
+        let origin = self.placed(span);
+        let old = std::mem::replace(&mut self.ctx.graph.origin, origin);
         let marked = self.identity(&ops::LOG_ESTIMATE, attr, t);
-        self.ctx.graph.span = old;
+        self.ctx.graph.origin = old;
         marked
     }
 

@@ -435,7 +435,7 @@ impl Session {
     }
 
     fn eval_stmt(&mut self, stmt: &'static Stmt, env: &Env) -> R<Val> {
-        self.ctx.graph.span = stmt.span;
+        self.ctx.graph.origin = self.placed(stmt.span);
         match &stmt.kind {
             StmtKind::Def(def) => self.define(def, env).map(|()| Val::Unit),
             StmtKind::Expr(e) => self.eval(e, env),
@@ -496,6 +496,9 @@ impl Session {
             StmtKind::Keep { lowest, value } => self
                 .eval_keep(*lowest, value, env, stmt.span)
                 .map(|()| Val::Unit),
+            StmtKind::SkipNan(most) => self
+                .eval_skip_nan(most.as_ref(), env, stmt.span)
+                .map(|()| Val::Unit),
             StmtKind::Hole => Ok(Val::Unit),
         }
     }
@@ -514,14 +517,15 @@ impl Session {
 
     pub(super) fn eval(&mut self, e: &'static Expr, env: &Env) -> R<Val> {
         self.spend(1, e.span)?;
-        let outer = std::mem::replace(&mut self.ctx.graph.span, e.span);
+        let origin = self.placed(e.span);
+        let outer = std::mem::replace(&mut self.ctx.graph.origin, origin);
         // Of expressions, only an `if` decided at compile time may hold statements of a step.
         let inside = matches!(e.kind, ExprKind::If(..) | ExprKind::Paren(_));
         let top = self.top;
         self.top = top && inside;
         let result = self.eval_kind(e, env);
         self.top = top;
-        self.ctx.graph.span = outer;
+        self.ctx.graph.origin = outer;
         result
     }
 

@@ -38,6 +38,7 @@ mod optimizers;
 mod order;
 mod partial;
 mod places;
+mod provenance;
 mod repl;
 mod resolve;
 mod rules;
@@ -60,6 +61,7 @@ mod word_docs;
 
 pub(crate) use builtin_docs::DOCS;
 pub use expect::SiteExplained;
+pub use provenance::{Met, told_range};
 pub use repl::{ExprProgram, ReplResult, ValueShape};
 pub(crate) use resolve::item_names;
 pub use session::{FOLLOWS, Failure, LowerOptions, Session};

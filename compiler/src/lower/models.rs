@@ -173,6 +173,7 @@ impl Session {
                 .hint("elsewhere, write `d.sample()` for a draw"),
             ));
         }
+        self.marks.site(self.ctx.graph.origin.span, &name.text);
         let value = self.eval(dist, env)?;
         let site = rc(&name.text);
         if open

@@ -209,6 +209,7 @@ pub fn each_expr_of_stmt(s: &Stmt, f: &mut dyn FnMut(&Expr)) {
         StmtKind::Every { count, .. } => each_expr(count, f),
         StmtKind::Log(entries) => entries.iter().for_each(|(_, e)| each_expr(e, f)),
         StmtKind::Output { args, .. } => args.iter().for_each(|a| each_expr(&a.value, f)),
+        StmtKind::SkipNan(most) => most.iter().for_each(|e| each_expr(e, f)),
         StmtKind::Hole => {}
     }
 }

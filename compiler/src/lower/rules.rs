@@ -89,7 +89,7 @@ impl Session {
             }
         }
         operands.extend(forward);
-        self.ctx.graph.span = span;
+        self.ctx.graph.origin = self.placed(span);
         let token = self.op(&ops::CALL, Attr::Call(Owned::new(call)), &operands, span)?;
         let mut k = 0;
         Ok(map_leaves(&result, &mut |t| {

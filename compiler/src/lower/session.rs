@@ -144,6 +144,7 @@ pub struct Session {
     pub(super) counted: HashSet<usize>,
     /// Values whose entries in a stage's log differ in shape.
     pub(super) ragged_logs: HashSet<(usize, String)>,
+    pub(super) marks: super::provenance::Marks,
     /// Files that stages export, and where that is said.
     pub(super) exported: HashMap<String, Span>,
     /// What the batches are made of in the stages that were lowered.
@@ -230,6 +231,7 @@ impl Session {
             stopping: HashSet::new(),
             counted: HashSet::new(),
             ragged_logs: HashSet::new(),
+            marks: super::provenance::Marks::default(),
             exported: HashMap::new(),
             batch_sources: HashMap::new(),
             warnings: Vec::new(),

@@ -8,6 +8,9 @@ use crate::program::{Keep, Program, ReportItem, Sink};
 use mlc_grammar::ast::{self, CallArg, Expr, ExprKind, StmtKind};
 use mlc_grammar::span::Span;
 
+/// How many steps in a row `skip nan` skips if it does not say.
+const SKIPS: i64 = 100;
+
 impl Session {
     pub(super) fn eval_log(
         &mut self,
@@ -59,6 +62,32 @@ impl Session {
         }
         self.ctx.sink("stop", t, Sink::Stop);
         if let Some(t) = &mut self.train {
+            t.stops = true;
+        }
+        Ok(())
+    }
+
+    /// `skip nan, max: n`
+    pub(super) fn eval_skip_nan(
+        &mut self,
+        most: Option<&'static Expr>,
+        env: &Env,
+        span: Span,
+    ) -> R<()> {
+        if !self.in_step() {
+            return Err(self.not_at_top("skip nan", span));
+        }
+        let mut n = SKIPS;
+        if let Some(e) = most {
+            n = self.eval_int(e, env)?;
+            if n < 1 {
+                let title = "`skip nan` needs a positive number of steps";
+                return Err(Box::new(self.err("E0607", title, e.span)));
+            }
+        }
+        if let Some(t) = &mut self.train {
+            t.skip = Some(n as usize);
+            // What is logged at a step depends on whether it is skipped.
             t.stops = true;
         }
         Ok(())

@@ -174,6 +174,7 @@ impl Session {
             remainder,
             size,
             every: blocks,
+            skip: state.skip,
             verdict,
         };
         if let Some(e) = state.verdicts.first() {

@@ -188,7 +188,7 @@ impl Session {
             reverse: false,
             bounded: begin.is_some(),
         };
-        self.ctx.graph.span = span;
+        self.ctx.graph.origin = self.placed(span);
         let bounded = l.bounded;
         let token = if bounded {
             let attr = Attr::Loop(crate::ir::Owned::new(l));

@@ -26,6 +26,8 @@ pub struct TrainState {
     /// How often parameters were given new values.
     pub moves: usize,
     pub stops: bool,
+    /// How many steps in a row may be skipped.
+    pub skip: Option<usize>,
     /// Is this the body of an `every`, and not the step?
     pub in_every: bool,
     pub checkpoint: bool,
@@ -45,6 +47,7 @@ impl TrainState {
             keep: None,
             moves: 0,
             stops: false,
+            skip: None,
             in_every: false,
             checkpoint: false,
             shown: vec![],

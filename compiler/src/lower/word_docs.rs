@@ -189,6 +189,11 @@ pub const WORDS: &[(&str, &str, &str)] = &[
         "The stage leaves the parameters and states with the best v.",
     ),
     (
+        "skip",
+        "skip nan",
+        "A step that meets a value that is not a number is skipped; `max: n` says how many in a row may be.",
+    ),
+    (
         "verdict",
         "verdict e",
         "Whether what the stage leaves may be used: e is a truth value, or a record with `holds`.",

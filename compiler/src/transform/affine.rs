@@ -107,7 +107,7 @@ impl Walk<'_> {
                 }
             };
             if let Role::Source(number) = role {
-                Rc::make_mut(&mut reach).insert((number, false), node.span);
+                Rc::make_mut(&mut reach).insert((number, false), node.origin.span);
             }
             if !reach.is_empty() {
                 found.insert(v, reach);
@@ -240,7 +240,7 @@ fn first(r: &Reached) -> Option<Span> {
 fn bent(node: &Node, source: Span) -> Bent {
     Bent {
         op: node.def.name,
-        at: node.span,
+        at: node.origin.span,
         source,
         product: false,
     }

@@ -63,7 +63,7 @@ pub fn batch(
     }
     let mut done: HashMap<Value, Value> = lanes.iter().copied().collect();
     let mut regions: HashMap<Value, Region> = HashMap::new();
-    let (old_span, old_guard, old_strict) = (g.span, g.guard.take(), g.strict);
+    let (old_span, old_guard, old_strict) = (g.origin, g.guard.take(), g.strict);
     for (i, needed) in needed.into_iter().enumerate() {
         let v = Value(base + i as u32);
         if !needed || done.contains_key(&v) {
@@ -106,13 +106,13 @@ pub fn batch(
                 continue;
             }
             if ty.len().saturating_mul(n) > i32::MAX as usize {
-                let (span, lane) = (node.span, ty.clone());
-                (g.span, g.guard, g.strict) = (old_span, old_guard, old_strict);
+                let (span, lane) = (node.origin.span, ty.clone());
+                (g.origin, g.guard, g.strict) = (old_span, old_guard, old_strict);
                 return Err(TooLarge { span, lane });
             }
         }
         let guard = node.guard.map(|c| lane(&c));
-        (g.span, g.strict) = (node.span, node.strict);
+        (g.origin, g.strict) = (node.origin, node.strict);
         g.guard = None;
         let guard = guard.map(|c| {
             if c.batched {
@@ -171,7 +171,7 @@ pub fn batch(
                         guarded_copy(g, new, guard)
                     }
                     Err(e) => {
-                        (g.span, g.guard, g.strict) = (old_span, old_guard, old_strict);
+                        (g.origin, g.guard, g.strict) = (old_span, old_guard, old_strict);
                         return Err(e);
                     }
                 }
@@ -180,7 +180,7 @@ pub fn batch(
         g.guard = None;
         done.insert(v, new);
     }
-    (g.span, g.guard, g.strict) = (old_span, old_guard, old_strict);
+    (g.origin, g.guard, g.strict) = (old_span, old_guard, old_strict);
     Ok(results
         .iter()
         .map(|r| match done.get(r) {

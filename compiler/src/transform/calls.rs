@@ -22,7 +22,7 @@ fn refuse(g: &Graph, v: Value, c: &Call, sentence: &str) -> Refusal {
     Refusal {
         op: "call",
         sentence: format!("`{}` {sentence}", c.name),
-        span: g.node(v).span,
+        span: g.node(v).origin.span,
     }
 }
 
@@ -152,7 +152,7 @@ pub fn replace(old: Graph) -> Graph {
             }
             attr => {
                 let xs: Vec<Value> = operands.iter().map(|o| map[o]).collect();
-                (g.span, g.strict) = (node.span, node.strict);
+                (g.origin, g.strict) = (node.origin, node.strict);
                 let attr = match attr {
                     Attr::Loop(l) => Attr::Loop(Owned::new(crate::ir::Loop {
                         body: replace(l.body.clone()),

@@ -122,7 +122,7 @@ fn captures(
                         "`{}` states its own derivative, which says nothing of what is differentiated by: the function captures it; make it an argument, or `stop` it",
                         c.name
                     ),
-                    span: g.node(v).span,
+                    span: g.node(v).origin.span,
                 });
             }
             next.extend(g.operands(x));
@@ -166,7 +166,7 @@ pub fn vjp(
     let inside: HashSet<Value> = nodes.iter().copied().collect();
     let targets: HashSet<Value> = wrt.iter().copied().collect();
     let mut cts: HashMap<Value, Value> = HashMap::new();
-    let (old_span, old_guard, old_strict) = (g.span, g.guard.take(), g.strict);
+    let (old_span, old_guard, old_strict) = (g.origin, g.guard.take(), g.strict);
     for &(o, ct) in outputs {
         if inside.contains(&o) {
             accumulate(g, &mut cts, o, ct);
@@ -184,7 +184,7 @@ pub fn vjp(
         }
         let node = g.node(v).clone();
         // A derivative is strict where it is asked for in a strict block, and where what it is of is strict.
-        (g.span, g.strict) = (node.span, node.strict || old_strict);
+        (g.origin, g.strict) = (node.origin.derived(), node.strict || old_strict);
         let xs = g.operands(v);
         if matches!(node.def.kernel, Kernel::Loop | Kernel::Call) {
             let Some(cts_of_parts) = parts.get(&v) else {
@@ -248,7 +248,7 @@ pub fn vjp(
                 refusal = Some(Refusal {
                     op: node.def.name,
                     sentence: why.to_string(),
-                    span: node.span,
+                    span: node.origin.span,
                 });
                 break;
             }
@@ -262,7 +262,7 @@ pub fn vjp(
             }
         }
     }
-    (g.span, g.guard, g.strict) = (old_span, old_guard, old_strict);
+    (g.origin, g.guard, g.strict) = (old_span, old_guard, old_strict);
     match refusal {
         Some(r) => Err(r),
         None => Ok(wrt.iter().map(|w| cts.get(w).copied()).collect()),
@@ -295,7 +295,7 @@ pub fn jvp(
     let points: Vec<Value> = wrt.iter().map(|w| w.0).collect();
     let nodes = cone(g, outputs, &points);
     let mut tangents: HashMap<Value, Value> = wrt.iter().copied().collect();
-    let (old_span, old_guard, old_strict) = (g.span, g.guard.take(), g.strict);
+    let (old_span, old_guard, old_strict) = (g.origin, g.guard.take(), g.strict);
     let inside: HashSet<Value> = nodes.iter().copied().collect();
     let targets: HashSet<Value> = points.iter().copied().collect();
     let mut refusal = captures(g, &nodes, &inside, &targets);
@@ -308,7 +308,7 @@ pub fn jvp(
         }
         let node = g.node(v).clone();
         // A derivative is strict where it is asked for in a strict block, and where what it is of is strict.
-        (g.span, g.strict) = (node.span, node.strict || old_strict);
+        (g.origin, g.strict) = (node.origin.derived(), node.strict || old_strict);
         let xs = g.operands(v);
         if let Attr::Part(k, _) = node.attr {
             let t = match (parts.get(&xs[0]), tangents.get(&xs[0])) {
@@ -402,7 +402,7 @@ pub fn jvp(
                 refusal = Some(Refusal {
                     op: node.def.name,
                     sentence: why.to_string(),
-                    span: node.span,
+                    span: node.origin.span,
                 });
                 break;
             }
@@ -420,7 +420,7 @@ pub fn jvp(
             tangents.insert(v, t);
         }
     }
-    (g.span, g.guard, g.strict) = (old_span, old_guard, old_strict);
+    (g.origin, g.guard, g.strict) = (old_span, old_guard, old_strict);
     match refusal {
         Some(r) => Err(r),
         None => Ok(outputs.iter().map(|o| tangents.get(o).copied()).collect()),

@@ -109,7 +109,7 @@ pub fn lift(g: &Graph) -> Lifted {
             }
             other => other.clone(),
         };
-        (out.span, out.strict) = (node.span, node.strict);
+        (out.origin, out.strict) = (node.origin, node.strict);
         out.guard = node.guard.map(|c| map[&c]);
         let new = out.add(node.def, attr, &operands);
         (out.guard, out.strict) = (None, false);

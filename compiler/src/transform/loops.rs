@@ -54,7 +54,7 @@ fn refuse(g: &Graph, v: Value) -> Refusal {
     Refusal {
         op: "loop",
         sentence: "a `scan .. while` has no derivative: give it a fixed number of iterations with `for`, or state a derivative (see `std.implicit`)".into(),
-        span: g.node(v).span,
+        span: g.node(v).origin.span,
     }
 }
 

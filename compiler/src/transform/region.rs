@@ -9,20 +9,20 @@ use std::collections::HashMap;
 /// stay guarded.
 pub fn inline(g: &mut Graph, body: &Graph, inputs: &[Value]) -> Vec<Value> {
     let mut map: HashMap<Value, Value> = HashMap::new();
-    let (span, guard, strict) = (g.span, g.guard, g.strict);
+    let (span, guard, strict) = (g.origin, g.guard, g.strict);
     for v in crate::ir::print::live(body) {
         let node = body.node(v);
         let new = if let Attr::Input(i, _) = &node.attr {
             inputs[*i as usize]
         } else {
             let xs: Vec<Value> = body.operands(v).iter().map(|o| map[o]).collect();
-            (g.span, g.strict) = (node.span, node.strict || strict);
+            (g.origin, g.strict) = (node.origin, node.strict || strict);
             g.guard = node.guard.map(|c| map[&c]).or(guard);
             g.add(node.def, node.attr.clone(), &xs)
         };
         map.insert(v, new);
     }
-    (g.span, g.guard, g.strict) = (span, guard, strict);
+    (g.origin, g.guard, g.strict) = (span, guard, strict);
     body.outputs.iter().map(|o| map[&o.1]).collect()
 }
 
@@ -73,7 +73,7 @@ pub fn cut(g: &Graph, mark: usize, stand_ins: &[(Value, &str)], results: &[Value
             .map(|o| outside(&mut body, &mut map, o))
             .collect();
         let guard = node.guard.map(|c| outside(&mut body, &mut map, c));
-        (body.span, body.strict) = (node.span, node.strict);
+        (body.origin, body.strict) = (node.origin, node.strict);
         body.guard = guard;
         let new = body.add(node.def, node.attr.clone(), &xs);
         body.guard = None;
@@ -195,7 +195,7 @@ pub fn copy(old: &Graph, attr: &dyn Fn(&Attr) -> Attr) -> Graph {
             g.input(old.inputs[*i as usize].name.clone(), ty.clone())
         } else {
             let xs: Vec<Value> = old.operands(v).iter().map(|o| map[o]).collect();
-            (g.span, g.strict) = (node.span, node.strict);
+            (g.origin, g.strict) = (node.origin, node.strict);
             g.guard = node.guard.map(|c| map[&c]);
             let new = g.add(node.def, attr(&node.attr), &xs);
             g.guard = None;

@@ -126,7 +126,7 @@ impl Walk {
             return true;
         };
         let needed = needed(g, first, results);
-        let (span, guard, strict) = (g.span, g.guard.take(), g.strict);
+        let (span, guard, strict) = (g.origin, g.guard.take(), g.strict);
         let mut apart = true;
         for i in first.0..=last.0 {
             let v = Value(i);
@@ -139,7 +139,7 @@ impl Walk {
             if on_guard.is_none() && !xs.iter().any(|x| self.states.contains_key(x)) {
                 continue;
             }
-            (g.span, g.strict) = (node.span, node.strict);
+            (g.origin, g.strict) = (node.origin, node.strict);
             match self.state(g, v, &xs, on_guard) {
                 Some(s) => {
                     self.states.insert(v, s);
@@ -150,7 +150,7 @@ impl Walk {
                 }
             }
         }
-        (g.span, g.guard, g.strict) = (span, guard, strict);
+        (g.origin, g.guard, g.strict) = (span, guard, strict);
         apart
     }
 

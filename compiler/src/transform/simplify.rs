@@ -46,7 +46,7 @@ pub fn rebuild(old: &Graph, law: &Law) -> Graph {
     let mut map: HashMap<Value, Value> = HashMap::new();
     for v in crate::ir::print::live(old) {
         let node = old.node(v);
-        (g.span, g.strict) = (node.span, node.strict);
+        (g.origin, g.strict) = (node.origin, node.strict);
         let new = if let Attr::Input(i, ty) = &node.attr {
             g.input(old.inputs[*i as usize].name.clone(), ty.clone())
         } else {

@@ -27,7 +27,7 @@ pub fn substitute(
             needed.extend(operands.into_iter().filter(|o| *o >= first));
         }
     }
-    let (old_span, old_guard, old_strict) = (g.span, g.guard.take(), g.strict);
+    let (old_span, old_guard, old_strict) = (g.origin, g.guard.take(), g.strict);
     for i in first.0..=last.0 {
         let v = Value(i);
         if !needed.contains(&v) || done.contains_key(&v) {
@@ -51,11 +51,11 @@ pub fn substitute(
             Some(key) => super::region::redrawn(&node.attr, key),
             None => node.attr,
         };
-        (g.span, g.strict) = (node.span, node.strict);
+        (g.origin, g.strict) = (node.origin, node.strict);
         g.guard = node.guard.map(|c| *done.get(&c).unwrap_or(&c));
         let new = g.add(node.def, attr, &xs);
         done.insert(v, new);
     }
-    (g.span, g.guard, g.strict) = (old_span, old_guard, old_strict);
+    (g.origin, g.guard, g.strict) = (old_span, old_guard, old_strict);
     results.iter().map(|r| *done.get(r).unwrap_or(r)).collect()
 }

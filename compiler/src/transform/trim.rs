@@ -87,7 +87,7 @@ fn smaller(l: &Loop, k: &Kept, operands: &[Value]) -> (Loop, Vec<Value>) {
         }
         let node = l.body.node(v);
         let xs: Vec<Value> = l.body.operands(v).iter().map(|o| map[o]).collect();
-        (body.span, body.strict) = (node.span, node.strict);
+        (body.origin, body.strict) = (node.origin, node.strict);
         let new = body.add(node.def, node.attr.clone(), &xs);
         map.insert(v, new);
     }
@@ -130,7 +130,7 @@ fn trim(old: &Graph) -> Graph {
     for v in live {
         let node = old.node(v);
         let xs: Vec<Value> = old.operands(v).iter().map(|o| map[o]).collect();
-        (g.span, g.strict) = (node.span, node.strict);
+        (g.origin, g.strict) = (node.origin, node.strict);
         let new = match &node.attr {
             Attr::Input(i, ty) => g.input(old.inputs[*i as usize].name.clone(), ty.clone()),
             Attr::Loop(l) => {

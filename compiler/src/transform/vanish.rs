@@ -59,7 +59,7 @@ fn law(g: &mut Graph, node: &Node, xs: &[Value]) -> Option<Value> {
 /// The results without what only derivatives need.
 pub fn values_only(g: &mut Graph, results: &[Value]) -> Vec<Value> {
     let mut map: HashMap<Value, Value> = HashMap::new();
-    let (span, guard, strict) = (g.span, g.guard.take(), g.strict);
+    let (span, guard, strict) = (g.origin, g.guard.take(), g.strict);
     for v in above(g, results, &HashSet::new()) {
         let operands = g.operands(v);
         let xs: Vec<Value> = operands.iter().map(|o| *map.get(o).unwrap_or(o)).collect();
@@ -67,7 +67,7 @@ pub fn values_only(g: &mut Graph, results: &[Value]) -> Vec<Value> {
             continue;
         }
         let node = g.node(v).clone();
-        (g.span, g.strict) = (node.span, node.strict);
+        (g.origin, g.strict) = (node.origin, node.strict);
         let new = match law(g, &node, &xs) {
             Some(new) => new,
             None => {
@@ -79,7 +79,7 @@ pub fn values_only(g: &mut Graph, results: &[Value]) -> Vec<Value> {
         };
         map.insert(v, new);
     }
-    (g.span, g.guard, g.strict) = (span, guard, strict);
+    (g.origin, g.guard, g.strict) = (span, guard, strict);
     results
         .iter()
         .map(|r| {

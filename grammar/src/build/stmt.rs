@@ -77,6 +77,10 @@ impl Builder<'_> {
                     value: self.expr(parts.need(Rule::expr)),
                 }
             }
+            Rule::skip_nan => {
+                let most = Parts::new(pair).take(Rule::expr);
+                StmtKind::SkipNan(most.map(|p| self.expr(p)))
+            }
             Rule::output => self.output(pair),
             r => unexpected(r, "a statement"),
         }

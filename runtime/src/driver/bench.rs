@@ -110,6 +110,7 @@ impl Pipeline {
             step: 0,
             rows: first.as_ref(),
             any: true,
+            ..Position::default()
         };
         let made = (engine.program.clone(), engine.compilation.clone());
         let mut order: Vec<Rc<HostTensor>> = Vec::new();
@@ -177,7 +178,7 @@ type Samples = (Vec<f64>, usize, (Program, Compilation));
 fn unexpected(halt: Halt) -> RunError {
     match halt {
         Halt::Error(e) => e,
-        Halt::NotANumber(name) => RunError::Environment(format!("`{name}` is not a number")),
+        Halt::NotANumber(w) => RunError::Environment(format!("`{}` is not a number", w.name)),
     }
 }
 

@@ -4,6 +4,7 @@
 //! - `store` keeps slots, in one version for each stage.
 //! - `engine` runs one program, by machine code or by the reference interpreter; `burst` many steps of one in a row.
 //! - `parts` says what determines a stage, `keep` keeps what it left and tells it again, `plan` foresees which will run.
+//! - `provenance` replays a step in the interpreter, to find where a value that is not finite comes from.
 //! - `resume` saves where a run is and goes on from there; `snapshot` is a file of that, `started` says what run it is.
 //! - `shows` puts into the report what stages show.
 //! - `variance` measures how noisy gradients are, `bench` how long steps take.
@@ -18,6 +19,7 @@ mod host;
 mod keep;
 mod parts;
 mod plan;
+mod provenance;
 mod resume;
 mod run;
 mod shows;
@@ -35,6 +37,7 @@ pub use engine::{Compilation, Engine, EngineOptions, Memo};
 pub use golden::{Change, Golden, golden_path};
 pub use host::{Data, FileHost, read_text_file};
 pub use plan::{Foreseen, Why, Will};
+pub use provenance::{Replayed, StepResult};
 pub use resume::Saves;
 pub use run::{Pipeline, RunOptions};
 pub use store::Store;
@@ -43,6 +46,7 @@ pub use variance::Measured;
 pub use verdict::words;
 
 use crate::tensor::HostTensor;
+use mlc_compiler::interp::trace::Cause;
 use mlc_compiler::lower::Failure;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -152,7 +156,13 @@ pub enum RunError {
         step: usize,
         name: String,
         checkpoint: Option<PathBuf>,
+        /// Where it comes from, if that is known.
+        causes: Vec<Cause>,
+        /// So many steps in a row were skipped for it.
+        skipped: Option<usize>,
     },
+    /// It was to be replayed up to here.
+    Replayed(Box<Replayed>),
     /// Asked to stop.
     Interrupted {
         /// What the stage that ran had written so far.

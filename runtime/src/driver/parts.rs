@@ -116,7 +116,7 @@ impl Pipeline {
         if let Some(k) = &plan.keep {
             (k.lowest, k.before, &k.log).hash(f);
         }
-        (plan.keep.is_some(), plan.every.len()).hash(f);
+        (plan.keep.is_some(), plan.every.len(), plan.skip).hash(f);
         for p in [&plan.start, &plan.remainder, &plan.verdict] {
             p.is_some().hash(f);
             p.iter().for_each(|p| self.program_code(p, f));

@@ -361,7 +361,11 @@ impl Pipeline {
             ),
             whole: recording.is_whole(),
             without_pictures: recording.too_much,
-            going: Some(Going { at: now.at, best }),
+            going: Some(Going {
+                at: now.at,
+                best,
+                skipped: now.skipped,
+            }),
         })
     }
 
@@ -427,6 +431,8 @@ pub struct Now<'a> {
     pub version: &'a Version,
     /// The best snapshot so far, and what it was chosen by.
     pub best: Option<(f64, &'a Version)>,
+    /// Steps that were skipped, in all and in a row.
+    pub skipped: (usize, usize),
 }
 
 /// Why a checkpoint does not fit.

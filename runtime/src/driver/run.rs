@@ -53,6 +53,8 @@ pub struct Pipeline {
     pub(super) sets: Vec<(String, String)>,
     /// What is saved for resuming the run, if it has a folder.
     pub(super) saver: Option<Saver>,
+    /// The stage and step to end at, and to tell of.
+    pub(super) replay: Option<(usize, usize)>,
     pub(super) path: PathBuf,
     dir: Option<RunDir>,
     metrics: Option<MetricsWriter>,
@@ -118,6 +120,7 @@ impl Pipeline {
             options,
             sets,
             saver: None,
+            replay: None,
             path: path.to_path_buf(),
             dir: None,
             metrics: None,
@@ -271,6 +274,10 @@ impl Pipeline {
         let Some(parts) = parts else {
             return Ok((None, None));
         };
+        // A step is replayed by running up to it.
+        if self.replay.is_some_and(|r| r.0 == stage) {
+            return Ok((None, None));
+        }
         if let Some(snapshot) = self.find_saved(stage, parts, observer)?
             && self.sizes_fit(stage, program, &snapshot.saved, observer)?
         {
@@ -391,12 +398,9 @@ impl Pipeline {
                         }
                         self.export(stage, exports, observer)
                     }
-                    Err(Halt::NotANumber(value)) => Err(RunError::NotANumber {
-                        stage: name,
-                        step: 0,
-                        name: value,
-                        checkpoint: None,
-                    }),
+                    Err(Halt::NotANumber(wrong)) => {
+                        Err(self.met(&name, 0, wrong, &engine.program, version, at))
+                    }
                     Err(Halt::Error(e)) => Err(e),
                 }
             }
@@ -666,8 +670,8 @@ impl Pipeline {
 fn first_value_error(halt: Halt) -> RunError {
     match halt {
         Halt::Error(e) => e,
-        Halt::NotANumber(name) => {
-            RunError::Environment(format!("the first value of `{name}` is not a number"))
+        Halt::NotANumber(w) => {
+            RunError::Environment(format!("the first value of `{}` is not a number", w.name))
         }
     }
 }

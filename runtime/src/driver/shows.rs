@@ -44,13 +44,8 @@ impl Pipeline {
         let at = self.after_failures(&engine);
         let values = match self.advance(&mut engine, &mut version.clone(), at) {
             Ok(outcome) => outcome.values,
-            Err(Halt::NotANumber(name)) => {
-                return Err(RunError::NotANumber {
-                    stage: stage.into(),
-                    step: 0,
-                    name,
-                    checkpoint: None,
-                });
+            Err(Halt::NotANumber(wrong)) => {
+                return Err(self.met(stage, 0, wrong, &engine.program, version, at));
             }
             Err(Halt::Error(e)) => return Err(e),
         };

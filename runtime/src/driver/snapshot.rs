@@ -34,6 +34,8 @@ pub struct Going {
     pub at: Progress,
     /// The best snapshot so far: what it was chosen by, and what the stage had written then.
     pub best: Option<(f64, Slots)>,
+    /// Steps that were skipped, in all and in a row.
+    pub skipped: (usize, usize),
 }
 
 /// The metadata's entry with what is no tensor.
@@ -57,6 +59,7 @@ struct Place {
     offset: usize,
     /// The bits of the number, and the names of the slots.
     best: Option<(u64, Vec<String>)>,
+    skipped: (usize, usize),
 }
 
 impl Snapshot {
@@ -75,6 +78,7 @@ impl Snapshot {
                 let names = slots.iter().map(|s| s.0.clone());
                 (value.to_bits(), names.collect())
             }),
+            skipped: g.skipped,
         };
         let best = self.going.as_ref().and_then(|g| g.best.as_ref());
         for (i, (_, t)) in best.iter().flat_map(|b| &b.1).enumerate() {
@@ -124,7 +128,11 @@ impl Snapshot {
                 rows: p.rows,
                 offset: p.offset,
             };
-            going = Some(Going { at, best });
+            going = Some(Going {
+                at,
+                best,
+                skipped: p.skipped,
+            });
         }
         Ok(Self {
             parts: header.parts,

@@ -9,7 +9,7 @@ use super::steps::Steps;
 use super::store::Version;
 use super::{Event, Observer, RunError};
 use crate::tensor::{DType, HostTensor};
-use mlc_compiler::program::{Export, Sink, Source, TrainPlan};
+use mlc_compiler::program::{Export, Sink, SlotKind, Source, TrainPlan};
 use mlc_compiler::progress::Progress;
 use std::rc::Rc;
 
@@ -20,6 +20,8 @@ pub struct Position<'a> {
     pub rows: Option<&'a Rc<HostTensor>>,
     /// May its values be no numbers?
     pub any: bool,
+    /// Must the parameters that it gives be finite?
+    pub watch: bool,
 }
 
 /// Named results of a program.
@@ -53,14 +55,23 @@ struct Best {
 pub struct TrainRun {
     at: Progress,
     best: Option<Best>,
+    /// Steps that were skipped, in all and in a row.
+    skipped: (usize, usize),
     /// What is to be told of it first.
     resumed: Option<Snapshot>,
 }
 
+/// A result that is not a number, or a parameter that is not finite.
+pub struct Wrong {
+    pub name: String,
+    /// Of the program's outputs.
+    pub output: usize,
+}
+
 /// Why a program's results were not taken.
 pub enum Halt {
-    /// The named value is not a number.
-    NotANumber(String),
+    /// A value is not a number.
+    NotANumber(Wrong),
     Error(RunError),
 }
 
@@ -111,6 +122,9 @@ impl Pipeline {
             .map_err(Halt::Error)?;
         let outputs = engine.run(&inputs);
         drop(inputs);
+        if let Some(wrong) = self.wrong(engine, &outputs, at) {
+            return Err(Halt::NotANumber(wrong));
+        }
         let mut outcome = Outcome::default();
         let mut slots = Vec::new();
         for (output, (sink, t)) in engine.program.sinks.iter().zip(outputs).enumerate() {
@@ -122,16 +136,10 @@ impl Pipeline {
                     let holds = t.as_bool().first().is_some_and(|&b| b != 0);
                     outcome.good = Some(holds && outcome.good != Some(false));
                 }
-                Sink::Export(e) if has_nan(&t) => return Err(Halt::NotANumber(e.name.clone())),
                 Sink::Export(e) => outcome.exports.push((e.clone(), t)),
-                Sink::Keep if has_nan(&t) => return Err(Halt::NotANumber("keep".into())),
                 Sink::Keep => outcome.keep = t.to_f64_vec().first().copied(),
                 Sink::Show(item, name) => outcome.shown.push((*item, name.clone(), t)),
             }
-        }
-        let wrong = outcome.values.iter().find(|(_, t)| !at.any && has_nan(t));
-        if let Some((name, _)) = wrong {
-            return Err(Halt::NotANumber(name.clone()));
         }
         for (output, id, t) in slots {
             let old = version.slots.insert(id, Rc::new(t));
@@ -141,6 +149,28 @@ impl Pipeline {
             }
         }
         Ok(outcome)
+    }
+
+    /// What is not as it must be among a program's results: what is logged first, then the parameters.
+    fn wrong(&self, engine: &Engine, outputs: &[HostTensor], at: Position) -> Option<Wrong> {
+        let sinks = || engine.program.sinks.iter().zip(outputs).enumerate();
+        let named = |(output, (sink, t)): (usize, (&Sink, &HostTensor))| {
+            let name = match sink {
+                Sink::Value(name) if !at.any && has_nan(t) => name.clone(),
+                Sink::Export(e) if has_nan(t) => e.name.clone(),
+                Sink::Keep if has_nan(t) => "keep".into(),
+                _ => return None,
+            };
+            Some(Wrong { name, output })
+        };
+        let moved = |(output, (sink, t)): (usize, (&Sink, &HostTensor))| {
+            let Sink::Slot(id) = sink else { return None };
+            let slot = &self.session.slots()[id.0 as usize];
+            let name = slot.name.clone();
+            (slot.kind == SlotKind::Param && !is_finite(t)).then_some(Wrong { name, output })
+        };
+        let named = sinks().find_map(named);
+        named.or_else(|| at.watch.then(|| sinks().find_map(moved)).flatten())
     }
 
     /// A stage as a checkpoint has it; its slots go into the version, which is the one that the stage starts from.
@@ -168,6 +198,7 @@ impl Pipeline {
         Ok(TrainRun {
             at: going.at,
             best,
+            skipped: going.skipped,
             resumed: Some(snapshot),
         })
     }
@@ -221,6 +252,7 @@ impl Pipeline {
         let TrainRun {
             mut at,
             mut best,
+            mut skipped,
             resumed,
         } = run;
         if let Some(snapshot) = &resumed {
@@ -236,34 +268,56 @@ impl Pipeline {
             let position = Position {
                 step: at.steps,
                 rows: batch.as_ref(),
-                any: false,
+                watch: true,
+                ..Position::default()
             };
+            if self.replay == Some((stage, at.steps + 1)) {
+                return Err(self.replay_step(engine, version, position));
+            }
             let before = plan
                 .keep
                 .as_ref()
                 .filter(|k| k.before)
                 .map(|_| version.clone());
             let outcome = match self.advance(engine, version, position) {
-                Ok(outcome) => outcome,
+                Ok(outcome) => {
+                    skipped.1 = 0;
+                    outcome
+                }
+                Err(Halt::NotANumber(_)) if plan.skip.is_some_and(|most| skipped.1 < most) => {
+                    skipped = (skipped.0 + 1, skipped.1 + 1);
+                    Outcome {
+                        values: vec![(SKIPPED.into(), count(skipped.0))],
+                        ..Outcome::default()
+                    }
+                }
                 // Among the applications of a stage, one that fails is a result like others.
-                Err(Halt::NotANumber(value)) if self.session.is_applied(stage) => {
-                    self.log_failure(stage, &at, &value, plan, observer)?;
+                Err(Halt::NotANumber(wrong)) if self.session.is_applied(stage) => {
+                    self.log_failure(stage, &at, &wrong.name, plan, observer)?;
                     break;
                 }
-                Err(Halt::NotANumber(value)) => {
-                    return Err(self.not_a_number(stage, at.steps, value, version));
+                Err(Halt::NotANumber(wrong)) => {
+                    let skips = plan.skip.map(|_| skipped.1);
+                    let program = &engine.program;
+                    return Err(self.not_a_number(stage, wrong, program, version, position, skips));
                 }
                 Err(Halt::Error(e)) => return Err(e),
             };
-            choose(
-                &mut best,
-                plan,
-                &outcome,
-                before.as_ref().unwrap_or(version),
-            );
+            if skipped.1 == 0 {
+                choose(
+                    &mut best,
+                    plan,
+                    &outcome,
+                    before.as_ref().unwrap_or(version),
+                );
+            }
             let mut stop = outcome.stop;
             let now = (at.steps + 1, at.epochs);
-            self.tell(stage, Told::Step, now, outcome.values, observer)?;
+            if skipped.1 > 0 {
+                self.tell(stage, Told::Block, now, outcome.values, observer)?;
+            } else {
+                self.tell(stage, Told::Step, now, outcome.values, observer)?;
+            }
             match &batch {
                 None => at.step(),
                 Some(b) => at.batch(b.len()),
@@ -308,6 +362,7 @@ impl Pipeline {
                 at,
                 version,
                 best: best.as_ref().map(|b| (b.value, &b.version)),
+                skipped,
             };
             if !stopped {
                 self.save_or_tell(Some(now), observer);
@@ -340,22 +395,19 @@ impl Pipeline {
         let name = self.session.stages()[stage].name.clone();
         let every = &plan.every[nth];
         let done = at.steps;
-        let outcome = match self.advance(
-            engine,
-            version,
-            Position {
-                step: done,
-                rows: None,
-                any: false,
-            },
-        ) {
+        let position = Position {
+            step: done,
+            ..Position::default()
+        };
+        let outcome = match self.advance(engine, version, position) {
             Ok(outcome) => outcome,
-            Err(Halt::NotANumber(value)) if self.session.is_applied(stage) => {
-                self.log_failure(stage, at, &value, plan, observer)?;
+            Err(Halt::NotANumber(wrong)) if self.session.is_applied(stage) => {
+                self.log_failure(stage, at, &wrong.name, plan, observer)?;
                 return Ok(None);
             }
-            Err(Halt::NotANumber(value)) => {
-                return Err(self.not_a_number(stage, done, value, version));
+            Err(Halt::NotANumber(wrong)) => {
+                let program = &engine.program;
+                return Err(self.not_a_number(stage, wrong, program, version, position, None));
             }
             Err(Halt::Error(e)) => return Err(e),
         };
@@ -407,19 +459,13 @@ impl Pipeline {
         let now = (at.steps + 1, at.epochs);
         self.tell(stage, Told::Failed(value), now, values, observer)
     }
+}
 
-    fn not_a_number(&self, stage: usize, step: usize, name: String, version: &Version) -> RunError {
-        let stage = self.session.stages()[stage].name.clone();
-        match self.checkpoint("before-nan", version) {
-            Ok(checkpoint) => RunError::NotANumber {
-                stage,
-                step: step + 1,
-                name,
-                checkpoint,
-            },
-            Err(e) => e,
-        }
-    }
+/// The name under which the number of skipped steps is logged.
+const SKIPPED: &str = "skipped";
+
+fn count(n: usize) -> HostTensor {
+    HostTensor::from_i32(&[], &[i32::try_from(n).unwrap_or(i32::MAX)])
 }
 
 /// Keeps a version if it is better than the best so far.
@@ -449,5 +495,21 @@ fn choose(best: &mut Option<Best>, plan: &TrainPlan, outcome: &Outcome, version:
 }
 
 fn has_nan(t: &HostTensor) -> bool {
-    t.dtype().is_real() && t.to_f64_vec().iter().any(|x| x.is_nan())
+    match t.dtype() {
+        DType::F32 => t.as_f32().iter().any(|x| x.is_nan()),
+        DType::F64 => t.as_f64().iter().any(|x| x.is_nan()),
+        DType::I32 | DType::Bool => false,
+    }
+}
+
+/// Are all elements finite? Each step asks this of all parameters, so blocks are looked at without a branch.
+fn is_finite(t: &HostTensor) -> bool {
+    const BLOCK: usize = 1024;
+    let finite32 = |b: &[f32]| b.iter().fold(true, |all, x| all & x.is_finite());
+    let finite64 = |b: &[f64]| b.iter().fold(true, |all, x| all & x.is_finite());
+    match t.dtype() {
+        DType::F32 => t.as_f32().chunks(BLOCK).all(finite32),
+        DType::F64 => t.as_f64().chunks(BLOCK).all(finite64),
+        DType::I32 | DType::Bool => true,
+    }
 }

@@ -76,6 +76,7 @@ impl Steps {
             step: at.steps,
             rows: None,
             any: false,
+            ..Position::default()
         };
         match pipeline.advance(engine, &mut version.clone(), position) {
             Ok(outcome) => Ok(outcome.values[0].1.as_i32()[0].into()),

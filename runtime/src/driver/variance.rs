@@ -193,6 +193,7 @@ impl Pipeline {
                 step: n,
                 rows: batch.as_ref(),
                 any: true,
+                ..Position::default()
             };
             let inputs = self.inputs(&engine.program.sources, &version, at)?;
             let start = Instant::now();

@@ -36,12 +36,14 @@ impl Pipeline {
             step: end.steps,
             rows: None,
             any: true,
+            ..Position::default()
         };
         match self.advance(&mut engine, &mut version.clone(), at) {
             Ok(outcome) => self.tell_verdict(stage, end, outcome.values, outcome.good, observer),
             Err(Halt::Error(e)) => Err(e),
-            Err(Halt::NotANumber(name)) => Err(RunError::Environment(format!(
-                "internal error: `{name}` may be anything"
+            Err(Halt::NotANumber(w)) => Err(RunError::Environment(format!(
+                "internal error: `{}` may be anything",
+                w.name
             ))),
         }
     }

@@ -334,7 +334,8 @@ pub fn rough_use(g: &Graph, uses: &Uses) -> Option<(&'static str, Span)> {
             _ => {
                 let real = |o: &Value| reached.contains(o) && g.ty(*o).dtype.is_real();
                 let node = g.node(v);
-                is_rough(g, v, operands.iter().any(real)).then_some((node.def.name, node.span))
+                is_rough(g, v, operands.iter().any(real))
+                    .then_some((node.def.name, node.origin.span))
             }
         };
         if found.is_some() {
@@ -391,7 +392,7 @@ pub fn rough_in_body(
             let found = match inner {
                 Some(found) => found,
                 None => (used.contains(&v) && is_rough(g, v, operands.iter().any(real)))
-                    .then_some((node.def.name, node.span)),
+                    .then_some((node.def.name, node.origin.span)),
             };
             rough = rough.or(found);
         }

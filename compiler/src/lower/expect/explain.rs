@@ -65,7 +65,7 @@ impl Session {
         let mut seen = HashSet::new();
         for of in &how.of {
             each_term(g, *of, &mut |v| {
-                let at = g.node(v).span;
+                let at = g.node(v).origin.span;
                 if seen.insert(at) {
                     terms.push(at);
                 }

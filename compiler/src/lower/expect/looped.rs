@@ -287,7 +287,7 @@ impl Session {
         }
         let mut next = shares.into_iter();
         let span = f.sites.first().map_or(Span::default(), |s| s.site.span);
-        self.ctx.graph.span = span;
+        self.ctx.graph.origin = self.placed(span);
         Ok(Ok(map_leaves(&result, &mut |t| {
             let g = &mut self.ctx.graph;
             let (rest, of) = match next.next() {
