@@ -243,7 +243,7 @@ impl Session {
         result: &Val,
         span: Span,
     ) -> R<(Vec<Value>, u32, Option<u32>)> {
-        let (dist, order) = self.ordered_dist(estimator, dist)?;
+        let (dist, order) = self.ordered_dist(estimator, dist, site.span)?;
         self.ctx.fresh += 1;
         let id = self.ctx.fresh;
         let n_apart = rest.apart.len();
@@ -344,8 +344,9 @@ impl Session {
         &mut self,
         e: &Rc<EstimatorVal>,
         d: &Rc<DistVal>,
+        span: Span,
     ) -> R<(Rc<DistVal>, Option<u32>)> {
-        let d = &self.with_edges(e, d);
+        let d = &self.with_edges(e, d, span);
         // An order is the same for all lanes.
         let one = Rc::new(DistVal {
             plates: vec![],

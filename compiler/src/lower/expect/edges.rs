@@ -8,12 +8,18 @@ use crate::lower::value::{DistVal, EstimatorVal, Val};
 use crate::ops;
 use crate::transform::affine::above;
 use mlc_grammar::ast::ExprKind;
+use mlc_grammar::span::Span;
 use std::collections::HashSet;
 use std::rc::Rc;
 
 impl Session {
     /// The distribution as an estimator sees it that uses scores: no derivative passes the edges of its support.
-    pub(super) fn with_edges(&mut self, e: &EstimatorVal, d: &Rc<DistVal>) -> Rc<DistVal> {
+    pub(super) fn with_edges(
+        &mut self,
+        e: &EstimatorVal,
+        d: &Rc<DistVal>,
+        span: Span,
+    ) -> Rc<DistVal> {
         if !uses_scores(e) {
             return d.clone();
         }
@@ -26,6 +32,7 @@ impl Session {
         let edges: HashSet<Value> = above(&self.ctx.graph, &ends, &HashSet::new())
             .into_iter()
             .collect();
+        let old = std::mem::replace(&mut self.ctx.graph.span, span);
         let args = d
             .args
             .iter()
@@ -37,6 +44,7 @@ impl Session {
                 (n.clone(), v)
             })
             .collect();
+        self.ctx.graph.span = old;
         Rc::new(DistVal {
             args,
             ..(**d).clone()
