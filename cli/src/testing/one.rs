@@ -72,6 +72,8 @@ fn words(e: &RunError, pipeline: &Pipeline) -> String {
             stage, step, name, ..
         } => format!("`{name}` is not a number at step {step} of `{stage}`"),
         RunError::Interrupted { .. } => "interrupted".to_string(),
+        // Only `mlc replay` asks for this.
+        RunError::Replayed(_) => "replayed".to_string(),
         RunError::Environment(message) => message.clone(),
     }
 }

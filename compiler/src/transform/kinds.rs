@@ -86,7 +86,7 @@ pub fn kinds(
             Attr::Id(id) if node.def.name == ops::LOG_ESTIMATE.name => {
                 let term = Term {
                     kind: Kind::of(*id),
-                    at: node.span,
+                    at: node.origin.span,
                     plus: true,
                     minus: false,
                 };
@@ -104,7 +104,7 @@ pub fn kinds(
     let mut all = Vec::new();
     for r in results {
         let terms = found.remove(r).unwrap_or_default();
-        one_side(&terms, g.node(*r).span)?;
+        one_side(&terms, g.node(*r).origin.span)?;
         found.insert(*r, terms.clone());
         all.push(terms);
     }
@@ -126,7 +126,7 @@ fn through(
         let Some(terms) = found.get(o) else { continue };
         match sign(g, node, operands, i) {
             Some(positive) => add(&mut all, terms, positive),
-            None => one_side(terms, node.span)?,
+            None => one_side(terms, node.origin.span)?,
         }
     }
     Ok(all)

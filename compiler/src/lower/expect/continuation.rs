@@ -243,7 +243,7 @@ impl Session {
         result: &Val,
         span: Span,
     ) -> R<(Vec<Value>, u32, Option<u32>)> {
-        let (dist, order) = self.ordered_dist(estimator, dist)?;
+        let (dist, order) = self.ordered_dist(estimator, dist, site.span)?;
         self.ctx.fresh += 1;
         let id = self.ctx.fresh;
         let n_apart = rest.apart.len();
@@ -344,13 +344,18 @@ impl Session {
         &mut self,
         e: &Rc<EstimatorVal>,
         d: &Rc<DistVal>,
+        span: Span,
     ) -> R<(Rc<DistVal>, Option<u32>)> {
         // An order is the same for all lanes.
         let one = Rc::new(DistVal {
             plates: vec![],
             ..(**d).clone()
         });
+        // What is said of it is said at the site.
+        let origin = self.placed(span);
+        let old = std::mem::replace(&mut self.ctx.graph.origin, origin);
         let d = self.with_still_ends(e, d.clone());
+        self.ctx.graph.origin = old;
         let Some(order) = self.order_of(e, &one)? else {
             return Ok((d, None));
         };

@@ -186,7 +186,7 @@ impl Session {
             result: Val::Tensor(stand_in),
             shares: vec![Some(scalar.clone())],
         });
-        let (dist, order) = self.ordered_dist(e, &site.dist.clone())?;
+        let (dist, order) = self.ordered_dist(e, &site.dist.clone(), site.span)?;
         let mut args = vec![(None, Val::Dist(dist)), (None, Val::Continuation(k))];
         args.extend(e.args.iter().map(|(n, v)| (Some(n.clone()), v.clone())));
         let made = self.with_frame_key(&site.name, site.span, site.key, |s| {
