@@ -7,10 +7,12 @@ mod docs;
 mod editors;
 mod errors;
 mod exports;
+mod large;
 mod nets;
 mod objectives;
 mod programs;
 mod robustness;
+mod sweeps;
 mod verdicts;
 
 use assert_cmd::Command;

@@ -38,6 +38,7 @@ mod optimizers;
 mod order;
 mod partial;
 mod places;
+mod readers;
 mod repl;
 mod resolve;
 mod rules;

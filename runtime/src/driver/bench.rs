@@ -1,5 +1,6 @@
 //! `mlc bench`: how long a compiled step takes, and what it is made of.
 
+use super::batches::Batch;
 use super::burst::Burst;
 use super::engine::Compilation;
 use super::run::Pipeline;
@@ -7,7 +8,6 @@ use super::stage::{Halt, Position};
 use super::steps::Steps;
 use super::store::Version;
 use super::{Observer, RunError};
-use crate::tensor::HostTensor;
 use mlc_compiler::codegen::cost::{Cost, cost};
 use mlc_compiler::program::{Program, StageProgram, TrainPlan};
 use mlc_compiler::progress::Progress;
@@ -112,7 +112,7 @@ impl Pipeline {
             any: true,
         };
         let made = (engine.program.clone(), engine.compilation.clone());
-        let mut order: Vec<Rc<HostTensor>> = Vec::new();
+        let mut order: Vec<Rc<Batch>> = Vec::new();
         if let Some(batching) = &plan.batching {
             // The batches of an epoch that are as long as the first.
             while let Some(batch) = steps.batch(self, plan, &version, &at)? {
@@ -132,7 +132,7 @@ impl Pipeline {
         };
         let samples = match Burst::new(self, &mut engine, &version, position)? {
             Some(mut burst) => sample(effort, || {
-                burst.step(next().as_ref().map(|r| r.as_i32()));
+                burst.step(next().as_deref());
                 burst.accept();
                 Ok(())
             })?,

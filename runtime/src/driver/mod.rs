@@ -4,11 +4,12 @@
 //! - `store` keeps slots, in one version for each stage.
 //! - `engine` runs one program, by machine code or by the reference interpreter; `burst` many steps of one in a row.
 //! - `parts` says what determines a stage, `keep` keeps what it left and tells it again, `plan` foresees which will run.
-//! - `shows` puts into the report what stages show.
+//! - `shows` puts into the report what stages show, `sweeps` what the applications of one stage came to.
 //! - `variance` measures how noisy gradients are, `bench` how long steps take.
 //! - `verdict` says whether what a stage leaves may be used.
-//! - `stage` runs the steps of a stage, `steps` makes their batches; `run` whole pipelines; `tests` their tests.
+//! - `stage` runs the steps of a stage, `steps` makes their batches, for which `batches` reads ahead what is on disk; `run` whole pipelines; `tests` their tests.
 
+mod batches;
 mod bench;
 mod burst;
 mod engine;
@@ -22,6 +23,7 @@ mod shows;
 mod stage;
 mod steps;
 mod store;
+mod sweeps;
 mod tests;
 mod variance;
 mod verdict;
@@ -29,7 +31,7 @@ mod verdict;
 pub use bench::{Effort, Timed};
 pub use engine::{Compilation, Engine, EngineOptions, Memo};
 pub use golden::{Golden, golden_path};
-pub use host::{Data, FileHost, read_text_file};
+pub use host::{Data, FileHost, Files, read_text_file};
 pub use plan::{Foreseen, Why, Will};
 pub use run::{Pipeline, RunOptions};
 pub use store::Store;
