@@ -115,6 +115,11 @@ fn the_examples_of_the_nets_run() {
 }
 
 #[test]
+fn the_examples_of_data_run() {
+    examples_run("docs/data.md", 3);
+}
+
+#[test]
 fn the_examples_of_the_first_page_run() {
     examples_run("README.md", 2);
 }
@@ -129,6 +134,7 @@ fn links_lead_somewhere() {
         "docs/distributions.md",
         "docs/guides.md",
         "docs/nets.md",
+        "docs/data.md",
         "docs/cli.md",
     ] {
         let path = root().join(document);
