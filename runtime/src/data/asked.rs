@@ -28,7 +28,7 @@ pub enum Read {
 pub type Named = (String, Read);
 
 /// A request and the options that are not yet looked at.
-pub struct Asked<'a> {
+struct Asked<'a> {
     request: &'a Request,
     real: Real,
 }

@@ -18,7 +18,7 @@ mod pictures;
 mod rows;
 mod source;
 
-pub use asked::{Asked, Named, Read, read};
+pub use asked::{Named, Read, read};
 pub use columns::{Missing, Real, TableOptions, Wanted};
 pub use csv::{CsvOptions, read_csv};
 pub use error::DataError;
