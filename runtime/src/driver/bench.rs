@@ -51,6 +51,9 @@ impl Timed {
 /// A sample is at least so long, so that reading the clock costs nothing: seconds.
 const SAMPLE: f64 = 5e-3;
 
+/// So many batches are held of a table on disk.
+const MOST_READ: usize = 64;
+
 impl Pipeline {
     /// Times the steps of a stage that trains, or the runs of one that computes. Stages that it needs are run before. Nothing for
     /// a stage of another kind.
@@ -120,7 +123,10 @@ impl Pipeline {
                 if batch.len() == rows {
                     order.push(batch);
                 }
-                if batching.turn(&mut at, rows) {
+                // Of what is on disk, some are enough: together they may be larger than memory.
+                let on_disk = first.as_ref().is_some_and(|b| !b.columns.is_empty());
+                let many = on_disk && order.len() >= MOST_READ;
+                if batching.turn(&mut at, rows) || many {
                     break;
                 }
             }
