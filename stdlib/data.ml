@@ -7,8 +7,25 @@ use std.random.permutation
 /// The rows numbered `i`, in that order.
 fn rows(t, i) = map(|c| take(c, i, axis: 0), t)
 
-/// The rows in an order drawn once: `let mixed = shuffled_rows(t)` before `split`, where rows come sorted.
+/// The rows in an order drawn once, another for each seed of the run.
 fn shuffled_rows(t) = rows(t, permutation(len(t)))
+
+/// The rows in an order that looks random and depends on their number and on `key` alone, so that what is left out stays
+/// left out whatever the seed: `let (train, test) = held_out(mixed_rows(t), 0.2)`.
+fn mixed_rows(t, key = 0) = rows(t, mixed_order(len(t), key: key))
+
+/// The numbers 0, 1, .. n - 1 in the order of their hashes.
+fn mixed_order(n, key = 0) = argsort(hash(iota(n) + hash(key + zeros_int(n))))
+
+/// The finaliser of MurmurHash3 (Appleby 2011): a bijection of ints that spreads every bit.
+fn hash(h) {
+  let a = -2048144789 * bit_xor(h, _down(h, 16))
+  let b = -1028477387 * bit_xor(a, _down(a, 13))
+  bit_xor(b, _down(b, 16))
+}
+
+/// The bits `n` places down, zeros above them.
+fn _down(h, n) = bit_and(shift_right(h, n), shift_left(1, 32 - n) - 1)
 
 /// As many rows, drawn with replacement: a bootstrap sample (Efron 1979).
 fn resampled(t) = rows(t, randint(0, len(t), len(t)))
@@ -16,7 +33,7 @@ fn resampled(t) = rows(t, randint(0, len(t), len(t)))
 /// The rows of two tables, one after the other.
 fn joined(a, b) = map(|x, y| concat(x, y), a, b)
 
-/// Two parts, the second with a `share` of the rows (rounded): `let (train, test) = held_out(shuffled_rows(t), 0.2)`.
+/// Two parts, the second with a `share` of the rows (rounded): `let (train, test) = held_out(mixed_rows(t), 0.2)`.
 fn held_out(t, share) = split(t, at: len(t) - rounded(share * len(t)))
 
 /// Three parts: to train on, to choose by, and to report.

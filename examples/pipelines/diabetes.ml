@@ -2,7 +2,7 @@
 // 442 patients (Efron et al. 2004). The penalty and the learning rate are chosen by five folds of the rows to train on,
 // and judged on rows that nothing has seen. Runs in some seconds.
 
-use std.data.{folds, held_out, scale_of, shuffled_rows, standardised}
+use std.data.{folds, held_out, mixed_rows, scale_of, standardised}
 use std.metrics
 use std.nn.mlp
 use std.optim.{adam, weight_decay}
@@ -12,7 +12,7 @@ let small = false
 data patients = csv("../data/diabetes.csv")
 let table = {x: stack(patients.except{progression}), y: patients.progression}
 // One order whatever the seed of the run, so that the rows judged by stay the same.
-let (known_rows, unseen) = held_out(with_key(1) shuffled_rows(table), 0.1855)
+let (known_rows, unseen) = held_out(mixed_rows(table), 0.1855)
 
 // All that is learned of columns is learned from the rows to train on.
 let scale = scale_of(known_rows)
@@ -31,11 +31,10 @@ fn loss(b) = mean(for (x, y) in (b.x, b.y) { (predict(x)[0] - y)^2 })
 stage fit(k, rate, lr) = train b in parts[k].train.shuffle().batch(32, last: drop) for epochs epochs {
   minimize loss(b) over predict using weight_decay(rate) |> adam(lr: lr)
   every 1 epoch { log left_out = loss(parts[k].test) }
-  keep lowest left_out
 }
 
-/// The mean over folds of the least error on the fold left out.
-fn by_folds(rate, lr) = mean(for k in list(0..5) { min(fit(k, rate, lr).log.left_out) })
+/// The mean over folds of the error on the fold left out, at the end: so `final` is trained as these are.
+fn by_folds(rate, lr) = mean(for k in list(0..5) { fit(k, rate, lr).log.left_out[-1] })
 
 let errors = for lr in learning { for rate in rates { by_folds(rate, lr) } }
 let best = argmin(flatten(errors))
@@ -71,8 +70,8 @@ test "the rows are parted, and scaled by those to train on" {
 }
 
 test "unseen patients are predicted better than by the mean" {
-  assert judged.log.error[0] < if small { 77.0 } else { 60.0 }
-  assert judged.log.r2[0] > if small { 0.0 } else { 0.35 }
+  assert judged.log.error[0] < 0.9 * judged.log.error_of_mean[0]
+  assert judged.log.r2[0] > if small { 0.2 } else { 0.25 }
 }
 
 test "kept values" {
