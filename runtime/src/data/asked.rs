@@ -74,13 +74,7 @@ pub fn read(path: &Path, request: &Request) -> Result<Vec<Named>, DataError> {
         "parquet" => all(super::parquet::read_parquet(path, &asked.table()?)?),
         "pictures" => all(read_pictures(path)?),
         "csv" => all(read_csv(path, &asked.csv()?)?),
-        other => {
-            return Err(DataError::Malformed {
-                path: path.to_path_buf(),
-                format: "a kind",
-                why: format!("this `mlc` was built without `{other}`"),
-            });
-        }
+        other => return Err(DataError::NotBuilt { reader: other }),
     })
 }
 

@@ -251,6 +251,12 @@ pub enum DataError {
         /// The folder.
         path: PathBuf,
     },
+    /// A reader was left out when the program was built.
+    #[error("this `mlc` was built without the reader `{reader}`")]
+    NotBuilt {
+        /// The reader, which is also the name of the cargo feature.
+        reader: &'static str,
+    },
     /// A file changed while its rows were being read.
     #[error("`{}` has changed since the run started", path.display())]
     Changed {
@@ -299,6 +305,9 @@ impl DataError {
             DataError::PictureDiffers { .. } => "bring all to one size and one kind first".into(),
             DataError::AllDropped { .. } => {
                 "read only the `columns:` that are needed, or fill: `missing: nan`".into()
+            }
+            DataError::NotBuilt { reader } => {
+                format!("build it with `cargo build --features {reader}`")
             }
             DataError::Changed { .. } => "run again, on data that stays as it is".into(),
             _ => String::new(),
