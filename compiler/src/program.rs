@@ -24,6 +24,8 @@ pub struct Slot {
 pub enum SlotKind {
     /// Read by the host: the number [`Host::load`] gave.
     Data(u32),
+    /// Rows of a file, from `first` on, that the host reads when a batch asks for them.
+    OnDisk { data: u32, first: usize },
     /// Computed once from data by an initialising program.
     Global,
     /// A trained parameter. Its first value comes from an initialising program.
@@ -41,6 +43,8 @@ pub enum Source {
     Step,
     /// `int[b]`: the rows of the source that make up this batch.
     Rows,
+    /// The rows of this batch of a slot that is on disk.
+    RowsOf(SlotId),
     /// A slot's present value, in the stage's own version.
     Slot(SlotId),
     /// A slot's value as another stage left it (index into [`Session::stages`](crate::lower::Session)).
@@ -258,11 +262,11 @@ pub struct StageInfo {
 
 /// What the compiler asks of the world.
 pub trait Host {
-    /// Reads a data file. `reader` is `idx` or `csv`. Gives the columns (name, number, type); an `idx` file gives one, unnamed.
+    /// Reads data. Gives the columns (name, number, type); what is one tensor has one, unnamed.
     ///
     /// # Errors
     /// What went wrong, for the user, with a hint.
-    fn load(&mut self, reader: &str, path: &str, double: bool) -> Result<Vec<Column>, HostError>;
+    fn load(&mut self, asked: &Request) -> Result<Vec<Column>, HostError>;
 
     /// Computes a graph's only output now, before any stage: how many rows a filter leaves.
     ///
@@ -275,6 +279,30 @@ pub trait Host {
     /// # Errors
     /// If there is one, and it cannot or may not be read.
     fn module(&mut self, path: &[String]) -> Result<Option<(String, String)>, HostError>;
+}
+
+/// What is to be read: `csv("f.csv", missing: drop)`.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Request {
+    /// `csv`, `npy`, ..
+    pub reader: &'static str,
+    pub path: String,
+    /// Are reals of 64 bits?
+    pub double: bool,
+    /// Those given, each known to the reader.
+    pub options: Vec<(String, Setting)>,
+}
+
+/// The value of a reader's option.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Setting {
+    Text(String),
+    Int(i64),
+    Real(f64),
+    Truth(bool),
+    Range(i64, i64),
+    List(Vec<Setting>),
+    Record(Vec<(String, Setting)>),
 }
 
 /// An input of a graph that is evaluated while lowering.
@@ -292,6 +320,8 @@ pub struct Column {
     pub name: String,
     pub data: u32,
     pub ty: Type,
+    /// Do the rows stay in the file until a batch asks for them?
+    pub on_disk: bool,
 }
 
 #[derive(Clone, PartialEq, Debug)]
@@ -299,6 +329,8 @@ pub struct HostError {
     /// What is wrong, lower case, with file, line and column where they apply.
     pub message: String,
     pub hint: String,
+    /// The option of a reader that is at fault, if it is not the file.
+    pub option: Option<String>,
     /// Something outside the pipeline (a file that is not there): exit code 3. Otherwise the content is wrong: 1.
     pub environment: bool,
 }

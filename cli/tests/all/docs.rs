@@ -120,6 +120,11 @@ fn the_examples_of_the_optimizers_run() {
 }
 
 #[test]
+fn the_examples_of_data_run() {
+    examples_run("docs/data.md", 3);
+}
+
+#[test]
 fn the_examples_of_the_first_page_run() {
     examples_run("README.md", 2);
 }
@@ -135,6 +140,7 @@ fn links_lead_somewhere() {
         "docs/guides.md",
         "docs/nets.md",
         "docs/optimizers.md",
+        "docs/data.md",
         "docs/cli.md",
     ] {
         let path = root().join(document);

@@ -14,6 +14,7 @@ mod goldens;
 mod nan;
 mod nets;
 mod objectives;
+mod on_disk;
 mod optimizers;
 mod programs;
 mod prompt;
@@ -21,6 +22,7 @@ mod results;
 #[cfg(unix)]
 mod resume;
 mod robustness;
+mod sweeps;
 mod terminal;
 mod unbiased;
 mod verdicts;

@@ -131,7 +131,9 @@ fn the_prompt_on_a_terminal() {
     t.press("scan (a = 1.0) for i in 0..2000000000 { next a = cos(a) }\r");
     std::thread::sleep(Duration::from_millis(300));
     t.press("\x03");
-    t.until("end", |s| s.contains("interrupted") && s.ends_with("\nmlc>"));
+    t.until("end", |s| {
+        s.contains("interrupted") && s.ends_with("\nmlc>")
+    });
     t.enter("x[1]", "\n2.0");
     insta::assert_snapshot!(t.text());
     t.press(":quit\r");

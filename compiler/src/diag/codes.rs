@@ -533,6 +533,16 @@ pub const CODES: &[Code] = &[
         hint: "parameters and states are tensors, and tuples and records of them",
     },
     Code {
+        code: "E0508",
+        about: "A reader of data has no such option, or the option cannot have that value.",
+        hint: "`mlc doc csv` lists the options of a reader and what they may be",
+    },
+    Code {
+        code: "E0509",
+        about: "All rows of something are needed at once whose rows are on disk.",
+        hint: "take batches of it in a training loop, or read some of its rows into memory: `npy(\"file\", rows: 0..1000)`",
+    },
+    Code {
         code: "E0520",
         about: "A `tap` stands outside a net.",
         hint: "bind the value with `let`; `tap` names values of nets",

@@ -164,6 +164,10 @@ impl Session {
                 self.transpose(x, name.span)
             }
             Val::Source(_) => Ok(Val::Method(Rc::new((v.clone(), rc(text))))),
+            // One tensor is a table, too.
+            Val::Slot(_) if matches!(text, "shuffle" | "batch") => {
+                Ok(Val::Method(Rc::new((v.clone(), rc(text)))))
+            }
             other => {
                 let title = format!("{} has no field `{text}`", other.kind());
                 let mut r = self.err_at("E0206", title, name.span, "no such field");
@@ -213,6 +217,7 @@ impl Session {
         match v {
             Val::Tensor(t) => Ok(*t),
             Val::Slot(id) => {
+                self.in_memory(*id, span)?;
                 self.read_while_made(*id, span)?;
                 if let Some(v) = self.in_place_of(*id) {
                     return Ok(v);

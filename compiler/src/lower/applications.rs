@@ -20,6 +20,17 @@ pub struct Template {
     pub instances: Vec<(String, usize)>,
 }
 
+/// What a stage with arguments was applied to.
+#[derive(Clone, Debug)]
+pub struct Application {
+    /// The name of the stage with arguments.
+    pub of: String,
+    /// Its arguments by name, as they are written.
+    pub args: Vec<(String, String)>,
+    /// The argument `seed`, if there is one that is a number: first values are drawn anew for each.
+    pub seed: Option<i64>,
+}
+
 /// How an argument is written in the name of a stage, and what tells it from other arguments.
 struct Written {
     shown: String,
@@ -48,6 +59,11 @@ impl Session {
         let env = Env::module(self.root).child();
         self.bind_args(&name, &def.args, args, &env, span)?;
         let (mut shown, mut identity) = (Vec::new(), String::new());
+        let mut application = Application {
+            of: name.clone(),
+            args: Vec::new(),
+            seed: None,
+        };
         for a in &def.args {
             let v = env.get(&a.name.text).unwrap_or(Val::Missing);
             let Some(w) = self.written(&v, 0) else {
@@ -59,7 +75,11 @@ impl Session {
                     "stages are applied to numbers, lists of them, functions, optimizers, and top-level names of data",
                 )));
             };
+            if let (Val::Int(i), "seed") = (&v, a.name.text.as_str()) {
+                application.seed = Some(*i);
+            }
             shown.push(format!("{}: {}", a.name.text, w.shown));
+            application.args.push((a.name.text.clone(), w.shown));
             identity += &w.identity;
             identity.push(';');
         }
@@ -86,6 +106,7 @@ impl Session {
                 });
                 self.stage_asts.push(def);
                 self.stage_args.insert(stage, env);
+                self.applied.insert(stage, application);
                 stage
             }
         };
@@ -170,6 +191,11 @@ impl Session {
     /// Was the stage made by applying one with arguments?
     pub fn is_applied(&self, stage: usize) -> bool {
         self.stage_args.contains_key(&stage)
+    }
+
+    /// What the stage was applied to, if it was made by applying one with arguments.
+    pub fn application(&self, stage: usize) -> Option<&Application> {
+        self.applied.get(&stage)
     }
 
     /// Stages with arguments that nothing applies. Those whose arguments all have defaults are lowered, to find mistakes.

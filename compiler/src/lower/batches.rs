@@ -30,7 +30,7 @@ impl Session {
             let mut all = args.iter();
             all.find(|a| a.name.as_ref().is_some_and(|n| n.text == name))
         };
-        let (on @ (Val::Record(_) | Val::Source(_)), "batch", Some(size)) =
+        let (on @ (Val::Record(_) | Val::Slot(_) | Val::Source(_)), "batch", Some(size)) =
             (&method.0, &*method.1, named("size"))
         else {
             return Ok(None);

@@ -314,7 +314,9 @@ impl Session {
     fn call_method(&mut self, on: &Val, name: &str, args: Vec<Given>, span: Span) -> R<Val> {
         match on {
             Val::Dist(d) => self.call_member(d, name, args, span),
-            Val::Record(_) | Val::Source(_) => self.call_source_method(on, name, args, span),
+            Val::Record(_) | Val::Slot(_) | Val::Source(_) => {
+                self.call_source_method(on, name, args, span)
+            }
             Val::Optimizer(o) => self.optimizer_method(o, name, args, span),
             Val::Net(n) if name == "with" && args.len() == 1 => {
                 // Of a net that was never called, the parameters may not be known yet.

@@ -37,6 +37,7 @@ pub struct Ctx {
 enum InputKey {
     Seed,
     Step,
+    RowsOf(SlotId),
     Slot(SlotId),
     StageSlot(usize, SlotId),
     Log(usize, String),
@@ -87,6 +88,11 @@ impl Ctx {
         self.sources.push(Source::Rows);
         self.rows = Some(v);
         v
+    }
+
+    /// The rows of this batch of a slot on disk.
+    pub fn rows_of(&mut self, id: SlotId, name: &str, ty: Type) -> Value {
+        self.bound(InputKey::RowsOf(id), name, ty, Source::RowsOf(id))
     }
 
     /// The slot's value at this point of the program.

@@ -106,6 +106,25 @@ impl Session {
         })
     }
 
+    /// `force_leaves` for what is in memory; what is on disk stays there.
+    pub(super) fn force_in_memory(&mut self, v: &Val, span: Span) -> R<Val> {
+        match v {
+            _ if self.on_disk(v).is_some() => Ok(v.clone()),
+            Val::Record(fields) => {
+                let mut out = Vec::new();
+                for (n, v) in fields.iter() {
+                    out.push((n.clone(), self.force_in_memory(v, span)?));
+                }
+                Ok(Val::record(out))
+            }
+            Val::Tuple(items) => {
+                let items = items.iter().map(|v| self.force_in_memory(v, span));
+                Ok(Val::tuple(items.collect::<R<Vec<Val>>>()?))
+            }
+            v => self.force_leaves(v, span),
+        }
+    }
+
     /// Gives every leaf a binding node of its own, so that a derivative by the name counts the paths from here.
     pub(super) fn bind_leaves(&mut self, v: Val, span: Span) -> R<Val> {
         match &v {

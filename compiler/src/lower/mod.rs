@@ -39,6 +39,7 @@ mod order;
 mod partial;
 mod places;
 mod provenance;
+mod readers;
 mod repl;
 mod resolve;
 mod rules;

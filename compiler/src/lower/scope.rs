@@ -86,9 +86,7 @@ impl Checker {
         self.scoped(|c| match &item.kind {
             ItemKind::Data { value, .. } => {
                 // The readers are names here only.
-                c.bind("idx");
-                c.bind("csv");
-                c.bind("safetensors");
+                super::readers::READERS.iter().for_each(|r| c.bind(r.name));
                 c.expr(value);
             }
             ItemKind::Def(d) => c.def(d),

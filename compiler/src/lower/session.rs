@@ -114,6 +114,8 @@ pub struct Session {
     pub(super) templates: Vec<super::applications::Template>,
     /// The arguments of the stages that they made.
     pub(super) stage_args: HashMap<usize, Env>,
+    /// What they were applied to.
+    pub(super) applied: HashMap<usize, super::applications::Application>,
     /// Top-level `let`s that read results of stages: evaluated in each program that uses them.
     pub(super) late: HashSet<String>,
     pub(super) tests: Vec<(String, &'static ast::Block, usize)>,
@@ -212,6 +214,7 @@ impl Session {
             stage_asts: Vec::new(),
             templates: Vec::new(),
             stage_args: HashMap::new(),
+            applied: HashMap::new(),
             late: HashSet::new(),
             tests: Vec::new(),
             frames: vec![Frame::root("pipeline")],

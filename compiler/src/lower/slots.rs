@@ -4,7 +4,7 @@ use super::eval::{Frame, mix};
 use super::session::{R, Session, rc};
 use super::value::{Env, Generative, ModelCode, NetVal, Partial, Val};
 use crate::program::SlotKind;
-use mlc_grammar::ast::{self, Expr, ExprKind, Name};
+use mlc_grammar::ast::{self, Expr, Name};
 use mlc_grammar::span::Span;
 use std::rc::Rc;
 
@@ -184,58 +184,6 @@ impl Session {
     /// A top-level `let`: its tensors are computed once, before any stage.
     pub(super) fn keep_globals(&mut self, path: &str, v: Val) -> R<Val> {
         self.keep(path, v, &SlotKind::Global, Span::default())
-    }
-
-    pub(super) fn eval_data(
-        &mut self,
-        name: &'static Name,
-        value: &'static Expr,
-        env: &Env,
-    ) -> R<Val> {
-        if let ExprKind::Call(f, args) = &value.kind
-            && let ExprKind::Name(reader) = &f.kind
-            && matches!(reader.as_str(), "idx" | "csv" | "safetensors")
-        {
-            let path = match args.as_slice() {
-                [a] if a.name.is_none() => self.eval(&a.value, env)?,
-                _ => Val::Unit,
-            };
-            let Val::Str(path) = path else {
-                let title = format!("`{reader}` takes the path of a file");
-                return Err(Box::new(
-                    self.err("E0501", title, value.span)
-                        .hint(format!("write `{reader}(\"data/file\")`")),
-                ));
-            };
-            let double = self.real == crate::ir::DType::F64;
-            let columns = match self.host.load(reader, &path, double) {
-                Ok(columns) => columns,
-                Err(e) => {
-                    self.environment_error |= e.environment;
-                    let r = self.err_at("E0500", e.message, args[0].value.span, "named here");
-                    return Err(Box::new(if e.hint.is_empty() { r } else { r.hint(e.hint) }));
-                }
-            };
-            let mut fields: Vec<(Rc<str>, Val)> = Vec::new();
-            for c in columns {
-                let path = if c.name.is_empty() {
-                    name.text.clone()
-                } else {
-                    format!("{}.{}", name.text, c.name)
-                };
-                let id = self.new_slot(&path, c.ty, SlotKind::Data(c.data));
-                if c.name.is_empty() {
-                    return Ok(Val::Slot(id));
-                }
-                match reader.as_str() {
-                    "safetensors" => super::nets::insert(&mut fields, &c.name, Val::Slot(id)),
-                    _ => fields.push((rc(&c.name), Val::Slot(id))),
-                }
-            }
-            return Ok(Val::record(fields));
-        }
-        let v = self.eval(value, env)?;
-        self.keep_globals(&name.text, v)
     }
 
     pub(super) fn declare_state(

@@ -281,8 +281,7 @@ impl Session {
             Val::Record(fields) => {
                 let mut out = Vec::new();
                 for (n, v) in fields.iter() {
-                    let t = self.force(v, span)?;
-                    let g = self.op(&ops::GATHER, Attr::Axis(0), &[t, rows], span)?;
+                    let g = self.rows_of(v, rows, span)?;
                     out.push((n.clone(), Val::Tensor(g)));
                 }
                 if !out.iter().any(|f| &*f.0 == "row") {
@@ -290,15 +289,20 @@ impl Session {
                 }
                 Ok(Val::record(out))
             }
-            v => {
-                let t = self.force(v, span)?;
-                Ok(Val::Tensor(self.op(
-                    &ops::GATHER,
-                    Attr::Axis(0),
-                    &[t, rows],
-                    span,
-                )?))
-            }
+            v => Ok(Val::Tensor(self.rows_of(v, rows, span)?)),
         }
+    }
+
+    /// The rows of a batch of one column. Those of a column on disk are read by the host.
+    fn rows_of(&mut self, column: &Val, rows: Value, span: Span) -> R<Value> {
+        let Some(id) = self.on_disk(column) else {
+            let t = self.force(column, span)?;
+            return self.op(&ops::GATHER, Attr::Axis(0), &[t, rows], span);
+        };
+        let slot = &self.slots[id.0 as usize];
+        let (name, mut ty) = (slot.name.clone(), slot.ty.clone());
+        ty.shape[0] = self.ctx.graph.ty(rows).shape[0];
+        self.sized(ty.dtype, &ty.shape, span)?;
+        Ok(self.ctx.rows_of(id, &name, ty))
     }
 }

@@ -25,13 +25,33 @@ pub const WORDS: &[(&str, &str, &str)] = &[
     ),
     (
         "csv",
-        "csv(\"file.csv\")",
-        "In `data`: a record of columns by the names of the header; gzip, too.",
+        "csv(\"file.csv\", columns: [..], missing: drop, delimiter: \";\", names: [..], skip: 1)",
+        "In `data`: a record of columns by the names of the header; gzip, too. `columns:` selects, and as a record gives types: \"int\", \"real\", \"bool\", \"levels\".",
     ),
     (
         "idx",
         "idx(\"file.idx.gz\")",
         "In `data`: a tensor in the format of MNIST; gzip, too.",
+    ),
+    (
+        "npy",
+        "npy(\"file.npy\", rows: 0..1000, on_disk: true)",
+        "In `data`: a tensor in NumPy's format, or some rows of it; with `on_disk: true` batches read their rows from the file.",
+    ),
+    (
+        "npz",
+        "npz(\"file.npz\")",
+        "In `data`: a record of the arrays of NumPy's archive.",
+    ),
+    (
+        "parquet",
+        "parquet(\"file.parquet\", columns: [..], missing: drop)",
+        "In `data`: a record of columns; options as those of `csv`.",
+    ),
+    (
+        "pictures",
+        "pictures(\"folder\")",
+        "In `data`: the PNG files of a folder, a record of `image` and, where there are subfolders, `label`.",
     ),
     (
         "safetensors",

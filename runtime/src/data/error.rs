@@ -139,41 +139,129 @@ pub enum DataError {
         /// The number of fields in the row.
         found: usize,
     },
-    /// A CSV cell holds something else than a number.
+    /// A cell holds something else than what its column does.
     #[error(
-        "{}:{line}: column {column} (`{name}`) holds {text:?}, which is not a number",
+        "{}:{line}: column {column} (`{name}`) holds {text:?}, which is {why}",
         path.display()
     )]
-    NotANumber {
+    BadCell {
         /// The file.
         path: PathBuf,
-        /// The line, from 1.
+        /// The line of a text file, or the row, from 1.
         line: u64,
         /// The column, from 1.
         column: usize,
         /// The name of the column.
         name: String,
         /// The cell, shortened.
+        text: String,
+        /// `not a number`, ..
+        why: String,
+    },
+    /// A cell holds nothing, and nothing says what then.
+    #[error("{}:{line}: column {column} (`{name}`) has no value ({text:?})", path.display())]
+    MissingCell {
+        /// The file.
+        path: PathBuf,
+        /// The line of a text file, or the row, from 1.
+        line: u64,
+        /// The column, from 1.
+        column: usize,
+        /// The name of the column.
+        name: String,
+        /// The cell.
         text: String,
     },
-    /// A CSV cell holds a NaN, an infinity, or a number too large for the type of the column.
-    #[error(
-        "{}:{line}: column {column} (`{name}`) holds {text:?}, which is not a finite number in {real}",
-        path.display()
-    )]
-    NotFinite {
+    /// All rows lack something.
+    #[error("each row of `{}` lacks a cell, so `missing: drop` leaves none", path.display())]
+    AllDropped {
         /// The file.
         path: PathBuf,
-        /// The line, from 1.
-        line: u64,
-        /// The column, from 1.
-        column: usize,
+    },
+    /// A column is asked for that the file does not have.
+    #[error("`{}` has no column `{name}`", path.display())]
+    NoColumn {
+        /// The file.
+        path: PathBuf,
+        /// The column asked for.
+        name: String,
+        /// Those that there are, with `, ` and ticks between them.
+        known: String,
+    },
+    /// A missing cell cannot be filled with what is said.
+    #[error("the column `{name}` {why}")]
+    BadFill {
         /// The name of the column.
         name: String,
-        /// The cell, shortened.
-        text: String,
-        /// The name of the type of real columns.
-        real: &'static str,
+        /// What it takes.
+        why: String,
+    },
+    /// An option has a value that it cannot have.
+    #[error("`{option}:` is {expected}")]
+    BadOption {
+        /// The option.
+        option: &'static str,
+        /// What it can be.
+        expected: String,
+    },
+    /// A file is not what its format asks for.
+    #[error("`{}` is not a file of {format} that can be read: {why}", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// The name of the format.
+        format: &'static str,
+        /// What is wrong.
+        why: String,
+    },
+    /// A file holds elements of a type for which the language has none.
+    #[error("`{}` holds `{name}` of type `{found}`, which no tensor has", path.display())]
+    NoSuchType {
+        /// The file.
+        path: PathBuf,
+        /// The array or column.
+        name: String,
+        /// The type as the file names it.
+        found: String,
+    },
+    /// An integer does not fit 32 bits.
+    #[error("`{}` holds the integer {value}, which does not fit 32 bits", path.display())]
+    LargeInteger {
+        /// The file.
+        path: PathBuf,
+        /// The integer.
+        value: i128,
+    },
+    /// The pictures of a folder differ in size or in their channels.
+    #[error(
+        "`{}` is {found}, and the pictures before it are {expected}",
+        path.display()
+    )]
+    PictureDiffers {
+        /// The picture.
+        path: PathBuf,
+        /// Rows x columns x channels.
+        found: String,
+        /// Those of the first picture.
+        expected: String,
+    },
+    /// A folder has no pictures.
+    #[error("there are no PNG files in the folder `{}`", path.display())]
+    NoPictures {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A reader was left out when the program was built.
+    #[error("this `mlc` was built without the reader `{reader}`")]
+    NotBuilt {
+        /// The reader, which is also the name of the cargo feature.
+        reader: &'static str,
+    },
+    /// A file changed while its rows were being read.
+    #[error("`{}` has changed since the run started", path.display())]
+    Changed {
+        /// The file.
+        path: PathBuf,
     },
     /// A CSV file holds bytes that are not UTF-8 text.
     #[error("{}:{line}: column {column} is not UTF-8 text", path.display())]
@@ -188,6 +276,55 @@ pub enum DataError {
 }
 
 impl DataError {
+    /// The option of a reader that is at fault, if it is not the file.
+    pub fn option(&self) -> Option<&'static str> {
+        match self {
+            DataError::NoColumn { .. } => Some("columns"),
+            DataError::BadFill { .. } => Some("missing"),
+            DataError::BadOption { option, .. } => Some(option),
+            _ => None,
+        }
+    }
+
+    /// What can be done about it, where that can be said.
+    pub fn hint(&self) -> String {
+        match self {
+            DataError::Missing { .. } => "paths are relative to the pipeline's file".into(),
+            DataError::MissingCell { .. } => {
+                "`missing: drop` leaves such rows out, `missing: nan` or a number fills their place"
+                    .into()
+            }
+            DataError::BadColumnName { .. } => {
+                "name the columns yourself: `names: [\"a\", \"b\"]`, with `skip: 1` in place of a header"
+                    .into()
+            }
+            DataError::NoColumn { known, .. } => format!("it has `{known}`"),
+            DataError::NoSuchType { .. } => {
+                "leave it out, or write it as 32-bit integers, reals or truth values".into()
+            }
+            DataError::PictureDiffers { .. } => "bring all to one size and one kind first".into(),
+            DataError::AllDropped { .. } => {
+                "read only the `columns:` that are needed, or fill: `missing: nan`".into()
+            }
+            DataError::NotBuilt { reader } => {
+                format!("build it with `cargo build --features {reader}`")
+            }
+            DataError::Changed { .. } => "run again, on data that stays as it is".into(),
+            _ => String::new(),
+        }
+    }
+
+    /// Is it something about the system, and not about what a file holds?
+    pub fn is_environment(&self) -> bool {
+        matches!(
+            self,
+            DataError::Missing { .. }
+                | DataError::Denied { .. }
+                | DataError::Read { .. }
+                | DataError::Changed { .. }
+        )
+    }
+
     /// Sorts a failure to open or read a file into the variants that a person can act on.
     pub(super) fn from_io(path: &Path, source: io::Error) -> Self {
         let path = path.to_path_buf();

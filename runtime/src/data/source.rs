@@ -47,16 +47,26 @@ impl Source {
 
     /// Names a failure to read: in a gzip file, what is not the system's fault is the file's.
     pub(super) fn name_error(&self, path: &Path, source: io::Error) -> DataError {
-        let corrupt = matches!(
-            source.kind(),
-            io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof
-        );
-        match self {
-            Source::Gzip(_) if corrupt => DataError::Gzip {
-                path: path.to_path_buf(),
-                source,
-            },
-            _ => DataError::from_io(path, source),
+        self.namer(path)(source)
+    }
+
+    /// `name_error`, for while the source is being read.
+    pub(super) fn namer<'a>(&self, path: &'a Path) -> impl Fn(io::Error) -> DataError + use<'a> {
+        let gzip = matches!(self, Source::Gzip(_));
+        move |source| {
+            let corrupt = matches!(
+                source.kind(),
+                io::ErrorKind::InvalidInput
+                    | io::ErrorKind::InvalidData
+                    | io::ErrorKind::UnexpectedEof
+            );
+            match gzip && corrupt {
+                true => DataError::Gzip {
+                    path: path.to_path_buf(),
+                    source,
+                },
+                false => DataError::from_io(path, source),
+            }
         }
     }
 }

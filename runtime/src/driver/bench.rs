@@ -1,5 +1,6 @@
 //! `mlc bench`: how long a compiled step takes, and what it is made of.
 
+use super::batches::Batch;
 use super::burst::Burst;
 use super::engine::Compilation;
 use super::run::Pipeline;
@@ -7,7 +8,6 @@ use super::stage::{Halt, Position};
 use super::steps::Steps;
 use super::store::Version;
 use super::{Observer, RunError};
-use crate::tensor::HostTensor;
 use mlc_compiler::codegen::cost::{Cost, cost};
 use mlc_compiler::program::{Program, StageProgram, TrainPlan};
 use mlc_compiler::progress::Progress;
@@ -50,6 +50,9 @@ impl Timed {
 
 /// A sample is at least so long, so that reading the clock costs nothing: seconds.
 const SAMPLE: f64 = 5e-3;
+
+/// So many batches are held of a table on disk.
+const MOST_READ: usize = 64;
 
 impl Pipeline {
     /// Times the steps of a stage that trains, or the runs of one that computes. Stages that it needs are run before. Nothing for
@@ -113,7 +116,7 @@ impl Pipeline {
             ..Position::default()
         };
         let made = (engine.program.clone(), engine.compilation.clone());
-        let mut order: Vec<Rc<HostTensor>> = Vec::new();
+        let mut order: Vec<Rc<Batch>> = Vec::new();
         if let Some(batching) = &plan.batching {
             // The batches of an epoch that are as long as the first.
             while let Some(batch) = steps.batch(self, plan, &version, &at)? {
@@ -121,7 +124,10 @@ impl Pipeline {
                 if batch.len() == rows {
                     order.push(batch);
                 }
-                if batching.turn(&mut at, rows) {
+                // Of what is on disk, some are enough: together they may be larger than memory.
+                let on_disk = first.as_ref().is_some_and(|b| !b.columns.is_empty());
+                let many = on_disk && order.len() >= MOST_READ;
+                if batching.turn(&mut at, rows) || many {
                     break;
                 }
             }
@@ -133,7 +139,7 @@ impl Pipeline {
         };
         let samples = match Burst::new(self, &mut engine, &version, position)? {
             Some(mut burst) => sample(effort, || {
-                burst.step(next().as_ref().map(|r| r.as_i32()));
+                burst.step(next().as_deref());
                 burst.accept();
                 Ok(())
             })?,

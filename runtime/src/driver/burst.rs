@@ -4,12 +4,13 @@
 //! before a step are whole until it has succeeded.
 
 use super::RunError;
+use super::batches::Batch;
 use super::engine::{Call, Engine};
 use super::run::Pipeline;
 use super::stage::Position;
 use super::store::Version;
 use crate::tensor::HostTensor;
-use mlc_compiler::program::{Sink, Source};
+use mlc_compiler::program::{Sink, SlotId, Source};
 use std::rc::Rc;
 
 /// A slot that the step writes.
@@ -21,6 +22,9 @@ struct Written {
     next: HostTensor,
 }
 
+/// A part of a batch: the rows' numbers, or what a column on disk has in them.
+type Part = Option<SlotId>;
+
 /// Steps of one program on copies of the slots of a version.
 pub struct Burst<'e> {
     call: Call<'e>,
@@ -28,7 +32,8 @@ pub struct Burst<'e> {
     _held: Vec<Rc<HostTensor>>,
     slots: Vec<Written>,
     step: HostTensor,
-    rows: Option<HostTensor>,
+    /// The inputs that are the batch's, and the places they have.
+    batch: Vec<(Part, Rc<HostTensor>, Vec<usize>)>,
     /// What is no slot.
     _others: Vec<HostTensor>,
 }
@@ -73,19 +78,22 @@ impl<'e> Burst<'e> {
             let all = sources.iter().enumerate();
             all.filter(|s| s.1 == wanted).map(|s| s.0).collect()
         };
-        let (step_at, rows_at) = (places(&Source::Step), places(&Source::Rows));
+        let step_at = places(&Source::Step);
         let step = HostTensor::from_i32(&[], &[at.step as i32]);
         step_at.iter().for_each(|&i| call.set_input(i, &step));
-        let rows = at.rows.map(|r| (**r).clone());
-        if let Some(rows) = &rows {
-            rows_at.iter().for_each(|&i| call.set_input(i, rows));
+        let mut batch = Vec::new();
+        if let Some(b) = at.rows {
+            batch.push((None, b.rows.clone(), places(&Source::Rows)));
+            for (id, column) in &b.columns {
+                batch.push((Some(*id), column.clone(), places(&Source::RowsOf(*id))));
+            }
         }
         let mut burst = Self {
             call,
             _held: inputs,
             slots,
             step,
-            rows,
+            batch,
             _others: others,
         };
         burst.point();
@@ -102,10 +110,18 @@ impl<'e> Burst<'e> {
         }
     }
 
-    /// One step, on the rows given if the stage has batches.
-    pub fn step(&mut self, rows: Option<&[i32]>) {
-        if let (Some(buffer), Some(rows)) = (&mut self.rows, rows) {
-            buffer.as_i32_mut().copy_from_slice(rows);
+    /// One step, on the batch given if the stage has batches.
+    pub fn step(&mut self, batch: Option<&Batch>) {
+        for (part, held, places) in &mut self.batch {
+            let Some(b) = batch else { break };
+            let now = match part {
+                None => Some(b.rows.clone()),
+                Some(id) => b.column(*id),
+            };
+            if let Some(now) = now {
+                *held = now;
+                places.iter().for_each(|&i| self.call.set_input(i, held));
+            }
         }
         // SAFETY: all tensors are held by `self`, whose buffers do not move; the slots' two buffers are distinct.
         unsafe { self.call.run() };

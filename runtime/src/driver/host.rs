@@ -3,18 +3,27 @@
 use super::RunError;
 use super::engine::{Engine, EngineOptions, Memo, from_interpreter, to_interpreter};
 use crate::checkpoint::{Checkpoint, CheckpointError};
-use crate::data::{DataError, Real, read_csv, read_idx};
+use crate::data::{self, DataError, Read as Loaded, RowFile};
 use crate::tensor::{DType, HostTensor};
 use mlc_compiler::interp::Tensor;
 use mlc_compiler::ir::{Graph, Type};
-use mlc_compiler::program::{Column, Host, HostError, Known, Program};
+use mlc_compiler::program::{Column, Host, HostError, Known, Program, Request};
 use std::cell::RefCell;
 use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::sync::Arc;
 
-/// Tensors read from files, by number.
-pub type Data = Rc<RefCell<Vec<Rc<HostTensor>>>>;
+/// What was read from files, by number.
+pub type Data = Rc<RefCell<Files>>;
+
+/// See [`Data`].
+#[derive(Default)]
+pub struct Files {
+    pub tensors: Vec<Rc<HostTensor>>,
+    /// Those whose rows stay where they are.
+    pub on_disk: Vec<Arc<RowFile>>,
+}
 
 /// Reads data files and modules, relative to the pipeline's folder.
 pub struct FileHost {
@@ -40,52 +49,57 @@ impl FileHost {
 
     fn keep(&self, name: String, tensor: HostTensor) -> Column {
         let ty = Type::new(tensor.dtype(), tensor.shape().to_vec());
-        let mut data = self.data.borrow_mut();
-        data.push(Rc::new(tensor));
+        let tensors = &mut self.data.borrow_mut().tensors;
+        tensors.push(Rc::new(tensor));
         Column {
             name,
-            data: data.len() as u32 - 1,
+            data: tensors.len() as u32 - 1,
             ty,
+            on_disk: false,
+        }
+    }
+
+    fn keep_on_disk(&self, name: String, file: Arc<RowFile>) -> Column {
+        let ty = Type::new(file.dtype(), file.shape().to_vec());
+        let files = &mut self.data.borrow_mut().on_disk;
+        files.push(file);
+        Column {
+            name,
+            data: files.len() as u32 - 1,
+            ty,
+            on_disk: true,
         }
     }
 }
 
 fn host_error(e: DataError) -> HostError {
-    let environment = matches!(
-        e,
-        DataError::Missing { .. } | DataError::Denied { .. } | DataError::Read { .. }
-    );
-    let hint = match &e {
-        DataError::Missing { .. } => "paths are relative to the pipeline's file",
-        _ => "",
-    };
     HostError {
         message: e.to_string(),
-        hint: hint.to_string(),
-        environment,
+        hint: e.hint(),
+        option: e.option().map(str::to_string),
+        environment: e.is_environment(),
     }
 }
 
 impl Host for FileHost {
-    fn load(&mut self, reader: &str, path: &str, double: bool) -> Result<Vec<Column>, HostError> {
-        let path = self.root.join(path);
-        if reader == "idx" {
-            let t = read_idx(&path).map_err(host_error)?;
-            return Ok(vec![self.keep(String::new(), t)]);
+    fn load(&mut self, asked: &Request) -> Result<Vec<Column>, HostError> {
+        let path = self.root.join(&asked.path);
+        if asked.reader == "safetensors" {
+            return self.load_safetensors(&path, asked.double);
         }
-        let real = if double { Real::F64 } else { Real::F32 };
-        if reader == "safetensors" {
-            return self.load_safetensors(&path, double);
-        }
-        let columns = read_csv(&path, real).map_err(host_error)?;
-        Ok(columns.into_iter().map(|(n, t)| self.keep(n, t)).collect())
+        let read = data::read(&path, asked).map_err(host_error)?;
+        let kept = read.into_iter().map(|(name, loaded)| match loaded {
+            Loaded::Tensor(t) => self.keep(name, t),
+            Loaded::OnDisk(file) => self.keep_on_disk(name, file),
+        });
+        Ok(kept.collect())
     }
 
     fn evaluate(&mut self, graph: &Graph, inputs: &[Known]) -> Result<Tensor, String> {
         let tensors: Vec<Rc<HostTensor>> = inputs
             .iter()
             .map(|input| match input {
-                Known::Data(n) => self.data.borrow()[*n as usize].clone(),
+                Known::Data(n) => self.data.borrow().tensors[*n as usize].clone(),
                 Known::Value(t) => Rc::new(from_interpreter(t)),
                 Known::Unused(ty) => Rc::new(HostTensor::zeros(ty.dtype, &ty.shape)),
             })
@@ -112,11 +126,13 @@ impl Host for FileHost {
         let refused = |message: String, hint: &str| HostError {
             message,
             hint: hint.to_string(),
+            option: None,
             environment: false,
         };
         let unreadable = |e: io::Error| HostError {
             message: format!("cannot read `{}`: {e}", file.display()),
             hint: String::new(),
+            option: None,
             environment: true,
         };
         let metadata = match std::fs::metadata(&file) {
@@ -156,6 +172,7 @@ impl FileHost {
                 _ => "",
             }
             .to_string(),
+            option: None,
             environment: matches!(e, CheckpointError::Read { .. }),
         })?;
         let cast = |t: HostTensor| match (t.dtype(), double) {

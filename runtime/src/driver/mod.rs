@@ -6,11 +6,12 @@
 //! - `parts` says what determines a stage, `keep` keeps what it left and tells it again, `plan` foresees which will run.
 //! - `provenance` replays a step in the interpreter, to find where a value that is not finite comes from.
 //! - `resume` saves where a run is and goes on from there; `snapshot` is a file of that, `started` says what run it is.
-//! - `shows` puts into the report what stages show.
+//! - `shows` puts into the report what stages show, `sweeps` what the applications of one stage came to.
 //! - `variance` measures how noisy gradients are, `bench` how long steps take.
 //! - `verdict` says whether what a stage leaves may be used.
-//! - `stage` runs the steps of a stage, `steps` makes their batches; `run` whole pipelines; `tests` their tests.
+//! - `stage` runs the steps of a stage, `steps` makes their batches, for which `batches` reads ahead what is on disk; `run` whole pipelines; `tests` their tests.
 
+mod batches;
 mod bench;
 mod burst;
 mod engine;
@@ -28,6 +29,7 @@ mod stage;
 mod started;
 mod steps;
 mod store;
+mod sweeps;
 mod tests;
 mod variance;
 mod verdict;
@@ -35,7 +37,7 @@ mod verdict;
 pub use bench::{Effort, Timed};
 pub use engine::{Compilation, Engine, EngineOptions, Memo};
 pub use golden::{Change, Golden, golden_path};
-pub use host::{Data, FileHost, read_text_file};
+pub use host::{Data, FileHost, Files, read_text_file};
 pub use plan::{Foreseen, Why, Will};
 pub use provenance::{Replayed, StepResult};
 pub use resume::Saves;

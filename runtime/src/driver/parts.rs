@@ -86,6 +86,11 @@ impl Pipeline {
         if shuffled || programs.iter().any(reads_seed) {
             parts.seed = Some(self.options.seed);
         }
+        let seeded = self.seeded(stage).ok()?;
+        for (id, t) in seeded.slots {
+            let name = format!("seeded.{}", self.session.slots()[id.0 as usize].name);
+            parts.first.insert(name, Digest::of_tensor(&t));
+        }
         Some(parts)
     }
 
@@ -151,6 +156,7 @@ impl Pipeline {
                 Source::StageLog(stage, log) => {
                     (5, &self.session.stages()[*stage].name, log).hash(f);
                 }
+                Source::RowsOf(id) => (6, slot(id)).hash(f),
             }
         }
         p.sinks.len().hash(f);
@@ -173,6 +179,7 @@ impl Pipeline {
         for source in programs.iter().flat_map(|p| &p.sources).collect::<Vec<_>>() {
             match source {
                 Source::Seed | Source::Step | Source::Rows => {}
+                Source::RowsOf(id) => self.rows_read(parts, *id)?,
                 Source::Slot(id) => self.slot_read(parts, &after, *id)?,
                 Source::StageSlot(from, id) => {
                     let name = &self.session.slots()[id.0 as usize].name;
@@ -209,6 +216,19 @@ impl Pipeline {
             };
             of.insert(slot.name, d);
         }
+        Some(())
+    }
+
+    /// What is on disk is identified by all of its file. Nothing if that cannot be read any more: the stage will say so.
+    fn rows_read(&mut self, parts: &mut Parts, id: SlotId) -> Option<()> {
+        let slot = &self.session.slots()[id.0 as usize];
+        let SlotKind::OnDisk { data, first } = slot.kind else {
+            return None;
+        };
+        let file = self.data.borrow().on_disk[data as usize].clone();
+        let mut f = Feed::default();
+        (file.digest().ok()?, first, &slot.ty.shape).hash(&mut f);
+        parts.data.insert(slot.name.clone(), f.digest());
         Some(())
     }
 

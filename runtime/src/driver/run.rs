@@ -75,6 +75,8 @@ pub struct Pipeline {
     pub(super) memo: Memo,
     /// Rows of the report's table of times.
     pub(super) times: Vec<Vec<String>>,
+    /// The programs that gave slots their first values.
+    pub(super) inits: Vec<Program>,
     /// What determined the stages that ran, by name.
     pub(super) past: BTreeMap<String, Past<Parts>>,
 }
@@ -135,6 +137,7 @@ impl Pipeline {
             machine: None,
             memo: Memo::default(),
             times: Vec::new(),
+            inits: Vec::new(),
             past: BTreeMap::new(),
         };
         (pipeline, result)
@@ -312,12 +315,15 @@ impl Pipeline {
     /// The slots as a stage finds them.
     pub(super) fn version_before(&self, stage: usize) -> Result<Version, RunError> {
         let after = &self.session.stages()[stage].after;
-        self.store.start(after).map_err(|(id, before)| {
+        let left = self.store.start(after).map_err(|(id, before)| {
             RunError::Pipeline(Failure {
                 reports: vec![self.session.left_twice(stage, id, before)],
                 environment: false,
             })
-        })
+        })?;
+        let mut version = self.seeded(stage)?;
+        version.slots.extend(left.slots);
+        Ok(version)
     }
 
     /// Gives a stage's own states their first values.
@@ -436,6 +442,7 @@ impl Pipeline {
     /// Gives slots that lowering asked for their first values.
     pub(super) fn run_inits(&mut self, observer: &mut dyn Observer) -> Result<(), RunError> {
         for program in self.session.take_inits() {
+            self.inits.push(program.clone());
             let mut version = Version::default();
             let mut engine = self.engine(program, "init", observer)?;
             let done = self
@@ -652,6 +659,7 @@ impl Pipeline {
         if let Some(path) = self.checkpoint("final", &last)? {
             observer.event(&Event::Wrote { path: &path });
         }
+        self.show_sweeps();
         let source = self.session.sources().file_text(FileId(0)).to_string();
         if let (Some(dir), Some(report)) = (&self.dir, &mut self.report) {
             let headers = ["stage", "how", "seconds"].map(String::from);

@@ -1,5 +1,6 @@
 //! The steps of one training stage.
 
+use super::batches::Batch;
 use super::engine::Engine;
 use super::keep::{Showing, Told};
 use super::resume::Now;
@@ -17,7 +18,7 @@ use std::rc::Rc;
 #[derive(Default, Clone, Copy)]
 pub struct Position<'a> {
     pub step: usize,
-    pub rows: Option<&'a Rc<HostTensor>>,
+    pub rows: Option<&'a Rc<Batch>>,
     /// May its values be no numbers?
     pub any: bool,
     /// Must the parameters that it gives be finite?
@@ -91,7 +92,14 @@ impl Pipeline {
             .map(|s| match s {
                 Source::Seed => Ok(self.seed.clone()),
                 Source::Step => Ok(Rc::new(HostTensor::from_i32(&[], &[at.step as i32]))),
-                Source::Rows => at.rows.cloned().ok_or_else(|| missing("the batch")),
+                Source::Rows => {
+                    let rows = at.rows.map(|b| b.rows.clone());
+                    rows.ok_or_else(|| missing("the batch"))
+                }
+                Source::RowsOf(id) => {
+                    let column = at.rows.and_then(|b| b.column(*id));
+                    column.ok_or_else(|| missing(&slots[id.0 as usize].name))
+                }
                 Source::Slot(id) => self
                     .store
                     .read(version, *id, slots, &self.data)

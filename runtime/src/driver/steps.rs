@@ -1,5 +1,6 @@
 //! The batches of one training stage, and the machine code of its step for each size that they have.
 
+use super::batches::{Ahead, Batch};
 use super::engine::Engine;
 use super::run::Pipeline;
 use super::stage::{Halt, Position};
@@ -10,7 +11,7 @@ use crate::tensor::HostTensor;
 use mlc_compiler::lower::Failure;
 use mlc_compiler::program::{Batching, TrainPlan};
 use mlc_compiler::progress::Progress;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
 pub struct Steps {
@@ -20,9 +21,10 @@ pub struct Steps {
     engines: HashMap<usize, Engine>,
     /// Gives the size of the next batch, if it changes.
     size: Option<Engine>,
-    /// The rows in the order of the epoch.
-    order: Vec<usize>,
-    epoch: Option<usize>,
+    /// By epoch, the rows in its order: of the present one, and of the next where rows are read ahead.
+    orders: BTreeMap<usize, Vec<usize>>,
+    /// Reads what is on disk, where something is.
+    ahead: Option<Ahead>,
 }
 
 impl Steps {
@@ -56,8 +58,8 @@ impl Steps {
             name,
             engines,
             size,
-            order: Vec::new(),
-            epoch: None,
+            orders: BTreeMap::new(),
+            ahead: pipeline.ahead(plan)?,
         })
     }
 
@@ -108,7 +110,7 @@ impl Steps {
         plan: &TrainPlan,
         version: &Version,
         at: &Progress,
-    ) -> Result<Option<Rc<HostTensor>>, RunError> {
+    ) -> Result<Option<Rc<Batch>>, RunError> {
         let Some(b) = &plan.batching else {
             return Ok(None);
         };
@@ -123,24 +125,39 @@ impl Steps {
                 }));
             }
         };
-        if self.epoch != Some(at.epochs) {
-            self.epoch = Some(at.epochs);
-            self.order = if b.shuffle {
-                let key = ShuffleKey {
-                    seed: pipeline.options.seed,
-                    stage: hash_name(&self.name),
-                    epoch: at.epochs as u64,
-                };
-                permutation(b.rows, key)
-            } else {
-                (0..b.rows).collect()
+        self.orders.retain(|&epoch, _| epoch >= at.epochs);
+        let rows = self.rows(pipeline, b, at, size);
+        let columns = match &mut self.ahead {
+            None => Vec::new(),
+            Some(ahead) => {
+                let columns = ahead.take(&rows)?;
+                // The batch after this one, should the size stay.
+                let mut after = *at;
+                after.batch(rows.len());
+                b.turn(&mut after, size);
+                let next = self.rows(pipeline, b, &after, size);
+                self.ahead.as_mut().expect("found above").ask(next);
+                columns
+            }
+        };
+        let rows = Rc::new(HostTensor::from_i32(&[rows.len()], &rows));
+        Ok(Some(Rc::new(Batch { rows, columns })))
+    }
+
+    /// The rows of a batch: a function of the seed, the stage and how far it is.
+    fn rows(&mut self, pipeline: &Pipeline, b: &Batching, at: &Progress, size: usize) -> Vec<i32> {
+        let order = self.orders.entry(at.epochs).or_insert_with(|| {
+            let key = ShuffleKey {
+                seed: pipeline.options.seed,
+                stage: hash_name(&self.name),
+                epoch: at.epochs as u64,
             };
-        }
-        let rows: Vec<i32> = self.order[b.next(at, size)]
-            .iter()
-            .map(|&i| i as i32)
-            .collect();
-        Ok(Some(Rc::new(HostTensor::from_i32(&[rows.len()], &rows))))
+            match b.shuffle {
+                true => permutation(b.rows, key),
+                false => (0..b.rows).collect(),
+            }
+        });
+        order[b.next(at, size)].iter().map(|&i| i as i32).collect()
     }
 
     /// The step for batches of a number of rows, made ready when first asked for.

@@ -35,7 +35,7 @@ impl Store {
             return Some(t.clone());
         }
         match slots[id.0 as usize].kind {
-            SlotKind::Data(n) => data.borrow().get(n as usize).cloned(),
+            SlotKind::Data(n) => data.borrow().tensors.get(n as usize).cloned(),
             _ => None,
         }
     }

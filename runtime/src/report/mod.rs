@@ -5,6 +5,7 @@
 
 mod axis;
 mod image;
+mod parallel;
 mod plot;
 
 use std::fmt::Write;
@@ -15,6 +16,7 @@ use crate::checkpoint::write_atomically;
 use crate::tensor::HostTensor;
 
 pub use image::{ImageError, ImageGrid, PixelRange};
+pub use parallel::Coordinate;
 pub use plot::Series;
 
 const STYLE: &str = include_str!("style.css");
@@ -58,6 +60,11 @@ impl Report {
     /// Adds histograms of values, by name, over one another. Values that are not finite are left out, and counted in the legend.
     pub fn histogram(&mut self, title: &str, values: Vec<(String, Vec<f64>)>) -> &mut Self {
         self.section(title, &plot::histogram(&values))
+    }
+
+    /// Adds a plot of rows across parallel axes. Of the last axis the least value stands out.
+    pub fn parallel_plot(&mut self, title: &str, axes: &[Coordinate]) -> &mut Self {
+        self.section(title, &parallel::render(axes))
     }
 
     /// Adds a grid of images: `[h, w]`, `[n, h, w]` or `[n, h, w, 3]`. Reals are clamped to the unit

@@ -26,7 +26,7 @@ const MAX_POINTS: usize = 2000;
 
 /// Colours that can be told apart with any colour vision (after Okabe and Ito); `style.css` lists them
 /// again, with those of the dark theme.
-const PALETTE: [RGBColor; 8] = [
+pub(super) const PALETTE: [RGBColor; 8] = [
     RGBColor(0x00, 0x60, 0xa8),
     RGBColor(0xd5, 0x5e, 0x00),
     RGBColor(0x00, 0x85, 0x62),
@@ -38,10 +38,10 @@ const PALETTE: [RGBColor; 8] = [
 ];
 
 /// The colour of axes, and that of grid lines.
-const AXIS: RGBColor = RGBColor(0x8b, 0x94, 0x9e);
-const GRID: RGBColor = RGBColor(0xe3, 0xe6, 0xea);
+pub(super) const AXIS: RGBColor = RGBColor(0x8b, 0x94, 0x9e);
+pub(super) const GRID: RGBColor = RGBColor(0xe3, 0xe6, 0xea);
 
-const FONT: &str = "system-ui, sans-serif";
+pub(super) const FONT: &str = "system-ui, sans-serif";
 
 /// The plot and its legend as HTML.
 pub(super) fn render(x_label: &str, y_label: &str, series: &[Series]) -> String {

@@ -1,6 +1,5 @@
 //! Pieces of tensors: joining, splitting, repeating, padding, reversing; lists.
 
-use super::super::leaves::{leaves, map_leaves};
 use super::super::session::{R, Session};
 use super::super::value::Val;
 use super::Args;
@@ -124,40 +123,61 @@ fn split(s: &mut Session, a: &mut Args, span: Span) -> R<Val> {
         cuts.push(s.known_int("a place to split at", p, span)?);
     }
     let axis = a.take("axis").unwrap_or(Val::Int(0));
-    let v = s.force_leaves(&v, span)?;
-    for t in leaves(&v) {
-        let ty = s.ctx.graph.ty(t).clone();
-        let n = match ty.rank() {
-            0 => -1,
-            rank => ty.shape[s.axis(&axis, rank, span)?] as i64,
-        };
-        if let Some(at) = cuts.iter().find(|&&c| c < 0 || c > n) {
-            let title = format!("a `{ty}` cannot be split at row {at}");
-            return s.fail("E0313", title, span);
-        }
-    }
     if cuts.windows(2).any(|w| w[0] > w[1]) {
         return s.fail("E0313", "the places to split at do not ascend", span);
     }
+    let v = s.force_in_memory(&v, span)?;
     let mut parts = Vec::new();
     for (i, &from) in cuts.iter().enumerate() {
-        let mut failed = None;
-        let part = map_leaves(&v, &mut |t| {
-            let shape = s.ctx.graph.ty(t).shape.clone();
-            let axis = s.axis(&axis, shape.len(), span).unwrap_or(0);
-            let to = cuts.get(i + 1).map_or(shape[axis], |&c| c as usize);
-            s.slice_axis(t, axis, from as usize, to, 1, span)
-                .unwrap_or_else(|e| {
-                    failed = Some(e);
-                    t
-                })
-        });
-        if let Some(e) = failed {
-            return Err(e);
-        }
-        parts.push(part);
+        let to = cuts.get(i + 1).copied();
+        parts.push(stretch(s, &v, &axis, (from, to), span)?);
     }
     Ok(Val::tuple(parts))
+}
+
+/// What lies between two places along an axis, of each leaf. Of what is on disk it is rows of the same file.
+fn stretch(s: &mut Session, v: &Val, axis: &Val, at: (i64, Option<i64>), span: Span) -> R<Val> {
+    let items = |s: &mut Session, items: &[Val]| -> R<Vec<Val>> {
+        let each = items.iter();
+        each.map(|v| stretch(s, v, axis, at, span)).collect()
+    };
+    let on_disk = s.on_disk(v);
+    let ty = match (v, on_disk) {
+        (Val::Tuple(all), _) => return Ok(Val::tuple(items(s, all)?)),
+        (Val::List(all), _) => return Ok(Val::list(items(s, all)?)),
+        (Val::Record(fields), _) => {
+            let mut out = Vec::new();
+            for (name, v) in fields.iter() {
+                out.push((name.clone(), stretch(s, v, axis, at, span)?));
+            }
+            return Ok(Val::record(out));
+        }
+        (_, Some(id)) => s.slots[id.0 as usize].ty.clone(),
+        (Val::Tensor(t), _) => s.ctx.graph.ty(*t).clone(),
+        _ => return Ok(v.clone()),
+    };
+    let axis = match ty.rank() {
+        0 => None,
+        rank => Some(s.axis(axis, rank, span)?),
+    };
+    let n = axis.map_or(-1, |a| ty.shape[a] as i64);
+    let (from, to) = (at.0, at.1.unwrap_or(n));
+    if let Some(at) = [from, to].iter().find(|&&c| c < 0 || c > n) {
+        let title = format!("a `{ty}` cannot be split at row {at}");
+        return s.fail("E0313", title, span);
+    }
+    let (from, to) = (from as usize, to as usize);
+    match (v, on_disk, axis) {
+        (_, Some(id), Some(0)) => Ok(s.rows_on_disk(id, from, to)),
+        (Val::Tensor(t), None, Some(axis)) => {
+            let part = s.slice_axis(*t, axis, from, to, 1, span)?;
+            Ok(Val::Tensor(part))
+        }
+        _ => {
+            s.force(v, span)?;
+            Ok(v.clone())
+        }
+    }
 }
 
 /// `chunks(x, n)`: a list of `n` equal parts along an axis, by default the first.

@@ -4,6 +4,7 @@ use super::super::session::{R, Session};
 use super::super::value::Val;
 use super::Args;
 use super::Entry;
+use crate::ir::Type;
 use mlc_grammar::span::Span;
 
 pub const TABLE: &[Entry] = &[
@@ -27,12 +28,10 @@ fn size(s: &mut Session, name: &str, a: &mut Args, span: Span) -> R<Val> {
     if let (Val::Record(fields), "len") = (&v, name)
         && let Some(f) = fields.first()
     {
-        let t = s.force(&f.1.clone(), span)?;
-        let n = s.ctx.graph.ty(t).shape.first().copied().unwrap_or(1);
-        return Ok(Val::Int(n as i64));
+        let n = type_of(s, &f.1.clone(), span)?.shape.first().copied();
+        return Ok(Val::Int(n.unwrap_or(1) as i64));
     }
-    let t = s.force(&v, span)?;
-    let ty = s.ctx.graph.ty(t).clone();
+    let ty = type_of(s, &v, span)?;
     Ok(match name {
         "shape" => Val::list(ty.shape.iter().map(|&n| Val::Int(n as i64)).collect()),
         "rank" => Val::Int(ty.rank() as i64),
@@ -46,6 +45,15 @@ fn size(s: &mut Session, name: &str, a: &mut Args, span: Span) -> R<Val> {
             None => return Err(Box::new(s.err("E0313", "`len` of a scalar", span))),
         },
     })
+}
+
+/// The type of a tensor; of what is on disk, too.
+fn type_of(s: &mut Session, v: &Val, span: Span) -> R<Type> {
+    if let Some(id) = s.on_disk(v) {
+        return Ok(s.slots[id.0 as usize].ty.clone());
+    }
+    let t = s.force(v, span)?;
+    Ok(s.ctx.graph.ty(t).clone())
 }
 
 /// `windows(n, size: k, stride: s, dilation: d)`: how many windows of `k` elements, `d` apart, fit in `n`, each `s` further.

@@ -1,0 +1,2 @@
+data z = npy("complex.npy")
+stage s = compute { log v = z }

@@ -1,0 +1,2 @@
+data t = csv("gaps.csv", columns: {age: "int"})
+stage s = compute { log v = t.age }
