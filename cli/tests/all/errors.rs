@@ -140,7 +140,7 @@ const RULES: &[(&str, &[&str])] = &[
     ("legality_marginal", &["E0455", "E0453", "E0410"]),
     (
         "legality_moving_support",
-        &["E0430", "the support of a site moves", "`reparam`"],
+        &["E0430", "the support of a distribution moves", "`reparam`"],
     ),
     ("legality_no_score", &["E0421", "`logpdf`"]),
     (
