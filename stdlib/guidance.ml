@@ -1,7 +1,7 @@
 // Guidance of diffusion samplers by classes. A denoiser is a function of a point and the noise's scale `sigma`: the mean of the clean
-// point given the noisy one. With a denoiser of the class and one of everything, a guidance is a record {start, step}: `start(x)` is what it
-// carries along a sampler's path, `step(x, sigma, s)` gives the denoised point to go by, what to carry on, and how often it asked a denoiser.
-// All is for one point; points come from `for`.
+// point given the noisy one. With a denoiser of the class and one of everything, a guidance is a record {start, step}: `start(x)` is what
+// it carries along a sampler's path, `step(x, sigma, s)` gives the denoised point to go by, what to carry on, and how often it asked a
+// denoiser. All is for one point; points come from `for`.
 
 use std.linalg.{diag, trace}
 
@@ -18,8 +18,8 @@ fn cfg(of_class, of_all, w) {
   {start: |x| 0.0, step: step}
 }
 
-/// Adaptive projected guidance (Sadat, Hilliges and Weber 2024, algorithm 1): of the difference of `cfg` a running sum is taken, in which the
-/// past counts `beta` times (below 0: against it), its length is cut to `r`, and of its part along the class's denoised point a share
+/// Adaptive projected guidance (Sadat, Hilliges and Weber 2024, algorithm 1): of the difference of `cfg` a running sum is taken, in which
+/// the past counts `beta` times (below 0: against it), its length is cut to `r`, and of its part along the class's denoised point a share
 /// `eta` stays. With `eta` 1, `beta` 0 and `r` inf it is `cfg`.
 fn apg(of_class, of_all, w, eta = 0.0, r = 2.5, beta = -0.5) {
   fn step(x, sigma, past) {

@@ -36,8 +36,8 @@ let noise = randn([n, d])
 let deviations = randn([n, d])
 let kinds = randint(0, modes, n)
 
-/// Points of the first two classes by a guidance, from the same noise for each: {length, accuracy, frechet} with an axis of mixtures and one of
-/// classes.
+/// Points of the first two classes by a guidance, from the same noise for each: {length, accuracy, frechet} with an axis of mixtures and
+/// one of classes.
 fn outcome(guide) = for means in worlds, c in 0..2 {
   let sigmas = karras(steps)
   let g = guide(mixture_denoiser(means[c], spread_of), mixture_denoiser(reshape(means, classes * modes, d), spread_of))
