@@ -13,8 +13,8 @@ fn absolute_slope(a: real[m, d, d], y: real[m], u: real[d, k]) {
   (s + s.T) @ u
 }
 
-/// The mean of sign(r_i) A_i. For matrices of standard normal numbers and r_i = <A_i, M> it is near sqrt(2 / pi) M / |M|, and errors of some
-/// r_i that are independent of A_i only shorten it (Ma and Fattahi 2021, the sign-RIP).
+/// The mean of sign(r_i) A_i. For matrices of standard normal numbers and r_i = <A_i, M> it is near sqrt(2 / pi) M / |M|, and errors of
+/// some r_i that are independent of A_i only shorten it (Ma and Fattahi 2021, the sign-RIP).
 fn sign_mean(a: real[m, d, d], r: real[m]) = reshape(sign(r) @ reshape(a, m, d * d), d, d) / real(m)
 
 /// The subgradient method on `absolute_loss` from `u` with steps eta * rho^t (Ma and Fattahi 2021, algorithm 1): {u, watched}, where

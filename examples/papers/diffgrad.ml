@@ -1,5 +1,5 @@
 // Paper: Dubey et al., "diffGrad: An Optimization Method for Convolutional Neural Networks" (2020).
-// Claim: Adam whose steps are halved where the gradient stays the same does not leave good minima, and does not stop at bad ones.
+// Claim: Adam with steps halved where the gradient stays the same neither leaves good minima nor stops at bad ones.
 // Shown: The paper's example: from -1 by a rate of 0.1, diffGrad ends in the better of two bowls and Adam in the lesser one. On digits, five
 //   nets, each optimizer at the best of four rates: diffGrad 97.1 %, Adam 97.1 %, rmsprop 96.7 %, AdaGrad 96.4 %, momentum 95.8 %.
 // Not shown: That it finds better minima in general. Over 41 starts and four rates it reaches the lowest value no more often than Adam (two
