@@ -73,7 +73,8 @@ fn raced(informative) = for n in labeled { for w in worlds { compare(w, n, many,
 stage race(informative) = compute {
   let e = raced(informative)
   log n = labeled, pretrained = e.pretrained, least_squares = e.least_squares, ridge = e.ridge
-  log mean_pretrained = mean(e.pretrained, axis: 1), mean_least_squares = mean(e.least_squares, axis: 1), mean_ridge = mean(e.ridge, axis: 1)
+  log mean_pretrained = mean(e.pretrained, axis: 1), mean_least_squares = mean(e.least_squares, axis: 1)
+  log mean_ridge = mean(e.ridge, axis: 1)
   log error_pretrained = standard_error(e.pretrained), error_ridge = standard_error(e.ridge)
 }
 
