@@ -1,9 +1,9 @@
 // Paper: Castillo et al., "Adaptive Guidance: Training-free Acceleration of Conditional Diffusion Models" (2023).
 // Claim: The noises that the two denoisers of guidance see soon agree; without guidance from there on, points come out the same for less.
-// Shown: With exact denoisers of six mixtures, one of which chooses the limit: the chosen 0.99998 or 0.99999 asks denoisers 56 to 61 times
-//   instead of 80, and points end within 0.2 % of those of full guidance; full guidance in 32 steps (64 times) ends 0.7 to 0.9 % off.
-// Not shown: The paper's limit of about 0.99, which is of its models: here the cosine is above it from the start, and points end 8 to 31 %
-//   off. Nor the replacement of the second denoiser by a regression, nor the search for policies.
+// Shown: With exact denoisers of six mixtures, one of which chooses the limit: the chosen 0.99998 or 0.99999 asks denoisers 56 to 61
+//   times instead of 80, and points end within 0.2 % of those of full guidance; full guidance in 32 steps (64 times) ends 0.7 to 0.9 % off.
+// Not shown: The paper's limit of about 0.99, which is of its models: here the cosine is above it from the start, and points end 8 to 31
+//   % off. Nor the replacement of the second denoiser by a regression, nor the search for policies.
 // Takes: Some seconds.
 // Vary: `--seed` for other mixtures, `--set apart=0.7` for modes that lie farther apart.
 

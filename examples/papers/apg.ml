@@ -1,9 +1,10 @@
 // Paper: Sadat, Hilliges and Weber, "Eliminating Oversaturation and Artifacts of High Guidance Scales in Diffusion Models" (2024).
 // Claim: Guidance without its part along the prediction, with its length cut and its past counted against it, does not oversaturate.
-// Shown: With exact denoisers of five mixtures, at weight 10: points of plain guidance are 20 to 24 % too long, those of the projected one
-//   within 3 %; their Fréchet distance to the class is 2.8 to 4.4 instead of 5.9 to 10.9. Projection alone mends the length and not the
+// Shown: With exact denoisers of five mixtures, at weight 10: points of plain guidance are 20 to 24 % too long, those of the projected
+//   one within 3 %; their Fréchet distance to the class is 2.8 to 4.4 instead of 5.9 to 10.9. Projection alone mends the length and not the
 //   distance (5.5 to 8.5): the sum and the cut matter.
-// Not shown: That guidance helps. With an exact denoiser none is best at every weight (distance 1.0, nearly all of it that of 250 points).
+// Not shown: That guidance helps. With an exact denoiser none is best at every weight (distance 1.0, nearly all of it that of 250
+//   points).
 // Takes: Ten seconds.
 // Vary: `--seed` for other mixtures, `--set apart=0.7 --set spread_of=0.3` for modes that lie apart.
 

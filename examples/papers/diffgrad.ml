@@ -1,10 +1,10 @@
 // Paper: Dubey et al., "diffGrad: An Optimization Method for Convolutional Neural Networks" (2020).
 // Claim: Adam with steps halved where the gradient stays the same neither leaves good minima nor stops at bad ones.
-// Shown: The paper's example: from -1 by a rate of 0.1, diffGrad ends in the better of two bowls and Adam in the lesser one. On digits, five
-//   nets, each optimizer at the best of four rates: diffGrad 97.1 %, Adam 97.1 %, rmsprop 96.7 %, AdaGrad 96.4 %, momentum 95.8 %.
-// Not shown: That it finds better minima in general. Over 41 starts and four rates it reaches the lowest value no more often than Adam (two
-//   bowls 59 % against 62 %, waves 38 against 39, ridges 29 against 41). Other seeds order the optimizers otherwise, within a percent; nets
-//   are dense, where the paper's have convolutions.
+// Shown: The paper's example: from -1 by a rate of 0.1, diffGrad ends in the better of two bowls and Adam in the lesser one. On digits,
+//   five nets, each optimizer at the best of four rates: diffGrad 97.1 %, Adam 97.1 %, rmsprop 96.7 %, AdaGrad 96.4 %, momentum 95.8 %.
+// Not shown: That it finds better minima in general. Over 41 starts and four rates it reaches the lowest value no more often than Adam
+//   (two bowls 59 % against 62 %, waves 38 against 39, ridges 29 against 41). Other seeds order the optimizers otherwise, within a percent;
+//   nets are dense, where the paper's have convolutions.
 // Takes: Two seconds.
 // Vary: `--seed` for other nets and orders.
 

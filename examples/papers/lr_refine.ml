@@ -1,11 +1,12 @@
 // Paper: Defazio, Cutkosky, Mehta and Mishchenko, "When, Why and How Much? Adaptive Learning Rate Scheduling by Refinement" (2023).
-// Claim: A bound on the last iterate gives the best schedule from the lengths of gradients: a straight line down where they stay the same.
+// Claim: A bound on the last iterate gives the best schedule from the lengths of gradients: a straight line down where they stay the
+//   same.
 // Shown: The schedule makes the bound least. Three problems, one row a step, 2000 steps, each schedule at the best of 14 rates, 20 runs:
-//   the line is best on the hinge loss (0.051; next, the cosine, 0.053) and the logistic loss (0.058; cosine 0.059), and 0.3 % above the best
-//   on absolute errors (1.391; 1/t 1.387). Over five seeds it is best on the logistic loss in all, on the hinge loss in three.
-// Not shown: That a schedule refined by the lengths of a first run does better than the line: as good on absolute errors, 1 to 10 % above it
-//   on the hinge and 4 to 22 % on the logistic loss, where most gradients are near 0 and few are long, so that the refined rates are ragged.
-//   Their median is 0, so the root mean square is taken here, which is what the bound has.
+//   the line is best on the hinge loss (0.051; next, the cosine, 0.053) and the logistic loss (0.058; cosine 0.059), and 0.3 % above the
+//   best on absolute errors (1.391; 1/t 1.387). Over five seeds it is best on the logistic loss in all, on the hinge loss in three.
+// Not shown: That a schedule refined by the lengths of a first run does better than the line: as good on absolute errors, 1 to 10 % above
+//   it on the hinge and 4 to 22 % on the logistic loss, where most gradients are near 0 and few are long, so that the refined rates are
+//   ragged. Their median is 0, so the root mean square is taken here, which is what the bound has.
 // Takes: Some five seconds.
 // Vary: `--seed` for other rows, `--set batch=16` for more rows a step.
 

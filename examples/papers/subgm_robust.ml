@@ -2,11 +2,11 @@
 //   and Over-parameterization" (2022).
 // Claim: From a small start the subgradient method on absolute errors finds a low-rank matrix in spite of gross errors and of an assumed
 //   rank that is far too high.
-// Shown: Rank 2 of 20, 800 measurements, a fifth of them grossly wrong, five problems: from 1e-7 the relative error is 1e-6 to 2e-6 with 20
-//   columns, as with 2. With 20 columns it grows with the start (1e-2 from 1); with 2 it does not. Least squares end at 0.3 to 0.8 where
+// Shown: Rank 2 of 20, 800 measurements, a fifth of them grossly wrong, five problems: from 1e-7 the relative error is 1e-6 to 2e-6 with
+//   20 columns, as with 2. With 20 columns it grows with the start (1e-2 from 1); with 2 it does not. Least squares end at 0.3 to 0.8 where
 //   they are stopped at their best.
-// Not shown: Shares of errors near 1: with half of the measurements wrong 800 are too few (0.3 to 0.6). With two columns
-//   from 1e-7, one problem of twenty had not left its start when the steps had become small (0.05).
+// Not shown: Shares of errors near 1: with half of the measurements wrong 800 are too few (0.3 to 0.6). With two columns from 1e-7, one
+//   problem of twenty had not left its start when the steps had become small (0.05).
 // Takes: Some ten seconds.
 // Vary: `--seed` for other problems, `--set wrong=0.3` for more errors, `--set m=1600` for more measurements.
 
