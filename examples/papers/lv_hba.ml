@@ -76,7 +76,7 @@ fn thinned(e) = log(e[..: 100]) / log(10.0)
 stage show = report {
   plot {twenty: thinned(twenty.error[0, 0]), hundred: thinned(hundred.error[0, 0])},
     title: "log10 of the relative error every hundred steps, with 20 and 100 elements"
-  table {steps_20: steps_needed(twenty.error[0]), steps_100: steps_needed(hundred.error[0])}, title: "steps to an error of 1e-3, a row for each start"
+  table {steps_20: steps_needed(twenty.error[0]), steps_100: steps_needed(hundred.error[0])}, title: "steps to an error of 1e-3"
   table {with_constraint: twenty.error[0][.., -1], without: twenty.ignoring[0]},
     title: "error in the end, with the constraint and without"
   table {x: inequality.log.x[0][0], y: inequality.log.y[0][0], multiplier: inequality.log.multiplier[0][0]},
