@@ -1,6 +1,6 @@
-// Optimal transport with an entropic term: the plan p >= 0 with row sums r and column sums c that makes sum(cost * p) + sum(p (log p - 1)) / eta
-// least. It is p_ij = exp(eta (x_i + y_j - cost_ij)) at the potentials {x, y} that maximise
-// r x + c y - sum(p) / eta, a concave function whose gradient is what the marginals lack. A problem is a record {cost, r, c, eta}.
+// Optimal transport with an entropic term: the plan p >= 0 with row sums r and column sums c that makes sum(cost * p) + sum(p (log p -
+// 1)) / eta least. It is p_ij = exp(eta (x_i + y_j - cost_ij)) at the potentials {x, y} that maximise r x + c y - sum(p) / eta, a concave
+// function whose gradient is what the marginals lack. A problem is a record {cost, r, c, eta}.
 
 /// The plan of potentials.
 fn plan(t, v) = exp(log_plan(t, v))

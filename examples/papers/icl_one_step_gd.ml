@@ -1,9 +1,9 @@
 // Paper: Mahankali, Hashimoto, Ma, "One Step of Gradient Descent is Provably the Optimal In-Context Learner with One Layer of Linear
 //   Self-Attention" (2023).
 // Claim: Trained on linear regression in context, a layer of linear attention becomes one step of gradient descent at the best rate.
-// Shown: Five layers each, of full query, key and value matrices, come within 0.25 % of the closed form of the risk (1.4405) and within 6e-4
-//   of the step in relative mean square; skewed inputs are preconditioned by the inverse covariance (cosine above 0.999); for targets
-//   that are bent by relu it is still one step, at another rate. The step at the rate 1 / n is measurably worse (1.81).
+// Shown: Five layers each, of full query, key and value matrices, come within 0.25 % of the closed form of the risk (1.4405) and within
+//   6e-4 of the step in relative mean square; skewed inputs are preconditioned by the inverse covariance (cosine above 0.999); for
+//   targets that are bent by relu it is still one step, at another rate. The step at the rate 1 / n is measurably worse (1.81).
 // Not shown: That the minimum is unique. Layers whose values start far from 0 may stay on a plateau for more than these steps.
 // Takes: 25 seconds; 2 with `--set small=true`.
 // Vary: `--seed` for other first weights and prompts, `--set noise=2.0` or `--set n=10` for other tasks.

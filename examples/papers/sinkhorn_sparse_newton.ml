@@ -1,12 +1,12 @@
-// Paper: Tang, Shavlovsky, Rahmanian, Tardini, Thekumparampil, Xiao, Ying, "Accelerating Sinkhorn Algorithm with Sparse Newton Iterations"
-//   (2024).
+// Paper: Tang, Shavlovsky, Rahmanian, Tardini, Thekumparampil, Xiao, Ying, "Accelerating Sinkhorn Algorithm with Sparse Newton
+//   Iterations" (2024).
 // Claim: After some of Sinkhorn's iterations, a few of Newton's with a Hessian of few entries reach machine precision.
 // Shown: Ten problems with a Hessian of 8 entries in a row of 100. To 1e-11 in the marginals it takes 25 to 29 steps, 20 of them
 //   Sinkhorn's, for random assignments, where Sinkhorn takes 1043 to over 5000, and 34 to 39 for clouds of points, where it takes over
-//   5000. The work that hides in conjugate gradients, 400 to 3600 products with the sparse Hessian, is counted too: in elements
-//   touched it is 16 to 51 times less. With less weight on costs both find one plan.
-// Not shown: Times, and the problems of the paper with thousands of points. With too few entries it stops short: 5 in a row left one cloud of
-//   40 points (`--set small=true --set share=5 --seed 4`) at an error of 1e-7.
+//   5000. The work that hides in conjugate gradients, 400 to 3600 products with the sparse Hessian, is counted too: in elements touched
+//   it is 16 to 51 times less. With less weight on costs both find one plan.
+// Not shown: Times, and the problems of the paper with thousands of points. With too few entries it stops short: 5 in a row left one
+//   cloud of 40 points (`--set small=true --set share=5 --seed 4`) at an error of 1e-7.
 // Takes: 15 to 30 seconds; 4 with `--set small=true`.
 // Vary: `--seed` for other costs, `--set share=12` or `--set warm=5` for fuller or earlier Newton steps.
 
