@@ -1,8 +1,8 @@
 // Paper: Liu, Ramadge and Adams, "Generative Marginalization Models" (2023).
 // Claim: A net that learns all marginals by their consistency gives any of them in one pass, and the normaliser of an energy with them.
 // Shown: Nine magnets on a square, whose 512 states can be summed, and five pairs of nets, trained by the energy alone: logarithms of
-//   1000 marginals are off by 0.064 to 0.081 (root mean square) in one pass each; by up to nine passes of the conditional net, by 0.10 to
-//   0.12. What conditionals draw has a divergence of 0.013 to 0.019 from the truth. The normaliser is 0.04 to 0.05 too low (of 7.42).
+//   1000 marginals are off by 0.064 to 0.081 (root mean square) in one pass each; by up to nine passes of the conditional net, by 0.11 to
+//   0.13. What conditionals draw has a divergence of 0.013 to 0.019 from the truth. The normaliser is 0.04 to 0.05 too low (of 7.42).
 //   Without consistency marginals are off by 3 to 5.
 // Not shown: Pictures, molecules, and learning from data.
 // Takes: Some 20 seconds.
