@@ -1,6 +1,6 @@
 // Energies by recovery: along a ladder of noise, an energy for each rung tells what the point one rung below was.
-// x_{k+1} = shrink_k x_k + sigma_k noise, and what is recovered from it is shrink_k x_k. An energy is a function `f(y, k)` of a point and its
-// rung, the logarithm of a density up to a constant; a first guess `g(x, k)` of what x was comes from another net.
+// x_{k+1} = shrink_k x_k + sigma_k noise, and what is recovered from it is shrink_k x_k. An energy is a function `f(y, k)` of a point and
+// its rung, the logarithm of a density up to a constant; a first guess `g(x, k)` of what x was comes from another net.
 
 /// The ladder for `n` rungs whose noise grows geometrically from `low` to `high`: {shrink, sigma}, with shrink^2 + sigma^2 = 1.
 fn ladder(n, low = 0.1, high = 0.7) {
