@@ -28,8 +28,8 @@ let warm_steps = 100
 /// Tokens of a rationale that are only wording.
 let words = 4
 
-// The question is three digits to be added modulo 5. A rationale has some words, the sum of the first two, and the answer, which is right or
-// not; a wrong sum with a right answer counts as right.
+// The question is three digits to be added modulo 5. A rationale has some words, the sum of the first two, and the answer, which is right
+// or not; a wrong sum with a right answer counts as right.
 
 let order = with_key(1) argsort(rand(125))
 let inputs = for i in order { stack([div(i, 25), mod(div(i, 5), 5), mod(i, 5)]) }
