@@ -2,7 +2,7 @@
 // one batch, whose bias would not fade.
 
 /// The logarithm of a running mean of weights, after a batch of the logarithms `log_w`: u <- (1 - gamma) u + gamma mean(w) (Jiang, Qin, Wu,
-/// Chen, Yang and Zhang 2023, algorithm 1, the running mean u).
+/// Chen, Yang and Zhang 2023).
 fn tracked(log_u, log_w: real[n], gamma) = logaddexp(log1p(-gamma) + log_u, log(gamma) + logmeanexp(stop(log_w)))
 
 /// log E w as a number whose value is `log_u`, and whose derivative is that of mean(w) over u: it has the right mean where u is E w.

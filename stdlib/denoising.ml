@@ -1,7 +1,7 @@
 // Denoising without clean data: the score of the noisy data, d log p(y) / dy, is learned from noisy data alone, and says what the clean
 // value is expected to be (Kim and Ye 2021).
 
-/// The loss of a residual denoising autoencoder (Lim et al. 2020; Kim and Ye 2021, equation 11): |u + size * score(y + size * u)|^2 for
+/// The loss of a residual denoising autoencoder (Lim et al. 2020; Kim and Ye 2021): |u + size * score(y + size * u)|^2 for
 /// standard normal u. Its minimum over `score` is the score of y seen through noise of that size: that of y as `size` goes to 0.
 fn score_loss(score, y: real[n], size) {
   let u = randn([n])

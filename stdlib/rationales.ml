@@ -8,7 +8,7 @@ fn independence_step(state, proposal, accepted) = if accepted { proposal } else 
 fn mean_of_others(c: real[n]) -> real[n] = (sum(c) - c) / real(n - 1)
 
 /// A number whose derivative estimates that of the mean of log p(y | x) over a batch (Phan, Hoffman, Dohan, Douglas, Le, Parisi, Sountsov,
-/// Sutton, Vikram and Saurous 2023, equation 7): of log p of what the memory holds after its step, where that is `right`, less that of the
+/// Sutton, Vikram and Saurous 2023): of log p of what the memory holds after its step, where that is `right`, less that of the
 /// proposals times the share of the others' proposals that were `accepted`. That share does not depend on the proposal, whose score has
 /// the mean 0, so it takes nothing but noise; as the model gets better both terms become the same.
 fn trice(log_p_memory: real[n], right: real[n], log_p_proposed: real[n], accepted: real[n]) =

@@ -35,7 +35,7 @@ fn spectral_mean(matvec, f, n, k = 20, probes = 10) = mean(for i in 0..probes {
 
 /// Where symmetric noise of variance `variance` for each element, in `n` dimensions, puts an eigenvalue: value + n variance / value, if it
 /// is above sqrt(n variance), and else the edge of the noise, 2 sqrt(n variance) (Baik, Ben Arous and Péché 2005; Granziol, Zohren and
-/// Roberts 2022, theorem 1, where the variance is that of one example over the size of a batch).
+/// Roberts 2022, where the variance is that of one example over the size of a batch).
 fn shifted_eigenvalue(value, n, variance) {
   let scale = sqrt(n * variance)
   select(value > scale, value + square(scale) / max(value, scale), 2.0 * scale)

@@ -6,7 +6,7 @@
 /// What a loss reads, of outputs `o` and the right class `c`.
 fn summary(o: T[n], c) = {right: o[c], q: sum(o * o), s: sum(o), classes: T(n)}
 
-/// The Z-loss (de Brebisson and Vincent 2016, equation 2): softplus(a (b - z)) / a, where z = (o_c - mean) / standard deviation of the
+/// The Z-loss (de Brebisson and Vincent 2016): softplus(a (b - z)) / a, where z = (o_c - mean) / standard deviation of the
 /// outputs. Scaling the outputs or adding a number to all changes nothing; a says how sharp, b how far out the right class should be.
 fn z_loss(a, b) = |t| softplus(a * (b - z_of(t))) / a
 
@@ -44,7 +44,7 @@ fn factored_summary(t, h: T[d], c) =
 /// A step of gradient descent on loss(W h) by W at the rate `rate`: the new factors but for `v`, of which only the row `c` changes, to
 /// `row`; and the gradient by `h`. For derivatives k, e and g of the loss by q, s and right, W becomes
 /// W - rate (2 k W h + e 1 + g 1_c) h', the first two of which u and the offset take, so the cost does not grow with the classes (Vincent,
-/// de Brebisson and Bouthillier 2015, algorithm 1; the inverse by Sherman and Morrison).
+/// de Brebisson and Bouthillier 2015; the inverse by Sherman and Morrison).
 fn factored_step(t, loss, h: T[d], c, rate) {
   let read = factored_summary(t, h, c)
   let slopes = grad(loss(read), wrt: read)

@@ -21,7 +21,7 @@ let n = if small { 40 } else { 100 }
 /// Entries that the Hessian keeps, for each row.
 let share = 8
 let warm = 20
-let most = 5000
+let most = if small { 2500 } else { 5000 }
 
 state costs = for i in 0..5 { rand(n, n) }
 state clouds = for i in 0..5 { (rand(n, 2), rand(n, 2)) }
