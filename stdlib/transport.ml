@@ -34,8 +34,9 @@ fn sinkhorn_step(t, v) {
 }
 
 /// A step of Newton's method on `potential`, whose Hessian is -eta [[diag(p 1), p], [p', diag(p' 1)]], with the `entries` largest elements
-/// of p in the off-diagonal blocks and zeros for the others (Tang, Shavlovsky, Rahmanian, Tardini, Thekumparampil, Xiao and Ying 2024): conjugate gradients, preconditioned by the diagonal, to `precision` of the residual, and a line search that halves the
-/// step. A product with the Hessian takes `entries` products. {x, y, products}
+/// of p in the off-diagonal blocks and zeros for the others (Tang, Shavlovsky, Rahmanian, Tardini, Thekumparampil, Xiao and Ying 2024):
+/// conjugate gradients, preconditioned by the diagonal, to `precision` of the residual, and a line search that halves the step. A product
+/// with the Hessian takes `entries` products. {x, y, products}
 fn sparse_newton_step(t, v, entries, precision = 1e-6) {
   let p = plan(t, v)
   let (values, at) = top_k(flatten(p), entries)
