@@ -112,6 +112,9 @@ pub struct Graph {
     pub origin: Origin,
     /// The condition under which nodes added from here on are used.
     pub guard: Option<Value>,
+    /// Is each draw a node of its own, though another has the same key? So it must be while regions are traced: a draw that stood
+    /// before a `for` would not get lanes of its own in it.
+    pub own_draws: bool,
     /// Whether nodes added from here on are strict. A rule that builds on behalf of a strict node sets it.
     pub strict: bool,
 }
@@ -199,7 +202,8 @@ impl Graph {
             guard,
             strict,
         };
-        if let Some(&v) = self.unique.get(&key) {
+        let own = self.own_draws && matches!(key.attr, Attr::Draw { .. });
+        if let (Some(&v), false) = (self.unique.get(&key), own) {
             return Ok(v);
         }
         let (fits, wanted) = match def.arity {

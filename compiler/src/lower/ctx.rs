@@ -45,10 +45,12 @@ enum InputKey {
 
 impl Ctx {
     pub fn new(name: impl Into<String>) -> Self {
-        Self {
+        let mut ctx = Self {
             name: name.into(),
             ..Self::default()
-        }
+        };
+        ctx.graph.own_draws = true;
+        ctx
     }
 
     fn bound(&mut self, key: InputKey, name: &str, ty: Type, source: Source) -> Value {
@@ -159,6 +161,7 @@ impl Ctx {
             self.graph.outputs.push((name_of(id), v));
             self.sinks.push(Sink::Slot(id));
         }
+        self.graph.own_draws = false;
         Program {
             name: self.name,
             graph: self.graph,
