@@ -4,6 +4,16 @@ use super::{mlc, root};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+/// Short tutorials, made of what the pipelines of papers brought to the library.
+const AREAS: [&str; 6] = [
+    "docs/scores.md",
+    "docs/energies.md",
+    "docs/bilevel.md",
+    "docs/transport.md",
+    "docs/schedules.md",
+    "docs/estimators.md",
+];
+
 /// A block of code in a document: its first line there, its language, and its text.
 struct Block {
     line: usize,
@@ -120,6 +130,13 @@ fn the_examples_of_the_optimizers_run() {
 }
 
 #[test]
+fn the_examples_of_the_areas_run() {
+    for area in AREAS {
+        examples_run(area, 2);
+    }
+}
+
+#[test]
 fn the_examples_of_data_run() {
     examples_run("docs/data.md", 3);
 }
@@ -142,7 +159,10 @@ fn links_lead_somewhere() {
         "docs/optimizers.md",
         "docs/data.md",
         "docs/cli.md",
-    ] {
+    ]
+    .into_iter()
+    .chain(AREAS)
+    {
         let path = root().join(document);
         let text = std::fs::read_to_string(&path).unwrap();
         let anchors: Vec<String> = text

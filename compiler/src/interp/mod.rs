@@ -126,12 +126,11 @@ fn run_loop(l: &Loop, xs: &[Tensor]) -> Vec<ArrayD<f64>> {
     carries
 }
 
-/// Runs a loop's body, one iteration after another, and shows each: its number, what it was given and what it gave.
-fn iterations(
-    l: &Loop,
-    xs: &[Tensor],
-    seen: &mut dyn FnMut(usize, &[Tensor], &[Tensor]) -> ControlFlow<()>,
-) {
+/// What is shown of an iteration: its number, what it was given and what it gave.
+type Seen<'s> = dyn FnMut(usize, &[Tensor], &[Tensor]) -> ControlFlow<()> + 's;
+
+/// Runs a loop's body, one iteration after another, and shows each.
+fn iterations(l: &Loop, xs: &[Tensor], seen: &mut Seen) {
     let first = l.first();
     let mut carries: Vec<ArrayD<f64>> = xs[first..first + l.carries]
         .iter()

@@ -394,11 +394,7 @@ fn each_top_expr<'a>(s: &'a Stmt, f: &mut dyn FnMut(&'a Expr)) {
             f(dist);
             via.iter().for_each(|v| f(&v.value));
         }
-        StmtKind::SkipNan(most) => {
-            if let Some(e) = most {
-                f(e);
-            }
-        }
+        StmtKind::SkipNan(most) => most.iter().for_each(f),
         StmtKind::Next { value, .. }
         | StmtKind::Tap { value, .. }
         | StmtKind::Keep { value, .. } => f(value),
