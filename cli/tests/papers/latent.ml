@@ -15,6 +15,8 @@ test "principal components" {
   assert close(sum(for i in 0..4 { (model -covariance(x))[i, i] }), 0.0, 1e-9)
   assert close(eigh(model)[0][3], eigh(covariance(x))[0][3], 1e-9)
   assert close(m.variance, 0.25, 0.06)
+  // The posterior mean by the covariance of what is seen, which `model` is.
+  assert close(transpose(ppca_projection(m)), transpose(solve(model, m.loadings)), 1e-10)
   let features = ppca_features(m, x)
   assert all(shape(features) == [300, 1]) and close(mean(features, axis: 0), [0.0], 1e-9)
   assert close(features[7], (x[7] - m.mean) @ ppca_projection(m), 1e-12)

@@ -28,7 +28,11 @@ test "exact marginals are consistent" {
   assert min(for i in 0..100 { inconsistency(|s| 2.0 * log_p(s), odds, [1, 0, 1]) }) > 1e-3
 }
 
+/// Odds of each variable given all that is said of the others, and of itself, which must not be looked at.
+fn looking(s) = 0.7 * real(s) + sum(real(s)) - 2.0
+
 test "all states sum to 1" {
+  assert close(logsumexp(for x in states { log_by_conditionals(looking, x) }), 0.0, 1e-12)
   assert close(logsumexp(for x in states { log_by_conditionals(odds, x) }), 0.0, 1e-12)
   assert close(log_by_conditionals(odds, [2, 1, 2]), log_p([2, 1, 2]), 1e-12)
 }

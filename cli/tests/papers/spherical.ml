@@ -46,9 +46,12 @@ test "factors" {
   assert close(factored_step(t, squared_error, h, 4, 0.1).by_h, grad(squared_error(summary(w @ h, 4)), wrt: h), 1e-12)
 }
 
+/// A loss that looks at all that a summary has.
+fn spread_error(t) = squared_error(t) + taylor_softmax(t)
+
 fn after(t, h, c) {
-  let s = factored_step(t, squared_error, h, c, 0.1)
+  let s = factored_step(t, spread_error, h, c, 0.1)
   {v: put(t.v, c, s.row), ..s.except{row, by_h}}
 }
 
-fn whole(w, h, c) = w - 0.1 * grad(squared_error(summary(w @ h, c)), wrt: w)
+fn whole(w, h, c) = w - 0.1 * grad(spread_error(summary(w @ h, c)), wrt: w)
