@@ -13,5 +13,5 @@ fn log_mean(log_w: real[n], log_u) = stop(log_u) + tangent(mean(exp(log_w - stop
 fn negative_log_likelihood(log_f_data: real[n], log_w: real[m], log_u) = log_mean(log_w, log_u) - mean(log_f_data)
 
 /// Noise-contrastive estimation (Gutmann and Hyvarinen 2010): data and noise told apart by log f - c - log q, where c learns to be log Z.
-fn noise_contrastive(log_f_data: real[n], log_q_data: real[n], log_f_noise: real[n], log_q_noise: real[n], c) =
+fn noise_contrastive(log_f_data: real[n], log_q_data: real[n], log_f_noise: real[m], log_q_noise: real[m], c) =
   mean(softplus(log_q_data + c - log_f_data)) + mean(softplus(log_f_noise - c - log_q_noise))

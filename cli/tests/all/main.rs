@@ -16,6 +16,7 @@ mod nets;
 mod objectives;
 mod on_disk;
 mod optimizers;
+mod papers;
 mod programs;
 mod prompt;
 mod results;
