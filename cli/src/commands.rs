@@ -35,6 +35,7 @@ pub fn run(cli: Cli) -> Exit {
             resume,
             checkpoint,
             json,
+            gradient_norms,
             tensorboard,
             strict_fit,
         } => {
@@ -44,6 +45,7 @@ pub fn run(cli: Cli) -> Exit {
                 strict_fit,
             };
             let options = RunOptions {
+                gradient_norms,
                 saves: checkpoint,
                 ..options(&pipeline, &run)
             };
@@ -170,6 +172,7 @@ pub fn options(pipeline: &PipelineArgs, run: &RunArgs) -> RunOptions {
         },
         stop: Some(&STOP),
         cache: crate::cache::kept(),
+        gradient_norms: false,
         fresh: run.fresh,
         saves: Saves::default(),
     }

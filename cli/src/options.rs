@@ -41,6 +41,9 @@ pub enum Command {
         /// One JSON object a line on stdout, and nothing else there
         #[arg(long)]
         json: bool,
+        /// Log the length of the gradient of each update, as `gradient_norm`
+        #[arg(long)]
+        gradient_norms: bool,
         /// Write what is logged for TensorBoard, too
         #[arg(long)]
         tensorboard: bool,

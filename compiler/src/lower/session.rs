@@ -34,6 +34,8 @@ pub struct LowerOptions {
     pub sets: Vec<(String, String)>,
     /// Keep what is made of each site of an `expect`.
     pub explain: bool,
+    /// Log the length of the gradient of each update of a step: over all that it moves.
+    pub gradient_norms: bool,
     /// By the place of a site, the name of the estimator of the library that stands there instead of its own.
     pub strategies: Vec<(String, String)>,
 }

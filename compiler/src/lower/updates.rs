@@ -15,6 +15,9 @@ use std::rc::Rc;
 /// What gradients are called among a step's values, where they are asked for: no name that a user can write.
 pub const GRADIENT: &str = "gradient ";
 
+/// What the length of a gradient is called where it is logged for all updates.
+const GRADIENT_NORM: &str = "gradient_norm";
+
 impl Session {
     /// `minimize e over A using opt`
     pub(super) fn eval_optimize(
@@ -196,12 +199,41 @@ impl Session {
         Ok(groups)
     }
 
+    /// Logs the length of a gradient as `gradient_norm`; those of later updates of the step have a number.
+    fn log_norm(&mut self, gradient: &[Value]) {
+        let mut total: Option<Value> = None;
+        for &g in gradient {
+            let g = self.identity(&ops::PLUG_IN, Attr::None, g);
+            let graph = &mut self.ctx.graph;
+            let square = graph.mul(g, g);
+            let axes = (0..graph.ty(square).rank()).collect();
+            let square = graph.sum(square, axes);
+            total = Some(match total {
+                Some(t) => graph.add2(t, square),
+                None => square,
+            });
+        }
+        let Some(total) = total else { return };
+        let norm = self.ctx.graph.unary(&ops::SQRT, total);
+        let logged = self.ctx.graph.outputs.iter();
+        let before = logged.filter(|o| o.0.starts_with(GRADIENT_NORM)).count();
+        let name = match before {
+            0 => GRADIENT_NORM.to_string(),
+            n => format!("{GRADIENT_NORM}_{}", n + 1),
+        };
+        self.ctx.value(&name, norm);
+    }
+
     fn update_all(
         &mut self,
         steps: Vec<(Vec<SlotId>, Vec<Value>, Rc<OptimizerVal>)>,
         objective: Option<Value>,
         span: Span,
     ) -> R<()> {
+        if self.options.gradient_norms {
+            let gradient: Vec<Value> = steps.iter().flat_map(|s| s.1.clone()).collect();
+            self.log_norm(&gradient);
+        }
         let mut news = Vec::new();
         for (ids, gs, opt) in steps {
             let (stage, suffix) = self.statement_suffix(&ids, &opt);

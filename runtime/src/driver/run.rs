@@ -36,6 +36,8 @@ pub struct RunOptions {
     pub stop: Option<&'static StopFlag>,
     /// Where results of stages are kept from run to run, if anywhere.
     pub cache: Option<Cache>,
+    /// Log the length of the gradient of each update?
+    pub gradient_norms: bool,
     /// Run every stage, whatever is kept.
     pub fresh: bool,
     /// When a run with a folder saves where it is.
@@ -109,6 +111,10 @@ impl Pipeline {
         let (host, data) = FileHost::new(root, options.allow_outside);
         let display = path.display().to_string();
         let sets = lower.sets.clone();
+        let lower = LowerOptions {
+            gradient_norms: options.gradient_norms,
+            ..lower
+        };
         let (session, result) = Session::open(&display, text, Box::new(host), lower);
         let halves = [
             options.seed as u32 as i32,
