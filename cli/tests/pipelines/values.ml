@@ -70,3 +70,8 @@ test "golden values" {
   snapshot curved([1.0, 2.0, 3.0])
   snapshot {third: ones(3) / 3.0, kinds: (1, true)}
 }
+
+test "assertions in lists and functions" {
+  for f in [cos, abs, square] { assert f(0.5) == f(-0.5) }
+  for i in list(0..3) { assert i < 3 }
+}

@@ -7,6 +7,13 @@ use crate::program::{Assertion, Kept, Snapshot, TestProgram};
 use mlc_grammar::ast::{self, BinaryOp, Expr, ExprKind, StmtKind};
 use mlc_grammar::diag::Report;
 
+/// What the test that is lowered checks so far.
+#[derive(Default)]
+pub(super) struct Checks {
+    assertions: Vec<Assertion>,
+    snapshots: Vec<Snapshot>,
+}
+
 impl Session {
     /// Lowers a `test` block.
     ///
@@ -35,25 +42,24 @@ impl Session {
         for &n in &needs {
             self.logs_known(n)?;
         }
-        let mut assertions = Vec::new();
-        let mut snapshots = Vec::new();
-        let ((), program) = self.program(&format!("test {name}"), |s| {
+        self.checks = Some(Checks::default());
+        let lowered = self.program(&format!("test {name}"), |s| {
             let env = Env::module(module).child();
             let mut failed = None;
             for stmt in &block.stmts {
-                let result = match &stmt.kind {
-                    StmtKind::Assert(e) => s.assertion(e, &env, &mut assertions),
-                    StmtKind::Snapshot(shot) => s.snapshot(shot, &env, &mut snapshots),
-                    _ => s.eval_steps(std::slice::from_ref(stmt), &env),
-                };
-                match (result, &failed) {
+                match (s.eval_steps(std::slice::from_ref(stmt), &env), &failed) {
                     (Ok(()), _) => {}
                     (Err(r), None) => failed = Some(r),
                     (Err(r), Some(_)) => s.collected.push(*r),
                 }
             }
             failed.map_or(Ok(()), Err)
-        })?;
+        });
+        let Checks {
+            assertions,
+            snapshots,
+        } = self.checks.take().unwrap_or_default();
+        let ((), program) = lowered?;
         Ok(TestProgram {
             name: name.to_string(),
             program,
@@ -61,6 +67,27 @@ impl Session {
             snapshots,
             needs,
         })
+    }
+
+    /// `assert` and `snapshot`, at the top of a test, in a `for` over a list there, or in what it calls.
+    pub(super) fn eval_check(&mut self, stmt: &'static ast::Stmt, env: &Env) -> R<()> {
+        if self.depth > 0 || !self.scans.is_empty() {
+            return Err(Box::new(
+                self.err("E0603", "an assertion stands in a loop", stmt.span)
+                    .hint("write `assert all(for x in xs { .. })`, or go over a list: `for i in list(0..3) { .. }`"),
+            ));
+        }
+        let Some(mut checks) = self.checks.take() else {
+            let title = "an assertion stands only in a `test`";
+            return Err(Box::new(self.err("E0603", title, stmt.span)));
+        };
+        let result = match &stmt.kind {
+            StmtKind::Snapshot(shot) => self.snapshot(shot, env, &mut checks.snapshots),
+            StmtKind::Assert(e) => self.assertion(e, env, &mut checks.assertions),
+            _ => Ok(()),
+        };
+        self.checks = Some(checks);
+        result
     }
 
     /// One `assert`: outputs for its truth value, and for what to show if that is false.

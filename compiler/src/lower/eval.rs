@@ -486,11 +486,9 @@ impl Session {
             StmtKind::Output { kind, args } => self
                 .eval_output(kind, args, env, stmt.span)
                 .map(|()| Val::Unit),
-            StmtKind::Assert(_) | StmtKind::Snapshot(_) => Err(Box::new(self.err(
-                "E0603",
-                "an assertion stands only in a `test`",
-                stmt.span,
-            ))),
+            StmtKind::Assert(_) | StmtKind::Snapshot(_) => {
+                self.eval_check(stmt, env).map(|()| Val::Unit)
+            }
             StmtKind::Verdict(e) => self.eval_verdict(e, env, stmt.span).map(|()| Val::Unit),
             StmtKind::StopWhen(e) => self.eval_stop_when(e, env).map(|()| Val::Unit),
             StmtKind::Keep { lowest, value } => self

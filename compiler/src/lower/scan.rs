@@ -571,11 +571,17 @@ impl Session {
                     pattern.span,
                 ))),
             },
-            _ => Err(Box::new(self.err(
-                "E0204",
-                "`next` takes a name",
-                pattern.span,
-            ))),
+            PatternKind::Record(parts) => {
+                for (name, p) in parts {
+                    let Some(part) = v.field(&name.text) else {
+                        let title = format!("{} has no field `{}`", v.kind(), name.text);
+                        return Err(Box::new(self.err("E0204", title, name.span)));
+                    };
+                    self.scan_next(p, part)?;
+                }
+                Ok(())
+            }
+            PatternKind::Wild => Ok(()),
         }
     }
 }
@@ -591,6 +597,17 @@ fn next_carry(p: &Pattern, old: Val, next: &HashMap<String, Val>) -> Val {
                 .map(|(p, v)| next_carry(p, v.clone(), next))
                 .collect(),
         ),
+        (PatternKind::Record(parts), Val::Record(fields)) => {
+            let after = |(n, v): &(std::rc::Rc<str>, Val)| {
+                let part = parts.iter().find(|p| *p.0.text == **n);
+                let v = v.clone();
+                (
+                    n.clone(),
+                    part.map_or(v.clone(), |p| next_carry(&p.1, v, next)),
+                )
+            };
+            Val::record(fields.iter().map(after).collect())
+        }
         _ => old,
     }
 }

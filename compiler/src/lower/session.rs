@@ -167,6 +167,8 @@ pub struct Session {
     pub(super) work: u64,
     /// Mistakes after which lowering went on.
     pub(super) collected: Vec<Report>,
+    /// What the test that is lowered checks, if one is.
+    pub(super) checks: Option<super::assertions::Checks>,
     /// Places of sites whose estimator is to be chosen by measuring.
     pub(super) to_choose: Vec<String>,
     /// What was made of each site of an `expect`, in the order in which they were estimated.
@@ -249,6 +251,7 @@ impl Session {
             state_values: HashMap::new(),
             work: 0,
             collected: Vec::new(),
+            checks: None,
             to_choose: Vec::new(),
             explained: Vec::new(),
         };
