@@ -178,3 +178,10 @@ fn pearson(x: real[n], y: real[n], empty = nan) {
 
 /// The correlation of the ranks, of equal values the mean of theirs (Spearman 1904).
 fn spearman(x: real[n], y: real[n], empty = nan) = pearson(midranks(x), midranks(y), empty: empty)
+
+/// The squared maximum mean discrepancy of two samples by a kernel k(p, q), without bias (Gretton et al. 2012, equation 3): near 0, of
+/// either sign, where both are of one distribution.
+fn kernel_discrepancy(x: real[n, d], y: real[m, d], kernel) {
+  let within = |a| (sum(for p in a, q in a { kernel(p, q) }) - sum(for p in a { kernel(p, p) })) / (real(len(a)) * (real(len(a)) - 1.0))
+  within(x) + within(y) - 2.0 * mean(for p in x, q in y { kernel(p, q) })
+}

@@ -8,11 +8,12 @@
 // Not shown: That the guess allows fewer steps: with two or four a rung training is not stable here, with the guess or without. Pictures,
 //   guidance by classes, and averages of the parameters.
 // Takes: Some 30 seconds.
-// Vary: `--seed` for other nets, `--set langevin=16` for longer walks, `--set count=4` for fewer rungs.
+// Vary: `--seed` for other nets, `--set langevin=16` for longer walks, `--set levels=4` for fewer rungs.
 
+use std.metrics.kernel_discrepancy
 use std.nn.mlp
 use std.optim.{adam, clip_norm}
-use std.recovery.{ladder, climbed, recovered_by, recovery_density, energy_contrast}
+use std.recovery.{ladder, climbed, recovered_by, energy_contrast}
 use std.schedules.cosine
 
 let small = false
@@ -20,66 +21,90 @@ let steps = if small { 250 } else { 4000 }
 let runs = 5
 let width = 32
 let batch = 64
-let count = 6
-let spread_of = 0.15
+let rate = 4e-3
+let judged = if small { 300 } else { 1000 }
+// Langevin steps at each rung, of the size b sigma; c sigma is the noise that is added to a first guess.
 let langevin = 8
 let b = 0.3
 let c = 1.0
-let rate = 4e-3
-let judged = if small { 300 } else { 1000 }
-let rungs = ladder(count, low: 0.15, high: 0.9)
-// What is left of a point of the data at each rung.
-let left = cumprod(rungs.shrink) / rungs.shrink
+
+// 1. Data, and a ladder of noise: x_{k+1} = shrink_k x_k + sigma_k noise. To recover is y_k = shrink_k x_k.
 
 /// Points around eight places on a circle; both coordinates have variance 1.
 fn point() {
-  let a = real(randint(0, 8)) * pi / 4.0
-  sqrt(2.0) * stack([cos(a), sin(a)]) + spread_of * randn([2])
+  let angle = real(randint(0, 8)) * pi / 4.0
+  sqrt(2.0) * stack([cos(angle), sin(angle)]) + 0.15 * randn([2])
 }
 
-net energy[runs] = mlp([6 + count, width, width, 1], act: silu)
-net guess[runs] = mlp([6 + count, width, width, 2], act: silu)
-net alone[runs] = mlp([6 + count, width, width, 1], act: silu)
-net plain[runs] = mlp([6, width, width, 1], act: silu)
-
-/// What nets see of a point: without waves the small ones here learn a ring.
-fn waves(x: real[2]) = concat(x, sin(3.0 * x), cos(3.0 * x))
-
-fn energy_of(n) = |y, k| n(concat(waves(y), one_hot(k, count)))[0]
-fn guess_of(n) = |x, k| x + n(concat(waves(x), one_hot(k, count)))
+let levels = 6
+let rungs = ladder(levels, low: 0.15, high: 0.9)
+// What is left of a point of the data at each rung.
+let left = cumprod(rungs.shrink) / rungs.shrink
 
 /// A point of the data at a random rung and one above it: {x, y, k, sigma}, where y is to be recovered from x.
 fn lesson() {
-  let k = randint(0, count)
+  let k = randint(0, levels)
   let below = left[k] * point() + sqrt(1.0 - left[k]^2) * randn([2])
   let y = rungs.shrink[k] * below
   {x: y + rungs.sigma[k] * randn([2]), y: y, k: k, sigma: rungs.sigma[k]}
 }
 
-/// The losses of an energy and of a first guess: each learns from what the other has made.
+// 2. The method: an energy f(y, k) and a first guess g(x, k). The guess starts the energy's walk, and learns where that ends; the
+// energy learns to tell the end from the data.
+
+net energy[runs] = mlp([6 + levels, width, width, 1], act: silu)
+net guess[runs] = mlp([6 + levels, width, width, 2], act: silu)
+
+/// What nets see of a point: without waves the small ones here learn a ring.
+fn waves(x: real[2]) = concat(x, sin(3.0 * x), cos(3.0 * x))
+fn seen(x, k) = concat(waves(x), one_hot(k, levels))
+
+fn energy_of(n) = |y, k| n(seen(y, k))[0]
+fn guess_of(n) = |x, k| x + n(seen(x, k))
+
+/// The losses of f and of g on a lesson l: each learns from what the other has made.
 fn cooperate(f, g, l) {
   let start = g(l.x, l.k)
-  let y = stop(recovered_by(f, stop(start) + c * l.sigma * randn([2]), l.x, l.k, l.sigma, langevin, b))
-  (energy_contrast(f, l.y, y, l.k), sqnorm(y - start) / l.sigma^2)
+  let walked = stop(recovered_by(f, stop(start) + c * l.sigma * randn([2]), l.x, l.k, l.sigma, langevin, b))
+  (energy_contrast(f, l.y, walked, l.k), sqnorm(walked - start) / l.sigma^2)
 }
 
-fn stay(x, k) = x
+// 3. Baselines: an energy whose walks start from the noisy point, and an energy with no ladder, by walks from noise.
 
-/// An energy alone, with no ladder: from noise by Langevin steps.
+net alone[runs] = mlp([6 + levels, width, width, 1], act: silu)
+net plain[runs] = mlp([6, width, width, 1], act: silu)
+
+fn noisy_point(x, k) = x
+
+fn plain_energy(n) = |x| n(waves(x))[0] - 0.5 * sqnorm(x)
 fn short_run(f, x) = scan (x = x) for i in 0..langevin { next x = x + 0.02 * grad(f(x), wrt: x) + 0.2 * randn([2]) }
 
+fn each(losses) = sum(losses) / real(batch)
+
 stage fit = train for steps steps {
+  let o = clip_norm(10.0) |> adam(lr: cosine(rate, steps))
   let (of_energy, of_guess) = for (e, g) in (energy, guess), i in 0..batch { cooperate(energy_of(e), guess_of(g), lesson()) }
-  minimize sum(of_energy) / real(batch) over energy using clip_norm(10.0) |> adam(lr: cosine(rate, steps))
-  minimize sum(of_guess) / real(batch) over guess using clip_norm(10.0) |> adam(lr: cosine(rate, steps))
-  let of_alone = for e in alone, i in 0..batch { cooperate(energy_of(e), stay, lesson())[0] }
-  minimize sum(of_alone) / real(batch) over alone using clip_norm(10.0) |> adam(lr: cosine(rate, steps))
+  minimize each(of_energy) over energy using o
+  minimize each(of_guess) over guess using o
+  let of_alone = for e in alone, i in 0..batch { cooperate(energy_of(e), noisy_point, lesson())[0] }
+  minimize each(of_alone) over alone using o
   let of_plain = for e in plain, i in 0..batch {
-    let f = |x| e(waves(x))[0] - 0.5 * sqnorm(x)
+    let f = plain_energy(e)
     let x = stop(short_run(f, randn([2])))
     f(x) - f(point())
   }
-  minimize sum(of_plain) / real(batch) over plain using clip_norm(10.0) |> adam(lr: cosine(rate, steps))
+  minimize each(of_plain) over plain using o
+}
+
+// 4. What they draw, and how far it is from the data. Axes: nets, points.
+
+let truth = for i in 0..judged { point() }
+
+stage draw = compute after fit {
+  log by_both = for (e, g) in (energy, guess), i in 0..judged { climbed(energy_of(e), guess_of(g), rungs, randn([2]), langevin, b, c) }
+  log by_guess = for (e, g) in (energy, guess), i in 0..judged { climbed(energy_of(e), guess_of(g), rungs, randn([2]), 0, b, c) }
+  log by_energy = for e in alone, i in 0..judged { climbed(energy_of(e), noisy_point, rungs, randn([2]), langevin, b, 0.0) }
+  log without_ladder = for e in plain, i in 0..judged { short_run(plain_energy(e), randn([2])) }
 }
 
 fn kernel(x, y) {
@@ -87,29 +112,16 @@ fn kernel(x, y) {
   (exp(-d / 0.02) + exp(-d / 0.18) + exp(-0.5 * d)) / 3.0
 }
 
-/// The squared maximum mean discrepancy of two samples, without bias.
-fn discrepancy(x, y) {
-  let n = real(len(x))
-  let within = |a| (sum(for p in a, q in a { kernel(p, q) }) - n) / (n * (n - 1.0))
-  within(x) + within(y) - 2.0 * mean(for p in x, q in y { kernel(p, q) })
-}
-
-let truth = for i in 0..judged { point() }
-
-/// Axes: nets, points.
-stage draw = compute after fit {
-  log by_both = for (e, g) in (energy, guess), i in 0..judged { climbed(energy_of(e), guess_of(g), rungs, randn([2]), langevin, b, c) }
-  log by_guess = for (e, g) in (energy, guess), i in 0..judged { climbed(energy_of(e), guess_of(g), rungs, randn([2]), 0, b, c) }
-  log by_energy = for e in alone, i in 0..judged { climbed(energy_of(e), stay, rungs, randn([2]), langevin, b, 0.0) }
-  log without_ladder = for e in plain, i in 0..judged { short_run(|x| e(waves(x))[0] - 0.5 * sqnorm(x), randn([2])) }
-}
+fn off(x) = kernel_discrepancy(x, truth, kernel)
+fn of_nets(drawn) = for x in drawn[0] { off(x) }
 
 stage judge = compute {
-  let score = |xs| for x in xs { discrepancy(x, truth) }
-  log both = score(draw.log.by_both[0]), guess = score(draw.log.by_guess[0])
-  log energy = score(draw.log.by_energy[0]), without_ladder = score(draw.log.without_ladder[0])
-  log fresh = discrepancy(for i in 0..judged { point() }, truth), noise = discrepancy(randn([judged, 2]), truth)
+  log both = of_nets(draw.log.by_both), guess = of_nets(draw.log.by_guess)
+  log energy = of_nets(draw.log.by_energy), without_ladder = of_nets(draw.log.without_ladder)
+  log fresh = off(for i in 0..judged { point() }), noise = off(randn([judged, 2]))
 }
+
+// 5. Figures.
 
 /// A picture of points between -2.2 and 2.2, dark where they are many.
 fn picture(x: real[n, 2]) {
@@ -118,14 +130,16 @@ fn picture(x: real[n, 2]) {
   reshape(1.0 - min(real(counts) / 4.0, 1.0), 64, 64)
 }
 
+fn of_first(drawn) = picture(drawn[0][0])
+
 stage show = report {
   text "The data; the energy and the guess together; the energy from the noisy point; the guess alone; an energy without a ladder."
   image grid(stack([
     picture(truth),
-    picture(draw.log.by_both[0][0]),
-    picture(draw.log.by_energy[0][0]),
-    picture(draw.log.by_guess[0][0]),
-    picture(draw.log.without_ladder[0][0]),
+    of_first(draw.log.by_both),
+    of_first(draw.log.by_energy),
+    of_first(draw.log.by_guess),
+    of_first(draw.log.without_ladder),
   ])), title: "1000 points by the first nets"
   table {
     together: judge.log.both[0],
@@ -134,6 +148,8 @@ stage show = report {
     without_ladder: judge.log.without_ladder[0],
   }, title: "squared discrepancy from the data, a row for each of five nets"
 }
+
+// 6. Tests.
 
 test "a quadratic energy recovers the variance" {
   // Points of variance 2, seen through noise of 0.5: what is recovered has the variance 1.5.
@@ -162,7 +178,7 @@ test "walks end where they should" {
 }
 
 test "the ladder keeps variances" {
-  assert close(square(rungs.shrink) + square(rungs.sigma), ones(count), 1e-6)
+  assert close(square(rungs.shrink) + square(rungs.sigma), ones(levels), 1e-6)
   let x = for i in 0..20000 { lesson().x[0] }
   assert abs(var(x) - 1.02) < 0.07
 }

@@ -14,61 +14,85 @@ use std.latent.{covariance, ppca, ppca_projection, mixture_em, mixture_posterior
 use std.linalg.{eye, logdet, trace}
 
 let small = false
+let draws = if small { 18 } else { 60 }
+
+// The paper: m unlabeled rows x, n labeled rows (x, y). What is learnt from the first makes features of the second.
+
+// 1. Factor models: x = B z + noise of variance 1, z of r dimensions; y = beta z + gamma x + noise.
+
 let d = 50
 let r = 3
 let noise = 0.5
 let many = if small { 1000 } else { 2000 }
-let draws = if small { 18 } else { 60 }
 let labeled = [60, 100, 200]
 let unlabeled = [60, 200, 600, 2000]
-let penalties = exp(linspace(-3.0, 9.0, 40))
 
-/// Factor models: x = z loadings' + noise of variance 1, y = z weights + noise; or, where pretraining has nothing to go by, y = x along
-/// a direction that no factor has.
+/// {loadings: B, by_factors: a beta, off_factors: a gamma along a direction that no factor has}.
 fn factor_model() {
   let loadings = randn([d, r])
   let normal = randn([d])
-  let aside = normal - loadings @ least_squares(loadings, normal)
-  {loadings, weights: randn([r]), aside: aside / norm(aside)}
+  let off_factors = normal - loadings @ least_squares(loadings, normal)
+  {loadings, by_factors: randn([r]), off_factors: off_factors / norm(off_factors)}
 }
 
 state worlds = for i in 0..draws { factor_model() }
 
-fn second_moment(world) = world.loadings @ transpose(world.loadings) + eye(d)
-
-/// The weights on x of the best prediction E[y | x].
-fn best(world, informative) = if informative { solve(second_moment(world), world.loadings @ world.weights) } else { world.aside }
-
-/// What a prediction x w + b loses against the best, in mean square.
-fn excess(world, informative, w, b) {
-  let error = w - best(world, informative)
-  dot(error, second_moment(world) @ error) + b^2
+/// Labels that follow the factors; or, if not `informative`, labels for which pretraining has nothing to go by.
+fn task(world, informative) = {
+  loadings: world.loadings,
+  beta: if informative { world.by_factors } else { zeros(r) },
+  gamma: if informative { zeros(d) } else { world.off_factors },
 }
 
-fn rows(world, n, informative) {
+fn rows(task, n) {
   let z = randn([n, r])
-  let x = z @ transpose(world.loadings) + randn([n, d])
-  {x, y: (if informative { z @ world.weights } else { x @ world.aside }) + noise * randn([n])}
+  let x = z @ transpose(task.loadings) + randn([n, d])
+  {x, y: z @ task.beta + x @ task.gamma + noise * randn([n])}
 }
 
-/// Excess risks with `n` labeled rows after pretraining on `m`, of least squares on x, and of ridge regression with the best of all
-/// penalties, which only an oracle knows.
-fn compare(world, n, m, informative) {
-  let table = rows(world, n, informative)
-  let model = ppca(rows(world, m, informative).x, r)
+/// E[x x'].
+fn second_moment(task) = task.loadings @ transpose(task.loadings) + eye(d)
+
+/// The w of the best prediction E[y | x] = w x.
+fn best(task) = solve(second_moment(task), task.loadings @ task.beta) + task.gamma
+
+/// What the prediction w x + b loses against the best, in mean square.
+fn excess(task, w, b) {
+  let error = w - best(task)
+  dot(error, second_moment(task) @ error) + b^2
+}
+
+// 2. The method: features are the posterior means of z under a model fitted to unlabeled rows, and a regression on them.
+
+/// The excess risk with the labeled rows `table` after pretraining on unlabeled ones.
+fn pretrained(task, unlabeled, table) {
+  let model = ppca(unlabeled, r)
   let projection = ppca_projection(model)
   let centred = for row in table.x { row - model .mean }
   let w = projection @ least_squares(centred @ projection, table.y)
+  excess(task, w, -dot(model .mean, w))
+}
+
+// 3. Baselines on the labeled rows alone.
+
+/// Ridge regression with the best of these penalties for each draw, which only an oracle knows.
+let penalties = exp(linspace(-3.0, 9.0, 40))
+
+fn by_oracle(task, table) = min(for p in penalties { excess(task, ridge(table.x, table.y, p), 0.0) })
+
+fn compare(task, n, m) {
+  let table = rows(task, n)
   {
-    pretrained: excess(world, informative, w, -dot(model .mean, w)),
-    least_squares: excess(world, informative, least_squares(table.x, table.y), 0.0),
-    ridge: min(for p in penalties { excess(world, informative, ridge(table.x, table.y, p), 0.0) }),
+    pretrained: pretrained(task, rows(task, m).x, table),
+    least_squares: excess(task, least_squares(table.x, table.y), 0.0),
+    ridge: by_oracle(task, table),
   }
 }
 
 fn standard_error(v) = std(v, axis: 1, ddof: 1) / sqrt(real(draws))
 
-fn raced(informative) = for n in labeled { for w in worlds { compare(w, n, many, informative) } }
+/// Axes: labeled rows, draws.
+fn raced(informative) = for n in labeled { for w in worlds { compare(task(w, informative), n, many) } }
 
 stage race(informative) = compute {
   let e = raced(informative)
@@ -79,24 +103,27 @@ stage race(informative) = compute {
 }
 
 stage more_unlabeled = compute {
-  let e = for m in unlabeled { for w in worlds { compare(w, 60, m, true).pretrained } }
+  let e = for m in unlabeled { for w in worlds { compare(task(w, true), 60, m).pretrained } }
   log m = unlabeled, excess = mean(e, axis: 1), error = standard_error(e)
 }
 
-/// Mixtures of four balls in ten dimensions, each with its own label.
+// 4. Mixtures of k balls in ten dimensions, each ball with its own label.
+
 let k = 4
 let dims = 10
 let pool = if small { 400 } else { 1500 }
+
 state mixtures = for i in 0..div(draws, 6) {
   {mixture: {weights: full(1.0 / k, k), means: 1.2 * randn([k, dims]), variance: 1.0}, labels: randn([k])}
 }
 
 fn mixture_rows(world, n) {
-  let part = randint(0, k, n)
-  {x: world.mixture.means[part] + randn([n, dims]), y: world.labels[part] + noise * randn([n])}
+  let ball = randint(0, k, n)
+  {x: world.mixture.means[ball] + randn([n, dims]), y: world.labels[ball] + noise * randn([n])}
 }
 
-fn posteriors(m, x) = for row in x { exp(mixture_posterior(m, row)[0]) }
+/// The features: how likely it is that a row came from each ball.
+fn posteriors(mixture, x) = for row in x { exp(mixture_posterior(mixture, row)[0]) }
 
 /// Excess risks with 30 labeled rows: of a regression on the posteriors of a mixture fitted to `pool` rows or to the same 30, and on x.
 fn compare_mixtures(world) {
@@ -116,19 +143,21 @@ stage mixture_race = compute {
   log pretrained = e.pretrained, same_rows = e.same_rows, least_squares = e.least_squares
 }
 
+// 5. Figures.
+
 fn log10(x) = log(x) / log(10.0)
+
+/// Mean excess risks by labeled rows, as log10.
+fn course(race) = {
+  x: log10(real(stack(labeled))), pretrained: log10(race.mean_pretrained[0]), ridge_by_oracle: log10(race.mean_ridge[0]),
+  least_squares: log10(race.mean_least_squares[0]),
+}
 
 stage show = report after mixture_race {
   text "Labels that follow the factors. Logarithms to the base of 10 of mean excess risks over that of the best prediction."
-  plot {
-    x: log10([60.0, 100.0, 200.0]), pretrained: log10(race(true).log.mean_pretrained[0]),
-    ridge_by_oracle: log10(race(true).log.mean_ridge[0]), least_squares: log10(race(true).log.mean_least_squares[0]),
-  }, title: "excess risk by labeled rows (log10)"
+  plot course(race(true).log), title: "excess risk by labeled rows (log10)"
   text "Labels that follow a direction without factor: pretraining keeps what does not matter, and loses."
-  plot {
-    x: log10([60.0, 100.0, 200.0]), pretrained: log10(race(false).log.mean_pretrained[0]),
-    ridge_by_oracle: log10(race(false).log.mean_ridge[0]), least_squares: log10(race(false).log.mean_least_squares[0]),
-  }, title: "excess risk where the factors do not tell (log10)"
+  plot course(race(false).log), title: "excess risk where the factors do not tell (log10)"
   plot {x: log10(real(stack(unlabeled))), excess: log10(more_unlabeled.log.excess[0])},
     title: "excess risk with 60 labeled rows, by unlabeled ones (log10)"
   text "Each row is a mixture of four balls, with 30 labeled rows."
@@ -166,7 +195,7 @@ test "mixtures" {
 }
 
 test "the features are posterior means" {
-  let m = ppca(rows(worlds[0], 500, true).x, r)
+  let m = ppca(rows(task(worlds[0], true), 500).x, r)
   let x = randn([d])
   // E[z | x] = W' (W W' + variance I)^-1 (x - mean)
   let direct = transpose(m.loadings) @ solve(m.loadings @ transpose(m.loadings) + m.variance * eye(d), x)
@@ -174,7 +203,7 @@ test "the features are posterior means" {
 }
 
 test "principal components are the maximum of the likelihood" {
-  let x = rows(worlds[0], 500, true).x
+  let x = rows(task(worlds[0], true), 500).x
   let m = ppca(x, r)
   let loss = |w, v| logdet(w @ transpose(w) + v * eye(d)) + trace(solve(w @ transpose(w) + v * eye(d), covariance(x)))
   let (w, v) = (m.loadings, m.variance)

@@ -5,7 +5,7 @@ precision f64
 use std.metrics.{accuracy, top_k_accuracy, confusion_matrix, precision_score, recall, f_beta, f1, macro_f1}
 use std.metrics.{balanced_accuracy, mean_iou, matthews, cohen_kappa, midranks, auc, average_precision, brier}
 use std.metrics.{reliability, calibration_error, worst_calibration_error, mean_squared_error, root_mean_squared_error}
-use std.metrics.{mean_absolute_error, r2, explained_variance, pearson, spearman}
+use std.metrics.{mean_absolute_error, r2, explained_variance, pearson, spearman, kernel_discrepancy}
 
 // Seven predictions of four classes, the last of which neither occurs nor is predicted.
 let p = [0, 1, 2, 2, 1, 0, 2]
@@ -124,4 +124,12 @@ test "targets that do not vary" {
   assert not is_finite(r2(x, y)) and not is_finite(pearson(x, y)) and not is_finite(explained_variance(x, y))
   assert r2(x, y, empty: 0.25) == 0.25 and spearman(x, y, empty: 0.0) == 0.0
   assert explained_variance(x, y, empty: -1.0) == -1.0
+}
+
+test "two samples by a kernel" {
+  // By k(p, q) = p q: (16 - 10) / 2 and (49 - 29) / 2 within, 28 / 4 across.
+  assert close(kernel_discrepancy([[1.0], [3.0]], [[2.0], [5.0]], |p, q| dot(p, q)), 3.0 + 10.0 - 14.0, 1e-14)
+  let apart = kernel_discrepancy(randn([200, 2]), 1.0 + randn([200, 2]), |p, q| exp(-0.5 * sqnorm(p - q)))
+  let same = kernel_discrepancy(randn([200, 2]), randn([200, 2]), |p, q| exp(-0.5 * sqnorm(p - q)))
+  assert apart > 0.1 and abs(same) < 0.03
 }
