@@ -11,7 +11,6 @@
 // Vary: `--set width=3.0` for narrower noise, `--set gamma=0.5` for a shorter memory, `--seed` for other draws.
 
 use std.compositional.{tracked, log_mean, negative_log_likelihood, plug_in_likelihood, noise_contrastive}
-use std.dist.normal
 use std.nn.mlp
 use std.optim.{sgd, clip_value, adam}
 use std.testing.unbiased

@@ -66,11 +66,11 @@ fn excess(task, w, b) {
 
 /// The excess risk with the labeled rows `table` after pretraining on unlabeled ones.
 fn pretrained(task, unlabeled, table) {
-  let model = ppca(unlabeled, r)
-  let projection = ppca_projection(model)
-  let centred = for row in table.x { row - model .mean }
+  let fitted = ppca(unlabeled, r)
+  let projection = ppca_projection(fitted)
+  let centred = for row in table.x { row - fitted.mean }
   let w = projection @ least_squares(centred @ projection, table.y)
-  excess(task, w, -dot(model .mean, w))
+  excess(task, w, -dot(fitted.mean, w))
 }
 
 // 3. Baselines on the labeled rows alone.

@@ -161,7 +161,7 @@ stage gradients(n) = compute after taught(n) {
   // The exact gradient has no part by the wording.
   let exact = flatten(grad(likelihood(m, known) + 0.0 * sum(m.wording(zeros(15))), wrt: (w, a, b)))
   let directions = randn([len(exact), 10]) / sqrt(real(len(exact)))
-  let (with, without) = for i in 0..replicates {
+  let (trices, plains) = for i in 0..replicates {
     let rows = permutation(100)[..batch]
     let memory = stop(for (x, y) in (known.x, known.y) { posterior_draw(m, x, y) })
     // The same proposals for both.
@@ -169,11 +169,11 @@ stage gradients(n) = compute after taught(n) {
     (flatten(grad(value("trice"), wrt: (w, a, b))), flatten(grad(value("without"), wrt: (w, a, b))))
   }
   log probability = probability(m, known)
-  log standard_errors = off(with, exact, directions), standard_errors_without = off(without, exact, directions)
-  log variance = total_variance(with), variance_without = total_variance(without)
+  log standard_errors = off(trices, exact, directions), standard_errors_without = off(plains, exact, directions)
+  log variance = total_variance(trices), variance_without = total_variance(plains)
   // Of the weights that do not make words.
   let worded = 341
-  log variance_of_sums = total_variance(with [.., worded..]), variance_of_sums_without = total_variance(without[.., worded..])
+  log variance_of_sums = total_variance(trices[.., worded..]), variance_of_sums_without = total_variance(plains[.., worded..])
 }
 
 fn at_moments(of) = for n in moments { of(gradients(n).log) }
