@@ -220,7 +220,17 @@ impl<'a> Formatter<'a> {
             TokenKind::Word => {
                 let operand = matches!(
                     s,
-                    "given" | "in" | "via" | "by" | "and" | "or" | "not" | "yield" | "let" | "next" | "for"
+                    "given"
+                        | "in"
+                        | "via"
+                        | "by"
+                        | "and"
+                        | "or"
+                        | "not"
+                        | "yield"
+                        | "let"
+                        | "next"
+                        | "for"
                 );
                 let statement = STATEMENTS.contains(&s) && !self.ends_expression(last);
                 if operand || statement || self.is_except(last) {

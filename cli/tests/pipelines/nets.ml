@@ -166,3 +166,15 @@ test "initialisers" {
   assert max(abs(t)) <= 4.0
   assert close(sqrt(sqnorm(t) / 40000.0), 2.0 * 0.8796, 0.03)
 }
+
+net of_three[2] = dense(3, 2)
+
+test "a derivative by a record of nets is a record of theirs" {
+  let one = of_three[0]
+  let model = {one, scale: 2.0}
+  let value = |m| m.scale * sum(m.one([1.0, 2.0, 3.0]))
+  let g = grad(value(model), wrt: model)
+  assert close(g.one.b, [2.0, 2.0], 1e-6)
+  assert close(g.one.w[.., 0], [2.0, 4.0, 6.0], 1e-6)
+  assert close(g.scale, value(model) / 2.0, 1e-5)
+}

@@ -168,20 +168,36 @@ impl Session {
             ));
         }
         let v = self.eval(e, env)?;
-        match &v {
+        self.point_of(&v, e.span)
+    }
+
+    /// The leaves that a derivative by a value is taken by: of nets and of models that keep parameters, these.
+    fn point_of(&mut self, v: &Val, span: Span) -> R<Val> {
+        match v {
             Val::Net(n) => {
-                let p = self.net_params(n, e.span)?;
-                self.force_leaves(&p, e.span)
+                let p = self.net_params(n, span)?;
+                self.force_leaves(&p, span)
+            }
+            Val::Record(fields) => {
+                let mut points = Vec::with_capacity(fields.len());
+                for (n, v) in fields.iter() {
+                    points.push((n.clone(), self.point_of(v, span)?));
+                }
+                Ok(Val::record(points))
+            }
+            Val::Tuple(items) => {
+                let points: R<Vec<Val>> = items.iter().map(|v| self.point_of(v, span)).collect();
+                Ok(Val::tuple(points?))
             }
             Val::Model(m) if m.made.is_some() => {
                 let p = m
                     .made
                     .as_ref()
                     .map_or(Val::Unit, |made| self.model_params(made));
-                self.force_leaves(&p, e.span)
+                self.force_leaves(&p, span)
             }
             v => {
-                let v = self.force_leaves(v, e.span)?;
+                let v = self.force_leaves(v, span)?;
                 if leaves(&v)
                     .iter()
                     .any(|t| !self.ctx.graph.ty(*t).dtype.is_real())
@@ -189,7 +205,7 @@ impl Session {
                     return Err(Box::new(self.err(
                         "E0431",
                         "a derivative is with respect to reals",
-                        e.span,
+                        span,
                     )));
                 }
                 Ok(v)
