@@ -142,7 +142,8 @@ fn words(t: &Timed, machine: &Machine) -> String {
     )
 }
 
-fn time(seconds: f64) -> String {
+/// A span of time, in a unit that shows it.
+pub fn time(seconds: f64) -> String {
     match seconds {
         s if s < 1e-6 => format!("{:.1} ns", s * 1e9),
         s if s < 1e-3 => format!("{:.2} us", s * 1e6),

@@ -277,6 +277,19 @@ pub fn explain(e: &RunError, pipeline: &Pipeline) -> Exit {
     }
 }
 
+/// The number of a stage, or, in words, that there is none of that name.
+///
+/// # Errors
+/// The words.
+pub fn stage_named(pipeline: &Pipeline, name: &str) -> Result<usize, String> {
+    let stages = pipeline.session.stages();
+    stages.iter().position(|s| s.name == name).ok_or_else(|| {
+        let known: Vec<&str> = stages.iter().map(|s| s.name.as_str()).collect();
+        let known = known.join(", ");
+        format!("there is no stage `{name}`; there are: {known}")
+    })
+}
+
 /// The stages that are named, all if none is.
 pub fn chosen(pipeline: &Pipeline, names: &[String]) -> Result<Vec<usize>, Exit> {
     let stages = pipeline.session.stages();
@@ -285,15 +298,11 @@ pub fn chosen(pipeline: &Pipeline, names: &[String]) -> Result<Vec<usize>, Exit>
     }
     let mut found = Vec::new();
     for name in names {
-        let Some(i) = stages.iter().position(|s| s.name == *name) else {
-            let known: Vec<&str> = stages.iter().map(|s| s.name.as_str()).collect();
-            eprintln!(
-                "error: there is no stage `{name}`; there are: {}",
-                known.join(", ")
-            );
-            return Err(Exit::Misuse);
-        };
-        found.push(i);
+        let stage = stage_named(pipeline, name).map_err(|why| {
+            eprintln!("error: {why}");
+            Exit::Misuse
+        })?;
+        found.push(stage);
     }
     Ok(found)
 }
@@ -535,28 +544,16 @@ fn fmt(files: &[std::path::PathBuf], check: bool) -> Exit {
 /// The graphs of a stage, named.
 fn stage_graphs(args: &PipelineArgs, stage: Option<&str>) -> Result<Vec<(String, Graph)>, Exit> {
     let mut pipeline = open(args, unrun(args))?;
-    let names: Vec<String> = pipeline
-        .session
-        .stages()
-        .iter()
-        .map(|s| s.name.clone())
-        .collect();
     let index = match stage {
-        None if names.is_empty() => {
+        None if pipeline.session.stages().is_empty() => {
             eprintln!("error: the pipeline has no stage");
             return Err(Exit::Pipeline);
         }
         None => 0,
-        Some(s) => match names.iter().position(|n| n == s) {
-            Some(i) => i,
-            None => {
-                eprintln!(
-                    "error: there is no stage `{s}`; there are: {}",
-                    names.join(", ")
-                );
-                return Err(Exit::Pipeline);
-            }
-        },
+        Some(name) => stage_named(&pipeline, name).map_err(|why| {
+            eprintln!("error: {why}");
+            Exit::Pipeline
+        })?,
     };
     let program = pipeline
         .session

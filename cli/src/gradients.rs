@@ -1,7 +1,7 @@
 //! `mlc explain-gradient` and `mlc variance`: how derivatives pass through each site of each `expect`, and how noisy they are.
 
 use crate::Exit;
-use crate::commands::{failed, open, unrun, write_out};
+use crate::commands::{failed, open, stage_named, unrun, write_out};
 use crate::observer::Quiet;
 use crate::options::PipelineArgs;
 use mlc_compiler::lower::SiteExplained;
@@ -45,15 +45,11 @@ fn chosen(pipeline: &Pipeline, stage: Option<&str>) -> Result<Vec<(usize, String
     let all = pipeline.session.stages().iter().map(|s| s.name.clone());
     let all: Vec<(usize, String)> = all.enumerate().collect();
     let Some(stage) = stage else { return Ok(all) };
-    match all.iter().find(|s| s.1 == stage) {
-        Some(found) => Ok(vec![found.clone()]),
-        None => {
-            let names: Vec<&str> = all.iter().map(|s| s.1.as_str()).collect();
-            let listed = names.join(", ");
-            eprintln!("error: there is no stage `{stage}`; there are: {listed}");
-            Err(Exit::Pipeline)
-        }
-    }
+    let found = stage_named(pipeline, stage).map_err(|why| {
+        eprintln!("error: {why}");
+        Exit::Pipeline
+    })?;
+    Ok(vec![all[found].clone()])
 }
 
 pub fn variance(

@@ -1,11 +1,11 @@
 //! `mlc papers`: the papers whose methods are pipelines, by the headers of the pipelines and how their tests last ended.
 
 use crate::Exit;
+use crate::testing::tested;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::time::Instant;
 
 /// What the comment at a pipeline's top says.
@@ -107,17 +107,13 @@ fn run(folder: &Path, headers: &[Header]) -> std::io::Result<Results> {
     results.retain(|id, _| headers.iter().any(|h| h.id == *id));
     for h in headers {
         let start = Instant::now();
-        let mut command = Command::new(std::env::current_exe()?);
-        command
-            .arg("test")
-            .arg(folder.join(&h.id).with_extension("ml"));
-        let out = command.arg("--fresh").stdin(Stdio::null()).output()?;
-        let said = String::from_utf8_lossy(&out.stdout);
-        let begins = |word: &str| said.lines().filter(|l| l.starts_with(word)).count();
-        let passed = begins("ok ");
+        let file = folder.join(&h.id).with_extension("ml");
+        let (_, suite, _) = tested(&file, |command| {
+            command.arg("--fresh");
+        })?;
         let ended = Ended {
-            passed,
-            tests: passed + begins("FAILED ") + begins("BROKEN "),
+            passed: suite.passed(),
+            tests: suite.len(),
             seconds: (start.elapsed().as_secs_f64() * 10.0).round() / 10.0,
         };
         println!("{:<28} {} in {} s", h.id, ended.words(), ended.seconds);

@@ -1,7 +1,8 @@
 //! What begins with a colon.
 
 use super::{Repl, plot};
-use crate::commands::{doc, explain};
+use crate::bench;
+use crate::commands::{doc, explain, stage_named};
 use crate::observer::{Human, took};
 use crate::show;
 use mlc_compiler::lower::ReplResult;
@@ -174,16 +175,17 @@ impl Repl {
             return;
         }
         let first = start.elapsed();
-        match self
-            .pipeline
-            .time(e.program.clone(), Duration::from_millis(300))
-        {
+        match self.pipeline.time(
+            e.program.clone(),
+            Duration::from_millis(300),
+            &mut Human::default(),
+        ) {
             Ok(times) => println!(
                 "{} the first time, compiling included; then {} (median of {}, least {})",
                 took(first.as_secs_f64()),
-                fine(times.median),
+                bench::time(times.median),
                 times.count,
-                fine(times.least),
+                bench::time(times.least),
             ),
             Err(e) => {
                 explain(&e, &self.pipeline);
@@ -192,17 +194,12 @@ impl Repl {
     }
 
     fn run_stage(&mut self, name: &str) {
-        let stages = self.pipeline.session.stages();
-        let Some(stage) = stages.iter().position(|s| s.name == name) else {
-            let known: Vec<&str> = stages.iter().map(|s| s.name.as_str()).collect();
-            match known.as_slice() {
-                [] => eprintln!("there is no stage"),
-                known => eprintln!(
-                    "there is no stage `{name}`; there are: {}",
-                    known.join(", ")
-                ),
-            }
-            return;
+        if self.pipeline.session.stages().is_empty() {
+            return eprintln!("there is no stage");
+        }
+        let stage = match stage_named(&self.pipeline, name) {
+            Ok(stage) => stage,
+            Err(why) => return eprintln!("{why}"),
         };
         let start = Instant::now();
         match self.pipeline.run_stage(stage, &mut Human::default()) {
@@ -238,15 +235,5 @@ impl Repl {
             Ok(()) => println!("{} definitions in {file}", texts.len()),
             Err(e) => eprintln!("error: cannot write `{file}`: {e}"),
         }
-    }
-}
-
-/// A short span of time, in a unit that shows it.
-fn fine(seconds: f64) -> String {
-    match seconds {
-        s if s < 1e-6 => format!("{:.0} ns", s * 1e9),
-        s if s < 1e-3 => format!("{:.2} us", s * 1e6),
-        s if s < 1.0 => format!("{:.2} ms", s * 1e3),
-        s => format!("{s:.2} s"),
     }
 }

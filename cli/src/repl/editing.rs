@@ -2,6 +2,7 @@
 
 use super::commands::COMMANDS;
 use super::{Repl, complete};
+use mlc_compiler::stdlib;
 use mlc_grammar::{TokenKind, tokens};
 use nu_ansi_term::{Color, Style};
 use reedline::{
@@ -63,16 +64,6 @@ struct Colours {
     words: HashSet<String>,
 }
 
-impl Colours {
-    fn new() -> Self {
-        let entries = mlc_compiler::stdlib::entries().into_iter();
-        let words = entries.filter(|e| e.module == mlc_compiler::stdlib::LANGUAGE);
-        Self {
-            words: words.map(|e| e.name).collect(),
-        }
-    }
-}
-
 impl Highlighter for Colours {
     fn highlight(&self, text: &str, _: usize) -> StyledText {
         let mut out = StyledText::new();
@@ -104,7 +95,7 @@ fn history_file() -> Option<PathBuf> {
     Some(home.join("mlc").join("history"))
 }
 
-fn editor(names: &Names) -> Reedline {
+fn editor(names: &Names, words: HashSet<String>) -> Reedline {
     let mut keys = default_emacs_keybindings();
     let next = vec![ReedlineEvent::Menu(MENU.into()), ReedlineEvent::MenuNext];
     keys.add_binding(
@@ -120,7 +111,7 @@ fn editor(names: &Names) -> Reedline {
         .with_quick_completions(true)
         .with_partial_completions(true)
         .with_menu(menu)
-        .with_highlighter(Box::new(Colours::new()))
+        .with_highlighter(Box::new(Colours { words }))
         .with_validator(Box::new(Whole))
         .with_edit_mode(Box::new(Emacs::new(keys)));
     if let Some(path) = history_file() {
@@ -132,22 +123,37 @@ fn editor(names: &Names) -> Reedline {
     editor
 }
 
-impl Repl {
-    /// All that can be written: commands, what is defined, what is built in, words, and modules.
-    fn names(&self) -> Vec<String> {
-        let mut names = self.pipeline.session.names();
-        names.extend(COMMANDS.iter().map(|c| c.0.to_string()));
-        names.extend(mlc_compiler::stdlib::names().map(|m| format!("std.{m}")));
-        for e in mlc_compiler::stdlib::entries() {
+/// What does not change while a session lasts.
+struct Library {
+    /// Commands, what is built in, words, and modules with their names.
+    names: Vec<String>,
+    words: HashSet<String>,
+}
+
+impl Library {
+    /// Reads the whole library, so once a session.
+    fn read() -> Self {
+        let mut names: Vec<String> = COMMANDS.iter().map(|c| c.0.to_string()).collect();
+        names.extend(stdlib::names().map(|m| format!("std.{m}")));
+        let mut words = HashSet::new();
+        for e in stdlib::entries() {
             match e.module.as_str() {
-                mlc_compiler::stdlib::BUILT_IN | mlc_compiler::stdlib::LANGUAGE => {
-                    names.push(e.name)
+                stdlib::LANGUAGE => {
+                    words.insert(e.name.clone());
+                    names.push(e.name);
                 }
-                // Its names need no module.
-                "std.prelude" => names.push(e.name),
+                // These need no module.
+                stdlib::BUILT_IN | "std.prelude" => names.push(e.name),
                 module => names.push(format!("{module}.{}", e.name)),
             }
         }
+        Self { names, words }
+    }
+
+    /// All that can be written: its own names, and those that are defined.
+    fn and(&self, defined: Vec<String>) -> Vec<String> {
+        let mut names = self.names.clone();
+        names.extend(defined);
         names.sort();
         names.dedup();
         names
@@ -160,8 +166,11 @@ impl Repl {
 /// If the terminal cannot be read.
 pub fn session(repl: &mut Repl) -> io::Result<()> {
     println!("mlc {} (:help for help)", env!("CARGO_PKG_VERSION"));
-    let names: Names = Arc::new(Mutex::new(repl.names()));
-    let mut editor = editor(&names);
+    let mut library = Library::read();
+    let words = std::mem::take(&mut library.words);
+    let all = |repl: &Repl| library.and(repl.pipeline.session.names());
+    let names: Names = Arc::new(Mutex::new(all(repl)));
+    let mut editor = editor(&names, words);
     let prompt = DefaultPrompt::new(
         DefaultPromptSegment::Basic("mlc".into()),
         DefaultPromptSegment::Empty,
@@ -172,7 +181,7 @@ pub fn session(repl: &mut Repl) -> io::Result<()> {
                 if !repl.entry(&text) {
                     return Ok(());
                 }
-                *names.lock().unwrap_or_else(|e| e.into_inner()) = repl.names();
+                *names.lock().unwrap_or_else(|e| e.into_inner()) = all(repl);
             }
             Signal::CtrlD => return Ok(()),
             _ => {}

@@ -35,7 +35,7 @@ struct Case {
 
 /// The tests of one pipeline.
 #[derive(Serialize, Deserialize, Clone, Debug)]
-struct Suite {
+pub struct Suite {
     file: PathBuf,
     cases: Vec<Case>,
     /// Golden values that no snapshot has any more, in words.
@@ -43,7 +43,11 @@ struct Suite {
 }
 
 impl Suite {
-    fn passed(&self) -> usize {
+    pub fn len(&self) -> usize {
+        self.cases.len()
+    }
+
+    pub fn passed(&self) -> usize {
         let passed = |c: &&Case| c.outcome == Outcome::Passed;
         self.cases.iter().filter(passed).count()
     }
@@ -158,7 +162,8 @@ fn worse(exit: Exit, code: Option<i32>) -> Exit {
     }
 }
 
-type Done = (Output, Suite, Option<i32>);
+/// What a process said, how its tests ended, and its exit code.
+pub type Done = (Output, Suite, Option<i32>);
 
 /// Runs each file's tests, as many at once as `--jobs` says, and shows what they say in the order of the files.
 fn run_all(found: &Found, args: &TestArgs) -> std::io::Result<Vec<Done>> {
@@ -207,8 +212,11 @@ fn lock<T>(m: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     m.lock().unwrap_or_else(|e| e.into_inner())
 }
 
-/// The tests of a file, in a process of their own.
-fn run_one(file: &Path, text: &str, args: &TestArgs) -> std::io::Result<Done> {
+/// The tests of a file, in a process of their own, with the options that `more` adds.
+///
+/// # Errors
+/// If the process cannot be started.
+pub fn tested(file: &Path, more: impl FnOnce(&mut Command)) -> std::io::Result<Done> {
     let results = tempfile::NamedTempFile::new()?;
     let mut command = Command::new(std::env::current_exe()?);
     command
@@ -216,6 +224,21 @@ fn run_one(file: &Path, text: &str, args: &TestArgs) -> std::io::Result<Done> {
         .arg(file)
         .arg("--results")
         .arg(results.path());
+    more(&mut command);
+    let output = command.stdin(Stdio::null()).output()?;
+    let told = std::fs::read(results.path())?;
+    let suite = serde_json::from_slice(&told).unwrap_or_else(|_| Suite::broken(file, &output));
+    let code = output.status.code();
+    Ok((output, suite, code))
+}
+
+/// The tests of one of several files.
+fn run_one(file: &Path, text: &str, args: &TestArgs) -> std::io::Result<Done> {
+    tested(file, |command| hand_on(command, text, args))
+}
+
+/// Gives a process the options of this one.
+fn hand_on(command: &mut Command, text: &str, args: &TestArgs) {
     for (name, value) in sets_of(text, args) {
         command.arg("--set").arg(format!("{name}={value}"));
     }
@@ -243,11 +266,6 @@ fn run_one(file: &Path, text: &str, args: &TestArgs) -> std::io::Result<Done> {
     let threads = args.run.threads.unwrap_or(1);
     command.arg("--threads").arg(threads.to_string());
     command.arg("--seed").arg(args.run.seed.to_string());
-    let output = command.stdin(Stdio::null()).output()?;
-    let told = std::fs::read(results.path())?;
-    let suite = serde_json::from_slice(&told).unwrap_or_else(|_| Suite::broken(file, &output));
-    let code = output.status.code();
-    Ok((output, suite, code))
 }
 
 impl Suite {

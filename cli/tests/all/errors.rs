@@ -212,11 +212,7 @@ fn codes_are_listed_and_explained() {
             "{c} has no entry"
         );
     }
-    let file = super::root().join("docs/errors.md");
-    if std::env::var("INSTA_UPDATE").as_deref() == Ok("always") {
-        std::fs::write(&file, page()).unwrap();
-    }
-    assert_eq!(std::fs::read_to_string(&file).unwrap(), page());
+    super::page_is("docs/errors.md", &page());
     let out = mlc().args(["explain", "e0303"]).output().unwrap();
     assert!(
         String::from_utf8(out.stdout)

@@ -72,6 +72,16 @@ fn timeless(report: &[u8]) -> Vec<u8> {
     [&text[..start], &text[end..]].concat().into_bytes()
 }
 
+/// A page of the documents is what it should be; `INSTA_UPDATE=always` writes it so first.
+#[track_caller]
+fn page_is(document: &str, wanted: &str) {
+    let file = root().join(document);
+    if std::env::var("INSTA_UPDATE").as_deref() == Ok("always") {
+        std::fs::write(&file, wanted).unwrap();
+    }
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), wanted);
+}
+
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")
 }

@@ -90,13 +90,6 @@ pub struct Times {
     pub count: usize,
 }
 
-/// Sees nothing.
-struct Silent;
-
-impl Observer for Silent {
-    fn event(&mut self, _: &super::Event) {}
-}
-
 impl Pipeline {
     /// Opens a pipeline's text. `path` is where it is from, as the user typed it.
     ///
@@ -511,8 +504,13 @@ impl Pipeline {
     ///
     /// # Errors
     /// As [`Pipeline::evaluate`].
-    pub fn time(&mut self, program: Program, span: Duration) -> Result<Times, RunError> {
-        let mut engine = self.engine(program, "prompt", &mut Silent)?;
+    pub fn time(
+        &mut self,
+        program: Program,
+        span: Duration,
+        observer: &mut dyn Observer,
+    ) -> Result<Times, RunError> {
+        let mut engine = self.engine(program, "prompt", observer)?;
         let version = Version::default();
         let inputs = self.inputs(&engine.program.sources, &version, Position::default())?;
         let start = Instant::now();
