@@ -4,6 +4,7 @@ mod fused;
 mod linalg;
 mod loops;
 mod single;
+mod wide;
 
 use super::memory::{self, Constants, Memory, Place};
 use super::nest::Nest;
@@ -132,7 +133,7 @@ impl Functions<'_> {
         let nests: Vec<Nest> = plan
             .units
             .iter()
-            .map(|u| Nest::new(g, u, &plan.kept))
+            .map(|u| Nest::new(g, u, &plan.kept, self.natives.wide()))
             .collect();
         let scratch: Vec<Vec<usize>> = plan
             .units
@@ -147,15 +148,29 @@ impl Functions<'_> {
             .collect();
         let mut m = memory::assign(g, plan, &scratch);
         let (module, natives) = (&mut self.module, self.natives);
+        let loops: Vec<Option<wide::Loops>> = plan
+            .units
+            .iter()
+            .zip(&nests)
+            .enumerate()
+            .map(|(i, (unit, nest))| {
+                let written = nest.wide && nest.rows * nest.columns > 0;
+                let name = format!("graph_{number}_unit_{i}_loops");
+                written
+                    .then(|| wide::Loops::write(module, &name, g, unit, nest, &plan.kept, &mut m))
+                    .transpose()
+            })
+            .collect::<Result<_, _>>()?;
 
         // Units that are divided among threads are functions of their own, of the three words and the number of the part.
         let mut parts: HashMap<usize, FuncId> = HashMap::new();
         for (i, (unit, nest)) in plan.units.iter().zip(&nests).enumerate() {
             if nest.parts > 1 {
                 let name = format!("graph_{number}_unit_{i}");
-                let id = write(module, &name, 4, g, natives, &mut m, |e, _| {
+                let id = write(module, &name, 4, g, natives, &mut m, |e, module| {
                     let part = e.b.block_params(e.entry)[3];
-                    e.part(unit, nest, i, &plan.kept, part)
+                    let callees = wide::callees(module, &loops[i], e.b.func);
+                    e.part(unit, nest, i, &plan.kept, callees, part)
                 })?;
                 parts.insert(i, id);
             }
@@ -181,7 +196,8 @@ impl Functions<'_> {
                 )?;
                 e.join(nest, i)
             } else {
-                e.fused(unit, nest, i, &plan.kept)
+                let callees = wide::callees(module, &loops[i], e.b.func);
+                e.fused(unit, nest, i, &plan.kept, callees)
             }
         };
         // Of a long program each stretch is a function: what one function costs the code generator grows faster than its

@@ -4,6 +4,8 @@
 //! - `nest` lays out one of them: rows, columns, tiles, phases, parts for threads.
 //! - `memory` gives every value that is kept a place: an input, an output, the arena, a constant.
 //! - `emit` writes the units as Cranelift code; `element` one element-wise operation.
+//! - `wide` writes the loops over elements for vectors of 512 bits, which Cranelift does not know; `formulas`: functions such
+//!   as `exp`, for these loops and for native kernels.
 //! - `cost` counts operations and bytes.
 //!
 //! Only the table's kernel classes and attributes are matched, never an operation. What needs more than simple arithmetic
@@ -15,9 +17,11 @@
 pub mod cost;
 mod element;
 mod emit;
+pub mod formulas;
 mod memory;
 mod nest;
 mod plan;
+mod wide;
 
 use crate::ir::{Graph, print};
 use crate::ops::Linalg;
@@ -30,6 +34,9 @@ use std::time::Instant;
 pub trait Natives: Sync {
     /// The address of the kernel of this name.
     fn address(&self, name: &str) -> Option<*const u8>;
+
+    /// Whether code may use vectors of 512 bits: AVX-512 F, BW, DQ and VL.
+    fn wide(&self) -> bool;
 
     /// Bytes of scratch that the kernel of linear algebra needs for a matrix of `m` rows and `n` columns, and another
     /// operand of `k` columns.
@@ -100,7 +107,7 @@ pub fn describe(g: &Graph) -> String {
     let plan = plan::plan(g, &live);
     let mut text = String::new();
     for unit in &plan.units {
-        let nest = nest::Nest::new(g, unit, &plan.kept);
+        let nest = nest::Nest::new(g, unit, &plan.kept, false);
         text += &if unit.fused {
             let many =
                 |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });

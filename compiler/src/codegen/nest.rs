@@ -5,6 +5,7 @@
 
 use super::element::{native, vector};
 use super::plan::{self, Access, Folding, Unit, access};
+use super::wide;
 use crate::ir::{DType, Graph, Value};
 use crate::ops::{Kernel, Scalar};
 use std::collections::{HashMap, HashSet};
@@ -24,6 +25,10 @@ const NATIVE_COST: usize = 6;
 
 /// Parts at most.
 const MAX_PARTS: usize = 16;
+
+/// Bytes that a nest leaves from which it writes them past the caches: more than the last cache holds beside what is read.
+/// Below, the next nest finds them there.
+const STREAM: usize = 24 << 20;
 
 /// Where an operand's element stands, for row `r` and column `c`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -64,6 +69,12 @@ pub struct Nest {
     pub parts: usize,
     /// Rows of a part; if there is only one row, columns.
     pub chunk: usize,
+    /// Whether the loops over elements are written for vectors of 512 bits.
+    pub wide: bool,
+    /// Whether these write what is kept past the caches.
+    pub streams: bool,
+    /// Whether they are all there is: one call works on all rows and columns.
+    pub direct: bool,
 }
 
 pub fn scalar_of(g: &Graph, v: Value) -> Option<Scalar> {
@@ -87,7 +98,8 @@ pub fn operand_type(g: &Graph, v: Value) -> DType {
 }
 
 impl Nest {
-    pub fn new(g: &Graph, unit: &Unit, kept: &[bool]) -> Self {
+    /// `wide`: are there vectors of 512 bits?
+    pub fn new(g: &Graph, unit: &Unit, kept: &[bool], wide: bool) -> Self {
         let shape = &g.ty(unit.nodes[0]).shape;
         let mut nest = Self {
             rows: shape[..unit.split].iter().product(),
@@ -100,10 +112,14 @@ impl Nest {
             folds: vec![],
             parts: 1,
             chunk: 0,
+            wide: false,
+            streams: false,
+            direct: false,
         };
         if !unit.fused {
             return nest;
         }
+        nest.wide = wide && nest.rows * nest.columns > 1 && wide::supports(g, unit);
         for &n in &unit.nodes {
             if scalar_of(g, n).is_none()
                 && let Some((kind, _)) = plan::folding(g, n)
@@ -130,6 +146,12 @@ impl Nest {
             nest.phase.insert(n, p);
         }
         nest.find_scratch(g, unit, kept);
+        let called = |n: &Value| scalar_of(g, *n).is_some() && nest.on_tiles(g, *n);
+        nest.direct = nest.wide && !nest.tiled() && !unit.nodes.iter().any(called);
+        let left = unit.nodes.iter().filter(|n| kept[n.0 as usize]);
+        let left: usize = left.map(|n| g.ty(*n).bytes()).sum();
+        let aligned = nest.rows == 1 || nest.columns.is_multiple_of(wide::write::WIDTH);
+        nest.streams = nest.direct && aligned && left >= STREAM;
         nest.lanes = nest.find_lanes(g, unit, kept);
         nest.divide(g, unit);
         nest
@@ -139,13 +161,31 @@ impl Nest {
     /// a number.
     pub fn on_tiles(&self, g: &Graph, v: Value) -> bool {
         let one = self.rows * self.columns == 1;
-        scalar_of(g, v).is_none_or(|f| native(f).is_some() && !one)
+        let inside = self.wide && wide::elements::in_loop(g, v);
+        scalar_of(g, v).is_none_or(|f| native(f).is_some() && !one && !inside)
+    }
+
+    /// Whether the node's operands are read from whole tiles.
+    fn reads_tiles(&self, g: &Graph, v: Value) -> bool {
+        self.on_tiles(g, v) && !(self.wide && scalar_of(g, v).is_none())
+    }
+
+    /// The nodes of a phase that are computed in its loop over elements.
+    pub fn simple(&self, g: &Graph, unit: &Unit, phase: usize) -> Vec<Value> {
+        let here = |n: &&Value| self.phase[n] == phase && !self.on_tiles(g, **n);
+        unit.nodes.iter().filter(here).copied().collect()
+    }
+
+    /// Operands from outside that the loop of a phase copies to scratch tiles.
+    pub fn spilled(&self, phase: usize) -> Vec<Value> {
+        let outside = |v: &&Value| phase == 0 && !self.members.contains(v);
+        self.scratch.iter().filter(outside).copied().collect()
     }
 
     fn find_scratch(&mut self, g: &Graph, unit: &Unit, kept: &[bool]) {
         let mut need = Vec::new();
         for &n in &unit.nodes {
-            let tiles = self.on_tiles(g, n);
+            let tiles = self.reads_tiles(g, n);
             if native_of(g, n).is_some() && tiles && !kept[n.0 as usize] {
                 need.push(n);
             }
@@ -202,7 +242,10 @@ impl Nest {
         let cost: usize = unit
             .nodes
             .iter()
-            .map(|&n| if self.on_tiles(g, n) { NATIVE_COST } else { 1 })
+            .map(|&n| match scalar_of(g, n).and_then(native) {
+                Some(_) => NATIVE_COST,
+                None => 1,
+            })
             .sum();
         let work = (self.rows * self.columns).saturating_mul(cost);
         let (count, grain) = if self.rows > 1 {
@@ -215,7 +258,8 @@ impl Nest {
         self.parts = count.div_ceil(self.chunk).max(1);
     }
 
-    fn tiled(&self) -> bool {
+    /// Whether rows are worked on tile by tile.
+    pub fn tiled(&self) -> bool {
         self.phases > 1 || !self.scratch.is_empty()
     }
 

@@ -2,6 +2,7 @@
 //! of its name, which gives the same bits.
 
 use super::{Entry, math, special, vectorised};
+use mlc_compiler::codegen::formulas;
 
 macro_rules! one {
     ($name:ident, $ty:ty, ($($x:ident),+), $f:expr) => {
@@ -71,14 +72,14 @@ macro_rules! angle {
     };
 }
 
-unary!(exp_f32, f32, math::exp);
-unary!(log_f32, f32, math::log);
-unary!(log1p_f32, f32, math::log1p);
-unary!(expm1_f32, f32, math::expm1);
-unary!(tanh_f32, f32, math::tanh);
-unary!(sigmoid_f32, f32, math::sigmoid);
-unary!(softplus_f32, f32, math::softplus);
-unary!(erfinv_f32, f32, math::erfinv);
+unary!(exp_f32, f32, formulas::exp::<f32>);
+unary!(log_f32, f32, formulas::log::<f32>);
+unary!(log1p_f32, f32, formulas::log1p::<f32>);
+unary!(expm1_f32, f32, formulas::expm1::<f32>);
+unary!(tanh_f32, f32, formulas::tanh::<f32>);
+unary!(sigmoid_f32, f32, formulas::sigmoid::<f32>);
+unary!(softplus_f32, f32, formulas::softplus::<f32>);
+unary!(erfinv_f32, f32, formulas::erfinv::<f32>);
 angle!(sin_f32, math::sin, libm::sin);
 angle!(cos_f32, math::cos, libm::cos);
 unary_by_f64!(erf_f32, libm::erf);

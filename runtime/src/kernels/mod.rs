@@ -43,6 +43,7 @@ fn best() -> Vector {
         if is_x86_feature_detected!("avx512f")
             && is_x86_feature_detected!("avx512dq")
             && is_x86_feature_detected!("avx512vl")
+            && is_x86_feature_detected!("avx512bw")
         {
             return Vector::Avx512;
         }
@@ -145,6 +146,10 @@ impl Natives for Kernels {
             pool::table(),
         ];
         tables.iter().flatten().find(|e| e.0 == name).map(|e| e.1)
+    }
+
+    fn wide(&self) -> bool {
+        vector() == Vector::Avx512
     }
 
     fn linalg_scratch(&self, what: Linalg, m: usize, n: usize, k: usize) -> usize {
