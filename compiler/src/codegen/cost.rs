@@ -6,7 +6,7 @@ use super::element::native;
 use super::memory::root;
 use super::plan::{Plan, Unit, access};
 use crate::ir::{Attr, Graph, Value, print};
-use crate::ops::Kernel;
+use crate::ops::{Kernel, Scalar};
 use std::collections::BTreeSet;
 use std::ops::AddAssign;
 
@@ -25,6 +25,23 @@ pub const NATIVE: f64 = 10.0;
 
 /// What one random word counts for.
 const WORD: f64 = 20.0;
+
+/// What an operation on one element takes against an addition: time in a loop over wide vectors, by measurement. Used to decide
+/// what is worth dividing among threads.
+pub fn weight(f: Scalar) -> usize {
+    match f {
+        Scalar::Div | Scalar::Sqrt | Scalar::Mod => 8,
+        Scalar::Exp | Scalar::Expm1 => 25,
+        Scalar::Log | Scalar::Sigmoid => 35,
+        Scalar::Log1p | Scalar::Tanh => 45,
+        Scalar::Softplus | Scalar::Erfinv => 75,
+        Scalar::Sin | Scalar::Cos => 75,
+        Scalar::Pow => 150,
+        // One element after the other.
+        f if native(f).is_some() => 500,
+        _ => 1,
+    }
+}
 
 impl AddAssign for Cost {
     fn add_assign(&mut self, o: Self) {

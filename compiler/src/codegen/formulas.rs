@@ -30,17 +30,19 @@ pub trait Real:
     fn constant(self, x: f32) -> Self;
     fn abs(self) -> Self;
     fn sqrt(self) -> Self;
-    /// Moved into `low..=high`; what is no number gives anything.
+    /// Moved into `low..=high`; what is no number stays.
     fn bounded(self, low: f32, high: f32) -> Self;
     fn below(self, y: f32) -> Self::Truth;
     fn above(self, y: f32) -> Self::Truth;
     fn equals(self, y: f32) -> Self::Truth;
-    fn is_nan(self) -> Self::Truth;
+    /// Not `self >= y`: below it, or no number.
+    fn not_at_least(self, y: f32) -> Self::Truth;
     fn select(c: Self::Truth, x: Self, y: Self) -> Self;
-    /// The integral part, of a number in the range of ints; of others, anything.
-    fn truncate(self) -> Self::Int;
     /// The bits as an int.
     fn bits(self) -> Self::Int;
+    /// `self * 2^n` for an integral `n` in -252..=254, a result that is no subnormal, and a `self` of at least a half and at
+    /// most two.
+    fn scaled(self, n: Self) -> Self;
 }
 
 /// A 32-bit int that wraps around, or what stands for one.
@@ -97,8 +99,12 @@ impl Real for f32 {
     }
 
     #[inline(always)]
-    fn is_nan(self) -> bool {
-        f32::is_nan(self)
+    #[expect(
+        clippy::neg_cmp_op_on_partial_ord,
+        reason = "it holds for what is no number"
+    )]
+    fn not_at_least(self, y: f32) -> bool {
+        !(self >= y)
     }
 
     #[inline(always)]
@@ -107,13 +113,17 @@ impl Real for f32 {
     }
 
     #[inline(always)]
-    fn truncate(self) -> i32 {
-        self as i32
+    fn bits(self) -> i32 {
+        self.to_bits() as i32
     }
 
     #[inline(always)]
-    fn bits(self) -> i32 {
-        self.to_bits() as i32
+    fn scaled(self, n: Self) -> Self {
+        // In two steps, because 2^128 is no f32.
+        let pow2 = |n: i32| f32::from_bits((n.wrapping_add(127) << 23) as u32);
+        let n = n as i32;
+        let half = n >> 1;
+        self * pow2(half) * pow2(n.wrapping_sub(half))
     }
 }
 
@@ -151,20 +161,32 @@ impl Int for i32 {
     }
 }
 
-/// A polynomial, from the coefficient of the highest power down (Horner).
+/// A polynomial, from the coefficient of the highest power down, by Estrin's scheme: neighbours are joined by `x`, then pairs
+/// by its square, and so on, so that few operations wait for one another.
 #[inline(always)]
 fn polynomial<R: Real, const N: usize>(x: R, coefficients: [f32; N]) -> R {
-    let mut y = x * coefficients[0] + coefficients[1];
-    for c in &coefficients[2..] {
-        y = y * x + *c;
+    let mut terms = [x; N];
+    let mut n = 0;
+    // From the constant up.
+    for pair in coefficients.rchunks(2) {
+        terms[n] = match pair {
+            [high, low] => x * *high + *low,
+            single => x.constant(single[0]),
+        };
+        n += 1;
     }
-    y
-}
-
-/// `2^n`, for n in -126..=127.
-#[inline(always)]
-fn pow2<R: Real>(n: R::Int) -> R {
-    n.plus(127).left(23).as_bits()
+    let mut power = x;
+    while n > 1 {
+        power = power * power;
+        for i in 0..n / 2 {
+            terms[i] = terms[2 * i + 1] * power + terms[2 * i];
+        }
+        if n % 2 == 1 {
+            terms[n / 2] = terms[n - 1];
+        }
+        n = n.div_ceil(2);
+    }
+    terms[0]
 }
 
 /// exp(x), within 2 ulp; underflow is to zero.
@@ -186,14 +208,9 @@ pub fn exp<R: Real>(x: R) -> R {
             5e-1,
         ],
     );
-    let y = (p * r * r + r) + 1.0;
-    // In two steps, because 2^128 is no f32.
-    let n = n.truncate();
-    let half = n.right(1);
-    let y = y * pow2::<R>(half) * pow2::<R>(n.minus(half));
-    let y = R::select(x.above(88.8), x.constant(f32::INFINITY), y);
-    let y = R::select(x.below(-87.4), x.constant(0.0), y);
-    R::select(x.is_nan(), x, y)
+    // The highest gives infinity.
+    let y = ((p * r * r + r) + 1.0).scaled(n);
+    R::select(x.below(-87.4), x.constant(0.0), y)
 }
 
 /// log(x), within 2 ulp.
@@ -224,8 +241,7 @@ pub fn log<R: Real>(x: R) -> R {
     let y = (m + y) + e * 0.693_359_4;
     let y = R::select(x.equals(f32::INFINITY), x, y);
     let y = R::select(x.equals(0.0), x.constant(f32::NEG_INFINITY), y);
-    let none = x.constant(f32::NAN);
-    R::select(x.below(0.0), none, R::select(x.is_nan(), none, y))
+    R::select(x.not_at_least(0.0), x.constant(f32::NAN), y)
 }
 
 /// log(1 + x)
@@ -276,8 +292,7 @@ pub fn tanh<R: Real>(x: R) -> R {
         ],
     );
     let near = p * z * x + x;
-    let y = R::select(a.below(0.625), near, far);
-    R::select(x.is_nan(), x, y)
+    R::select(a.below(0.625), near, far)
 }
 
 /// 1 / (1 + exp(-x))
@@ -285,16 +300,14 @@ pub fn tanh<R: Real>(x: R) -> R {
 pub fn sigmoid<R: Real>(x: R) -> R {
     let e = exp(-x.abs());
     let up = x.constant(1.0) / (e + 1.0);
-    let y = R::select(x.below(0.0), e * up, up);
-    R::select(x.is_nan(), x, y)
+    R::select(x.below(0.0), e * up, up)
 }
 
 /// log(1 + exp(x))
 #[inline(always)]
 pub fn softplus<R: Real>(x: R) -> R {
     let up = R::select(x.above(0.0), x, x.constant(0.0));
-    let y = up + log1p(exp(-x.abs()));
-    R::select(x.is_nan(), x, y)
+    up + log1p(exp(-x.abs()))
 }
 
 /// The inverse of erf.

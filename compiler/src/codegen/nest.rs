@@ -3,6 +3,7 @@
 //! A tile is a stretch of one row. In each tile the unit's nodes run in phases: a loop of simple arithmetic, then the native
 //! kernels and reductions that need its results, then the next loop.
 
+use super::cost::weight;
 use super::element::{native, vector};
 use super::plan::{self, Access, Folding, Unit, access};
 use super::wide;
@@ -16,12 +17,9 @@ pub const TILE: usize = 512;
 /// Partial results that a row is folded into before they are added up, in a fixed order.
 pub const LANES: usize = 16;
 
-/// The work, in simple operations on one element, above which a nest is divided among threads, and of one part. Waking a
-/// waiting thread costs about as much as 4,000.
-const PART: usize = 1 << 15;
-
-/// What a native kernel costs an element, in simple operations.
-const NATIVE_COST: usize = 6;
+/// The work of one part of a nest, by the weights of its operations: a nest of more is divided among threads. Handing parts out
+/// and waiting for them costs about as much as a quarter of this.
+const PART: usize = 1 << 18;
 
 /// Parts at most.
 const MAX_PARTS: usize = 16;
@@ -239,14 +237,8 @@ impl Nest {
 
     /// Into how many parts, and how large.
     fn divide(&mut self, g: &Graph, unit: &Unit) {
-        let cost: usize = unit
-            .nodes
-            .iter()
-            .map(|&n| match scalar_of(g, n).and_then(native) {
-                Some(_) => NATIVE_COST,
-                None => 1,
-            })
-            .sum();
+        let weigh = |n: &Value| scalar_of(g, *n).map_or(1, weight);
+        let cost: usize = unit.nodes.iter().map(weigh).sum();
         let work = (self.rows * self.columns).saturating_mul(cost);
         let (count, grain) = if self.rows > 1 {
             (self.rows, 1)

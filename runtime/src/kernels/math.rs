@@ -56,6 +56,53 @@ pub fn cos(x: f32) -> f32 {
     sine(x, 1)
 }
 
+/// x^y, in f64: the logarithm to base 2 by the series of the inverse hyperbolic tangent, and the power of 2 by that of exp.
+/// The error before rounding is below 2^-36.
+#[inline(always)]
+pub fn pow(x: f32, y: f32) -> f32 {
+    // Rounding by adding and taking away 1.5 * 2^52 works in every vector width.
+    const MAGIC: f64 = 6_755_399_441_055_744.0;
+    let (base, y) = (f64::from(x).abs(), f64::from(y));
+    let bits = base.to_bits() as i64;
+    // base = m 2^e, with m from the root of a half to that of two.
+    let e = bits.wrapping_sub(0x3fe6_a09e_667f_3bcd) >> 52;
+    let m = f64::from_bits(bits.wrapping_sub(e << 52) as u64);
+    let s = (m - 1.0) / (m + 1.0);
+    let z = s * s;
+    let (z2, z4) = (z * z, z * z * (z * z));
+    let series = (1.0 + z * (1.0 / 3.0) + z2 * (1.0 / 5.0 + z * (1.0 / 7.0)))
+        + z4 * (1.0 / 9.0 + z * (1.0 / 11.0) + z2 * (1.0 / 13.0 + z * (1.0 / 15.0)));
+    // An int in the lower bits of MAGIC, as a number.
+    let e = f64::from_bits((e as u64).wrapping_add(MAGIC.to_bits())) - MAGIC;
+    let log = e + s * series * (2.0 * std::f64::consts::LOG2_E);
+    let log = if base == 0.0 { f64::NEG_INFINITY } else { log };
+    let log = if base < f64::INFINITY { log } else { base };
+    let t = y * log;
+    let t = if t > 200.0 { 200.0 } else { t };
+    let t = if t < -200.0 { -200.0 } else { t };
+    let shifted = t + MAGIC;
+    let r = (t - (shifted - MAGIC)) * std::f64::consts::LN_2;
+    let (r2, r4) = (r * r, r * r * (r * r));
+    let low = (1.0 + r) + r2 * (1.0 / 2.0 + r * (1.0 / 6.0));
+    let high = (1.0 / 24.0 + r * (1.0 / 120.0)) + r2 * (1.0 / 720.0 + r * (1.0 / 5040.0));
+    let p = low + r4 * (high + r4 * (1.0 / 40320.0 + r * (1.0 / 362_880.0)));
+    let scale = f64::from_bits((shifted.to_bits() << 52).wrapping_add(1.0f64.to_bits()));
+    let power = p * scale;
+    let one = y == 0.0 || base == 1.0 && !y.is_nan();
+    let power = if one { 1.0 } else { power };
+    // Of negative numbers only integral powers are real; above 2^53 all are even.
+    let whole = |y: f64| {
+        let near = (y + MAGIC) - MAGIC;
+        near == y || y.abs() >= 4_503_599_627_370_496.0
+    };
+    let negative = x.is_sign_negative();
+    let odd = whole(y) && !whole(0.5 * y);
+    let power = if negative && odd { -power } else { power };
+    let real = x >= 0.0 || x == f32::NEG_INFINITY || whole(y);
+    let power = if real { power } else { f64::NAN };
+    if x == 1.0 { 1.0 } else { power as f32 }
+}
+
 /// digamma(x), by recurrence to large arguments and the asymptotic series (Abramowitz and Stegun 6.3.18).
 pub fn digamma(x: f64) -> f64 {
     if x.is_nan() || x == f64::NEG_INFINITY {

@@ -90,6 +90,7 @@ pub const STORESS: Code = code(1, PF3, 0x11);
 pub const LOADB: Code = code(1, PF2, 0x6f);
 pub const STOREB: Code = code(1, PF2, 0x7f);
 pub const BROADCASTSS: Code = code(2, P66, 0x18);
+pub const SCALEFPS: Code = code(2, P66, 0x2c);
 pub const PMULLD: Code = code(2, P66, 0x40);
 pub const PMAXSD: Code = code(2, P66, 0x3d);
 pub const PMINSD: Code = code(2, P66, 0x39);
@@ -262,9 +263,9 @@ impl Assembler {
         self.operands(to, last, immediate);
     }
 
-    /// The same on whole vectors of 512 bits.
-    pub fn full(&mut self, code: Code, to: u8, first: u8, last: Last) {
-        self.vector(code, Width::W512, to, first, last, Lanes::default(), None);
+    /// The same on all lanes, without a constant.
+    pub fn all(&mut self, code: Code, width: Width, to: u8, first: u8, last: Last) {
+        self.vector(code, width, to, first, last, Lanes::default(), None);
     }
 
     /// An instruction on masks: `to = f(first, second)`.

@@ -100,6 +100,7 @@ pub fn function(around: &Around, phase: &Phase, slots: &mut Vec<Slot>) -> Option
     let loops = Loops {
         columns: around.nest.columns,
         streams: around.nest.streams,
+        single: around.nest.rows == 1,
     };
     Some(write(&program, slots.len(), loops))
 }

@@ -38,6 +38,8 @@ pub enum Binary {
     Above,
     /// The smaller; the second if one is no number, or both are zero.
     Below,
+    /// The first times two to the power of the second, rounded down.
+    Scale,
     /// The larger or smaller; what is no number wins.
     Max,
     Min,
@@ -81,6 +83,8 @@ pub enum Compare {
     Le,
     /// One of them is no number.
     Unordered,
+    /// Not at least the second: below it, or one is no number.
+    NotAtLeast,
     IntEq,
     IntNe,
     IntLt,
@@ -334,8 +338,9 @@ impl<'w> Real for Term<'w> {
     }
 
     fn bounded(self, low: f32, high: f32) -> Self {
-        let up = self.binary(Binary::Above, self.writing.real(low).id);
-        up.binary(Binary::Below, self.writing.real(high).id)
+        // What is no number comes second.
+        let up = self.writing.real(low).binary(Binary::Above, self.id);
+        self.writing.real(high).binary(Binary::Below, up.id)
     }
 
     fn below(self, y: f32) -> Id {
@@ -343,7 +348,6 @@ impl<'w> Real for Term<'w> {
     }
 
     fn above(self, y: f32) -> Id {
-        // `!(x <= y)` holds for what is no number.
         let y = self.writing.real(y).id;
         self.writing.push(Op::Compare(Compare::Lt, y, self.id))
     }
@@ -352,21 +356,20 @@ impl<'w> Real for Term<'w> {
         self.compare(Compare::Eq, y)
     }
 
-    fn is_nan(self) -> Id {
-        self.writing
-            .push(Op::Compare(Compare::Unordered, self.id, self.id))
+    fn not_at_least(self, y: f32) -> Id {
+        self.compare(Compare::NotAtLeast, y)
     }
 
     fn select(c: Id, x: Self, y: Self) -> Self {
         x.with(Op::Select(c, x.id, y.id))
     }
 
-    fn truncate(self) -> Self {
-        self.with(Op::Unary(Unary::Truncate, self.id))
-    }
-
     fn bits(self) -> Self {
         self
+    }
+
+    fn scaled(self, n: Self) -> Self {
+        self.binary(Binary::Scale, n.id)
     }
 }
 

@@ -34,6 +34,8 @@ pub struct Loops {
     pub columns: usize,
     /// Stores that are at the element's own place go past the caches.
     pub streams: bool,
+    /// There is one row, the whole of each buffer: behind it there is room.
+    pub single: bool,
 }
 
 /// Where a value is now.
@@ -48,6 +50,8 @@ struct Writer<'p> {
     a: Assembler,
     p: &'p Program,
     loops: Loops,
+    /// As wide as the columns need: what is read back soon, by narrower loads, is found sooner after a narrow store.
+    width: Width,
     /// By value: where it is read, descending.
     uses: Vec<Vec<usize>>,
     places: Vec<Place>,
@@ -70,10 +74,17 @@ const SPILL: u32 = 64;
 
 /// The code of a program.
 pub fn write(p: &Program, slots: usize, loops: Loops) -> Vec<u8> {
+    let width = match loops.columns {
+        _ if !loops.single || !p.folds.is_empty() => Width::W512,
+        1..=4 => Width::W128,
+        5..=8 => Width::W256,
+        _ => Width::W512,
+    };
     let mut w = Writer {
         a: Assembler::default(),
         p,
         loops,
+        width,
         uses: vec![],
         places: vec![],
         vectors: [None; VECTORS as usize],
@@ -129,8 +140,13 @@ impl Writer<'_> {
                 Leaves::Row | Leaves::Column => {}
                 Leaves::MoreLanes => {
                     let from = self.slot(f.slot, At::Whole, 4);
-                    self.a
-                        .full(a::LOADPS, self.accumulator(i), 0, Last::Memory(from));
+                    self.a.all(
+                        a::LOADPS,
+                        self.width,
+                        self.accumulator(i),
+                        0,
+                        Last::Memory(from),
+                    );
                 }
                 Leaves::Whole | Leaves::Lanes => self.start(i),
             }
@@ -149,8 +165,13 @@ impl Writer<'_> {
                 Leaves::Row | Leaves::Column => {}
                 Leaves::Lanes | Leaves::MoreLanes => {
                     let to = self.slot(f.slot, At::Whole, 4);
-                    self.a
-                        .full(a::STOREPS, self.accumulator(i), 0, Last::Memory(to));
+                    self.a.all(
+                        a::STOREPS,
+                        self.width,
+                        self.accumulator(i),
+                        0,
+                        Last::Memory(to),
+                    );
                 }
                 Leaves::Whole => self.end(i, At::Whole),
             }
@@ -256,10 +277,10 @@ impl Writer<'_> {
     /// A word in all lanes.
     fn word(&mut self, to: u8, word: u32) {
         if word == 0 {
-            self.a.full(a::PXORD, to, to, Last::Register(to));
+            self.a.all(a::PXORD, self.width, to, to, Last::Register(to));
         } else {
             let from = Last::Memory(Memory::Constant(word));
-            self.a.full(a::BROADCASTSS, to, 0, from);
+            self.a.all(a::BROADCASTSS, self.width, to, 0, from);
         }
     }
 
@@ -330,6 +351,7 @@ impl Writer<'_> {
             Binary::Div => a::DIVPS,
             Binary::Above => a::MAXPS,
             Binary::Below => a::MINPS,
+            Binary::Scale => a::SCALEFPS,
             Binary::And => a::PANDD,
             Binary::Or => a::PORD,
             Binary::Xor => a::PXORD,
@@ -364,9 +386,9 @@ impl Writer<'_> {
         at(base, index.map(|i| (i, scale)), 0)
     }
 
-    /// The lanes that are there.
+    /// The lanes to read or write.
     fn lanes(&self, zero: bool) -> Lanes {
-        if self.rest {
+        if self.rest && !self.loops.single {
             Lanes { mask: REST, zero }
         } else {
             Lanes::default()
@@ -444,7 +466,7 @@ impl Writer<'_> {
                 let to = self.vector(&[]);
                 let chosen = Lanes { mask, zero: false };
                 self.a
-                    .vector(a::BLENDMPS, Width::W512, to, y_at, x_at, chosen, None);
+                    .vector(a::BLENDMPS, self.width, to, y_at, x_at, chosen, None);
                 self.hold_vector(id, to);
             }
             Op::Store { slot, at, value } => {
@@ -454,7 +476,7 @@ impl Writer<'_> {
                 let code = if streams { a::STREAMPS } else { a::STOREPS };
                 let lanes = self.lanes(false);
                 self.a
-                    .vector(code, Width::W512, x, 0, Last::Memory(to), lanes, None);
+                    .vector(code, self.width, x, 0, Last::Memory(to), lanes, None);
                 self.done(i, &[value]);
             }
             Op::StoreBits { slot, at, value } => {
@@ -477,12 +499,16 @@ impl Writer<'_> {
                 let lanes = self.lanes(false);
                 if in_register(&f) {
                     let sum = self.accumulator(fold);
-                    self.apply(f.with, Width::W512, sum, sum, Last::Register(x), lanes);
+                    let lanes = Lanes {
+                        mask: if self.rest { REST } else { 0 },
+                        zero: false,
+                    };
+                    self.apply(f.with, self.width, sum, sum, Last::Register(x), lanes);
                 } else {
                     let sum = self.vector(&[value]);
                     let place = self.slot(f.slot, At::Column, 4);
                     let zero = self.lanes(true);
-                    let (w, m) = (Width::W512, Last::Memory(place));
+                    let (w, m) = (self.width, Last::Memory(place));
                     self.a.vector(a::LOADPS, w, sum, 0, m, zero, None);
                     self.apply(f.with, w, sum, sum, Last::Register(x), Lanes::default());
                     self.a.vector(a::STOREPS, w, sum, 0, m, lanes, None);
@@ -517,7 +543,7 @@ impl Writer<'_> {
             let y_at = self.register(y, &[x]);
             let to = self.vector(&[x, y]);
             let all = Lanes::default();
-            self.apply(f, Width::W512, to, x_at, Last::Register(y_at), all);
+            self.apply(f, self.width, to, x_at, Last::Register(y_at), all);
             self.done(i, &[x, y]);
             self.hold_vector(Id(i as u32), to);
             return;
@@ -525,12 +551,12 @@ impl Writer<'_> {
         let y_at = self.read(y, &[x]);
         self.done(i, &[x, y]);
         let to = self.vector(&[]);
-        self.apply(f, Width::W512, to, x_at, y_at, Lanes::default());
+        self.apply(f, self.width, to, x_at, y_at, Lanes::default());
         self.hold_vector(Id(i as u32), to);
     }
 
     fn compare(&mut self, i: usize, f: Compare, x: Id, y: Id) {
-        let swapped = self.repeats(x) && !self.repeats(y);
+        let swapped = self.repeats(x) && !self.repeats(y) && f != Compare::NotAtLeast;
         let (first, second) = if swapped { (y, x) } else { (x, y) };
         let (code, predicate) = match (f, swapped) {
             (Compare::Eq, _) => (a::CMPPS, 0),
@@ -538,6 +564,7 @@ impl Writer<'_> {
             (Compare::Le, false) => (a::CMPPS, 2),
             (Compare::Unordered, _) => (a::CMPPS, 3),
             (Compare::Ne, _) => (a::CMPPS, 4),
+            (Compare::NotAtLeast, _) => (a::CMPPS, 9),
             (Compare::Le, true) => (a::CMPPS, 0xd),
             (Compare::Lt, true) => (a::CMPPS, 0xe),
             (Compare::IntEq, _) => (a::PCMPD, 0),
@@ -554,7 +581,7 @@ impl Writer<'_> {
         let all = Lanes::default();
         self.a.vector(
             code,
-            Width::W512,
+            self.width,
             to,
             first_at,
             second_at,
@@ -566,7 +593,7 @@ impl Writer<'_> {
 
     fn unary(&mut self, f: Unary, to: u8, from: Last) {
         let all = Lanes::default();
-        let w = Width::W512;
+        let w = self.width;
         // The ways of rounding, without a report of inexactness.
         let round = |mode: u8| (a::RNDSCALEPS, Some(8 | mode));
         let (code, immediate) = match f {
@@ -624,18 +651,18 @@ impl Writer<'_> {
     fn make(&mut self, x: Id, to: u8) {
         if let Some(n) = self.places[x.0 as usize].stack {
             let from = Last::Memory(spill(n));
-            return self.a.full(a::LOADPS, to, 0, from);
+            return self.a.all(a::LOADPS, self.width, to, 0, from);
         }
         match self.p.ops[x.0 as usize] {
             Op::Word(word) => self.word(to, word),
             Op::Load { slot, at, .. } => {
                 let from = Last::Memory(self.slot(slot, at, 4));
                 if matches!(at, At::Row | At::Whole) {
-                    self.a.full(a::BROADCASTSS, to, 0, from);
+                    self.a.all(a::BROADCASTSS, self.width, to, 0, from);
                 } else {
                     let lanes = self.lanes(true);
                     self.a
-                        .vector(a::LOADPS, Width::W512, to, 0, from, lanes, None);
+                        .vector(a::LOADPS, self.width, to, 0, from, lanes, None);
                 }
             }
             _ => panic!("internal error: a value of a vector program is lost"),
@@ -703,7 +730,7 @@ impl Writer<'_> {
             if place.stack.is_none() && !self.remade(id) {
                 let n = self.new_stack(id);
                 let to = Last::Memory(spill(n));
-                self.a.full(a::STOREPS, farthest as u8, 0, to);
+                self.a.all(a::STOREPS, self.width, farthest as u8, 0, to);
             }
         }
         farthest as u8
