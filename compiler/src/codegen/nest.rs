@@ -117,7 +117,7 @@ impl Nest {
         if !unit.fused {
             return nest;
         }
-        nest.wide = wide && nest.rows * nest.columns > 1 && wide::supports(g, unit);
+        nest.wide = wide && nest.rows * nest.columns > 0 && wide::supports(g, unit);
         for &n in &unit.nodes {
             if scalar_of(g, n).is_none()
                 && let Some((kind, _)) = plan::folding(g, n)

@@ -349,11 +349,6 @@ impl Assembler {
         self.general(0x39, y.0, Last::Register(x.0));
     }
 
-    /// `to = address of from`
-    pub fn address(&mut self, to: General, from: Memory) {
-        self.general(0x8d, to.0, Last::Memory(from));
-    }
-
     /// A small constant, to one of the first eight registers.
     pub fn constant(&mut self, to: General, n: u32) {
         self.code.push(0xb8 | (to.0 & 7));

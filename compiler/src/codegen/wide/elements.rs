@@ -38,8 +38,15 @@ pub fn inline(f: Scalar) -> bool {
     )
 }
 
-/// Can the loops of the unit be written in this way?
+/// Can the loops of the unit be written in this way, and is it worth it? Of one element it is where functions need no calls.
 pub fn supports(g: &Graph, unit: &Unit) -> bool {
+    if g.ty(unit.nodes[0]).len() == 1 {
+        let mut functions = unit.nodes.iter().filter_map(|n| scalar_of(g, *n));
+        let called = functions.clone().any(|f| native(f).is_some() && !inline(f));
+        if called || !functions.any(inline) {
+            return false;
+        }
+    }
     let narrow = |v: &Value| g.ty(*v).dtype != DType::F64;
     let mut folds = 0;
     let fits = unit.nodes.iter().all(|&n| {
@@ -152,17 +159,23 @@ impl Elements<'_, '_> {
         }
         let Around { g, nest, firm, .. } = *self.around;
         let bits = g_bool(g, o);
+        // Of one element, what is read is no more than that: it may have been written by itself.
+        let flat = if nest.rows * nest.columns == 1 {
+            At::Whole
+        } else {
+            At::Flat
+        };
         let x = if nest.scratch.contains(&o) && nest.members.contains(&o) {
             self.load(Slot::Scratch(o), At::Tile, bits, false)
         } else if nest.members.contains(&o) {
-            self.load(Slot::Value(o), At::Flat, bits, firm(o))
+            self.load(Slot::Value(o), flat, bits, firm(o))
         } else {
             let source = nest.source(g, o).source;
             if let Some(l) = g.literal(source) {
                 return self.literal(o, l);
             }
             let at = match nest.reach(g, o) {
-                Reach::Full => At::Flat,
+                Reach::Full => flat,
                 Reach::Row => At::Column,
                 Reach::Column => At::Row,
                 Reach::Scalar => At::Whole,

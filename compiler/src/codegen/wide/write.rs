@@ -112,16 +112,23 @@ fn in_register(f: &Fold) -> bool {
     f.leaves != Leaves::Column
 }
 
+impl Loops {
+    /// Whether there is one vector of columns at most: no loops, and every element is where its buffer starts.
+    fn once(&self) -> bool {
+        self.single && self.columns <= WIDTH
+    }
+}
+
 impl Writer<'_> {
     fn function(&mut self, stack: u32) {
         let held = self.hold();
         let p = self.p;
-        self.a.push(RBP);
-        self.a.copy(RBP, RSP);
         for r in &held {
             self.a.push(*r);
         }
         if stack > 0 {
+            self.a.push(RBP);
+            self.a.copy(RBP, RSP);
             self.a.add(RSP, -((stack * SPILL) as i32));
             self.a.and(RSP, -64);
         }
@@ -131,7 +138,7 @@ impl Writer<'_> {
             }
         }
         let rest = self.loops.columns % WIDTH;
-        if rest > 0 {
+        if rest > 0 && !(self.loops.single && p.folds.is_empty()) {
             self.a.constant(RAX, (1 << rest) - 1);
             self.a.mask_from(REST, RAX);
         }
@@ -151,15 +158,11 @@ impl Writer<'_> {
                 Leaves::Whole | Leaves::Lanes => self.start(i),
             }
         }
-        let (rows, end) = (self.a.label(), self.a.label());
-        self.a.bind(rows);
-        self.a.compare(RSI, RDX);
-        self.a.jump_if(Condition::GreaterOrEqual, end);
-        self.row();
-        self.a.add(RSI, 1);
-        self.a.compare(RSI, RDX);
-        self.a.jump_if(Condition::Less, rows);
-        self.a.bind(end);
+        if self.loops.once() {
+            self.body(rest > 0);
+        } else {
+            self.rows();
+        }
         for (i, f) in p.folds.iter().enumerate() {
             match f.leaves {
                 Leaves::Row | Leaves::Column => {}
@@ -180,13 +183,12 @@ impl Writer<'_> {
             self.a.store_fence();
         }
         if stack > 0 {
-            let saved = -8 * held.len() as i32;
-            self.a.address(RSP, at(RBP, None, saved));
+            self.a.copy(RSP, RBP);
+            self.a.pop(RBP);
         }
         for r in held.iter().rev() {
             self.a.pop(*r);
         }
-        self.a.pop(RBP);
         self.a.finish_function();
     }
 
@@ -216,6 +218,18 @@ impl Writer<'_> {
             self.holders[*slot] = Some(*r);
         }
         HOLDERS[..held].to_vec()
+    }
+
+    fn rows(&mut self) {
+        let (rows, end) = (self.a.label(), self.a.label());
+        self.a.bind(rows);
+        self.a.compare(RSI, RDX);
+        self.a.jump_if(Condition::GreaterOrEqual, end);
+        self.row();
+        self.a.add(RSI, 1);
+        self.a.compare(RSI, RDX);
+        self.a.jump_if(Condition::Less, rows);
+        self.a.bind(end);
     }
 
     fn row(&mut self) {
@@ -383,6 +397,7 @@ impl Writer<'_> {
             At::Row => Some(RSI),
             At::Whole => None,
         };
+        let index = index.filter(|_| !self.loops.once());
         at(base, index.map(|i| (i, scale)), 0)
     }
 
@@ -472,6 +487,12 @@ impl Writer<'_> {
             Op::Store { slot, at, value } => {
                 let x = self.register(value, &[]);
                 let to = self.slot(slot, at, 4);
+                if self.loops.once() && self.loops.columns == 1 {
+                    let all = Lanes::default();
+                    let m = Last::Memory(to);
+                    self.a.vector(a::STORESS, Width::W128, x, 0, m, all, None);
+                    return self.done(i, &[value]);
+                }
                 let streams = self.loops.streams && at == At::Flat && !self.rest;
                 let code = if streams { a::STREAMPS } else { a::STOREPS };
                 let lanes = self.lanes(false);
