@@ -86,6 +86,27 @@ impl TrainPlan {
         }
     }
 
+    /// How many steps may follow one another until something else is due: a block, the end of an epoch, or that of the stage.
+    /// Batches are of `rows` rows. At least one.
+    pub fn steps_in_a_row(&self, at: &Progress, rows: usize) -> usize {
+        // The size of the next batch is asked for after each step.
+        if self.size.is_some() {
+            return 1;
+        }
+        let size = self.batching.as_ref().map_or(1, |_| rows.max(1));
+        let steps = |unit: Unit, left: usize| match unit {
+            Unit::Steps => left,
+            Unit::Rows => left.div_ceil(size),
+            // Epochs of batches end where these do.
+            Unit::Epochs => self.batching.as_ref().map_or(left, |_| usize::MAX),
+        };
+        let blocks = self.every.iter();
+        let blocks = blocks.map(|e| steps(e.unit, e.count - at.done(e.unit) % e.count));
+        let end = steps(self.unit, self.count.saturating_sub(at.done(self.unit)));
+        let epoch = self.batching.as_ref().map(|b| (b.rows - at.offset) / size);
+        blocks.chain([end]).chain(epoch).min().unwrap_or(1).max(1)
+    }
+
     /// How often something is done in the whole run that is done once each `count` units. Of a step that ends several, it
     /// is done once after it.
     pub fn entries(&self, count: usize, unit: Unit) -> usize {

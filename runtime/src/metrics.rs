@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 
+use crate::log::{Entry, Stretch};
 use crate::tensor::{DType, HostTensor};
 
 /// The metrics file could not be written.
@@ -96,6 +97,23 @@ fn nest(shape: &[usize], scalars: &mut impl Iterator<Item = MetricValue>) -> Met
     }
 }
 
+/// Writes a number that JSON has words for.
+fn number<T: serde::Serialize>(line: &mut Vec<u8>, x: &T) {
+    serde_json::to_writer(line, x).expect("a number is written to memory");
+}
+
+/// Writes an entry as [`MetricValue`] is written.
+fn put_entry(line: &mut Vec<u8>, entry: Entry) {
+    // In this range the decimals that name an `f32` are written alike whether they are held as `f32` or `f64`.
+    let plain = |x: f32| x == 0.0 || (1e-4..1e12).contains(&x.abs());
+    if let ([], DType::F32, Ok(bytes)) = (entry.shape, entry.dtype, entry.bytes.try_into())
+        && plain(f32::from_ne_bytes(bytes))
+    {
+        return number(line, &f32::from_ne_bytes(bytes));
+    }
+    number(line, &MetricValue::from(&entry.tensor()).to_json());
+}
+
 /// Writes metrics, line by line.
 #[derive(Debug)]
 pub struct MetricsWriter {
@@ -155,6 +173,41 @@ impl MetricsWriter {
         self.told(written)
     }
 
+    /// Writes a line for each of several steps.
+    pub fn write_steps(&mut self, stage: &str, steps: &Stretch) -> Result<(), MetricsError> {
+        /// Bytes that are handed over at once, about.
+        const BLOCK: usize = 1 << 16;
+        let before = format!("{{\"stage\":{},\"step\":", Value::from(stage));
+        let names = steps.columns.iter();
+        let names: Vec<String> = names
+            .map(|c| format!("{}:", Value::from(c.name.as_str())))
+            .collect();
+        self.line.clear();
+        for i in 0..steps.steps {
+            let (step, epoch) = steps.at(i);
+            self.line.extend_from_slice(before.as_bytes());
+            number(&mut self.line, &(step as u64));
+            self.line.extend_from_slice(b",\"epoch\":");
+            number(&mut self.line, &(epoch as u64));
+            self.line.extend_from_slice(b",\"values\":{");
+            for (c, name) in names.iter().enumerate() {
+                if c > 0 {
+                    self.line.push(b',');
+                }
+                self.line.extend_from_slice(name.as_bytes());
+                put_entry(&mut self.line, steps.entry(c, i));
+            }
+            self.line.extend_from_slice(b"}}\n");
+            // What is there already is compared line by line.
+            if self.behind || self.line.len() >= BLOCK || i + 1 == steps.steps {
+                let written = self.put();
+                self.told(written)?;
+                self.line.clear();
+            }
+        }
+        Ok(())
+    }
+
     /// Removes what an earlier run left after the last line.
     pub fn end(&mut self) -> Result<(), MetricsError> {
         let cut = if self.behind { self.cut() } else { Ok(()) };
@@ -199,6 +252,7 @@ mod tests {
     use std::fs;
 
     use super::*;
+    use crate::log::Column;
 
     #[test]
     fn each_line_is_one_json_object() {
@@ -281,6 +335,69 @@ mod tests {
             writer.end().unwrap();
             assert_eq!(fs::read_to_string(&path).unwrap(), whole);
         }
+    }
+
+    /// Of every size and with every number of digits: steps in a row are written as they are one by one.
+    #[test]
+    fn steps_in_a_row_are_written_as_single_ones() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut numbers = vec![
+            0.0f32,
+            -0.0,
+            f32::NAN,
+            f32::INFINITY,
+            1e-4,
+            1e12,
+            9.99e11,
+            1.0,
+        ];
+        let mut bits = 1u32;
+        for _ in 0..20_000 {
+            bits = bits.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let short = f32::from_bits(bits & 0xfff8_0000);
+            numbers.extend([f32::from_bits(bits), short, (bits >> 12) as f32 / 1000.0]);
+        }
+        let column = |name: &str, dtype, bytes: Vec<u8>| Column {
+            name: name.into(),
+            dtype,
+            shape: vec![],
+            bytes,
+        };
+        let reals = numbers.iter().flat_map(|x| x.to_ne_bytes());
+        let doubles = numbers.iter().flat_map(|x| f64::from(*x).to_ne_bytes());
+        let ints = numbers.iter().flat_map(|x| x.to_bits().to_ne_bytes());
+        let steps = Stretch {
+            step: 1,
+            epoch: 7,
+            each: true,
+            steps: numbers.len(),
+            columns: vec![
+                column("a \"b\"", DType::F32, reals.collect()),
+                column("c", DType::F64, doubles.collect()),
+                column("d", DType::I32, ints.collect()),
+            ],
+        };
+        let (once, single) = (folder.path().join("once"), folder.path().join("single"));
+        let mut writer = MetricsWriter::create(&once).unwrap();
+        writer.write_steps("s", &steps).unwrap();
+        let mut writer = MetricsWriter::create(&single).unwrap();
+        for i in 0..numbers.len() {
+            let values = steps.values(i);
+            let values: Vec<(&str, MetricValue)> =
+                values.iter().map(|(n, t)| (n.as_str(), t.into())).collect();
+            let (step, epoch) = steps.at(i);
+            writer
+                .write("s", step as u64, epoch as u64, &values)
+                .unwrap();
+        }
+        let text = fs::read_to_string(&once).unwrap();
+        for (a, b) in text
+            .lines()
+            .zip(fs::read_to_string(&single).unwrap().lines())
+        {
+            assert_eq!(a, b);
+        }
+        assert_eq!(text.lines().count(), numbers.len());
     }
 
     #[test]

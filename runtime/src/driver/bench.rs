@@ -137,9 +137,12 @@ impl Pipeline {
             nth += 1;
             order.get((nth - 1) % order.len().max(1)).cloned()
         };
-        let samples = match Burst::new(self, &mut engine, &version, position)? {
+        let samples = match Burst::new(self, &mut engine, &mut version.clone(), position)? {
             Some(mut burst) => sample(effort, || {
-                burst.step(next().as_deref());
+                if let Some(batch) = next() {
+                    burst.set_batch(batch);
+                }
+                burst.step();
                 burst.accept();
                 Ok(())
             })?,

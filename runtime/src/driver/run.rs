@@ -59,7 +59,7 @@ pub struct Pipeline {
     pub(super) replay: Option<(usize, usize)>,
     pub(super) path: PathBuf,
     dir: Option<RunDir>,
-    metrics: Option<MetricsWriter>,
+    pub(super) metrics: Option<MetricsWriter>,
     pub(super) report: Option<Report>,
     has_reports: bool,
     pub(super) done: Vec<usize>,
@@ -582,7 +582,7 @@ impl Pipeline {
                 .map_err(|e| RunError::Environment(e.to_string()))?;
         }
         for (n, t) in values {
-            self.store.log(stage, &n, t);
+            self.store.log(stage, &n, &t);
         }
         Ok(())
     }
