@@ -133,3 +133,101 @@ impl TrainPlan {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ir::Graph;
+    use crate::program::{Every, Program};
+
+    fn program() -> Program {
+        Program {
+            name: String::new(),
+            graph: Graph::new(),
+            sources: vec![],
+            sinks: vec![],
+        }
+    }
+
+    fn plan(batching: Option<Batching>, count: usize, unit: Unit) -> TrainPlan {
+        TrainPlan {
+            batching,
+            count,
+            unit,
+            step: program(),
+            start: None,
+            keep: None,
+            remainder: None,
+            size: None,
+            every: vec![],
+            skip: None,
+            verdict: None,
+        }
+    }
+
+    fn every(count: usize, unit: Unit) -> Every {
+        Every {
+            count,
+            unit,
+            program: program(),
+            checkpoint: false,
+            shown: vec![],
+        }
+    }
+
+    /// Nothing is ever due between two steps that follow one another, and something is after the last of them.
+    #[test]
+    fn steps_follow_one_another_until_something_is_due() {
+        let units = [Unit::Steps, Unit::Epochs, Unit::Rows];
+        let batching = |rows, size, drop_last| Batching {
+            rows,
+            size,
+            shuffle: true,
+            drop_last,
+        };
+        let sources = [
+            None,
+            Some((10, 4, false)),
+            Some((10, 4, true)),
+            Some((8, 4, false)),
+            Some((3, 4, true)),
+        ];
+        for (source, unit, block, count) in sources
+            .iter()
+            .flat_map(|s| units.iter().map(move |u| (s, *u)))
+            .flat_map(|(s, u)| units.iter().map(move |b| (s, u, *b)))
+            .flat_map(|(s, u, b)| [1, 3, 7].map(|n| (s, u, b, n)))
+        {
+            let b = source.map(|(rows, size, drop)| batching(rows, size, drop));
+            let mut plan = plan(b.clone(), 20, unit);
+            plan.every = vec![every(count, block), every(5, Unit::Steps)];
+            let mut at = Progress::default();
+            while at.done(unit) < plan.count {
+                let rows = b.as_ref().map_or(0, |b| b.next(&at, b.size).len());
+                let most = plan.steps_in_a_row(&at, rows);
+                for i in 1..=most {
+                    let before = at;
+                    match &b {
+                        None => at.step(),
+                        Some(b) => {
+                            assert_eq!(b.next(&at, b.size).len(), rows);
+                            at.batch(rows);
+                        }
+                    }
+                    let turned = b.as_ref().is_some_and(|b| b.turn(&mut at, b.size));
+                    let ran = plan
+                        .every
+                        .iter()
+                        .any(|e| at.done(e.unit) / e.count != before.done(e.unit) / e.count);
+                    let next = b.as_ref().map_or(0, |b| b.next(&at, b.size).len());
+                    let due = turned || ran || next != rows || at.done(unit) >= plan.count;
+                    assert_eq!(
+                        due,
+                        i == most,
+                        "{source:?} {unit:?} {block:?} {count} {at:?}"
+                    );
+                }
+            }
+        }
+    }
+}

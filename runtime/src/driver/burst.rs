@@ -102,6 +102,8 @@ pub struct Burst<'e> {
     /// The results that are no slots.
     others: Vec<(usize, HostTensor)>,
     watched: Vec<Watched>,
+    /// A number that is NaN if some of these must be looked at, which are not otherwise.
+    check: Option<(HostTensor, Vec<Watched>)>,
     logged: Vec<Logged>,
     told: Stretch,
     /// Truth values that end the stage.
@@ -140,6 +142,7 @@ impl<'e> Burst<'e> {
         }
         let mut held = pipeline.inputs(&engine.program.sources, version, at)?;
         let sinks = engine.program.sinks.len();
+        let watched = engine.watched().to_vec();
         let mut buffers: Vec<HostTensor> = (0..sinks).map(|o| engine.output(o)).collect();
         let (call, program) = engine.parts();
         let Some(call) = call else { return Ok(None) };
@@ -202,6 +205,13 @@ impl<'e> Burst<'e> {
             }
         }
         let step = Rc::into_inner(step).expect("nobody else holds it");
+        let mut check = None;
+        if !watched.is_empty() {
+            let mut number = call.output(program.sinks.len());
+            call.set_output(&mut even, program.sinks.len(), &mut number);
+            call.set_output(&mut odd, program.sinks.len(), &mut number);
+            check = Some((number, Vec::new()));
+        }
         let mut burst = Self {
             call,
             tables: [even, odd],
@@ -214,17 +224,18 @@ impl<'e> Burst<'e> {
             batch: at.rows.cloned(),
             others,
             watched: Vec::new(),
+            check,
             logged: Vec::new(),
             told: Stretch::default(),
             stops: Vec::new(),
             keep: None,
         };
-        burst.watch(pipeline, program);
+        burst.watch(pipeline, program, &watched);
         Ok(Some(burst))
     }
 
     /// Looks after each step at what the rules ask to be a number: what is logged first, then the parameters.
-    fn watch(&mut self, pipeline: &Pipeline, program: &Program) {
+    fn watch(&mut self, pipeline: &Pipeline, program: &Program, checked: &[usize]) {
         let buffer = |output: usize| {
             let found = self.others.iter().find(|o| o.0 == output);
             found.map(|o| &o.1)
@@ -265,6 +276,14 @@ impl<'e> Burst<'e> {
         }
         self.watched.append(&mut moved);
         self.watched.retain(|w| w.dtype.is_real());
+        if let Some((_, behind)) = &mut self.check {
+            // What the check speaks for is parameters, which come last.
+            let all = std::mem::take(&mut self.watched);
+            let (large, rest) = all
+                .into_iter()
+                .partition(|w| w.finite && checked.contains(&w.output));
+            (*behind, self.watched) = (large, rest);
+        }
     }
 
     /// Tells of the steps from here on: the number of the first, its epoch, and whether each is an epoch.
@@ -377,7 +396,14 @@ impl<'e> Burst<'e> {
                 }
             }
         };
-        self.watched.iter().find(bad).map(|w| w.output)
+        let small = self.watched.iter().find(bad);
+        let large = match &self.check {
+            Some((number, behind)) if !number.as_f32()[0].is_finite() => behind.iter().find(bad),
+            _ => None,
+        };
+        // Of parameters the first is told of; what is logged comes before them.
+        let first = [small, large].into_iter().flatten();
+        first.min_by_key(|w| (w.finite, w.output)).map(|w| w.output)
     }
 
     /// Keeps what the last step logs.

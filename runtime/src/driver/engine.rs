@@ -10,6 +10,7 @@ use mlc_compiler::ir::{Graph, Type, fingerprint, print};
 use mlc_compiler::program::Program;
 use mlc_compiler::transform::{
     self,
+    finite::watch,
     lift::{Constant, lift},
 };
 use std::cell::RefCell;
@@ -45,6 +46,8 @@ pub struct Engine {
     pub compilation: Compilation,
     /// Was machine code made, and not found?
     pub made: bool,
+    /// Large outputs for which machine code gives one more output: it is finite if they are.
+    watched: Vec<usize>,
     code: Code,
 }
 
@@ -97,6 +100,20 @@ impl Engine {
         memo: &Memo,
         lifted: bool,
     ) -> Result<Self, RunError> {
+        Self::watching(program, options, memo, lifted, &[])
+    }
+
+    /// The same; of these outputs it is to be asked after each run whether they are finite.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn watching(
+        program: Program,
+        options: &EngineOptions,
+        memo: &Memo,
+        lifted: bool,
+        outputs: &[usize],
+    ) -> Result<Self, RunError> {
         let start = Instant::now();
         let (mut graph, passes) =
             transform::optimise_timed(program.graph.clone(), &options.disabled);
@@ -106,6 +123,10 @@ impl Engine {
             graph = lifted.graph;
             constants = lifted.constants;
         }
+        let watched = match options.interpret {
+            true => Vec::new(),
+            false => watch(&mut graph, outputs),
+        };
         let mut made = true;
         let live = print::live(&graph);
         let mut compilation = Compilation {
@@ -162,6 +183,7 @@ impl Engine {
             program,
             compilation,
             made,
+            watched,
             code,
         })
     }
@@ -187,6 +209,7 @@ impl Engine {
                 // SAFETY: inputs are parallel to the program's sources, and their tensors have the types of the slots that the
                 // graph was built for; outputs are new or were given back, so that nobody else has them.
                 unsafe { call.run(&addresses) };
+                outputs.truncate(self.program.sinks.len());
                 outputs
             }
         }
@@ -242,6 +265,11 @@ impl Engine {
             Code::Interpreted(_) => None,
         };
         (call, &self.program)
+    }
+
+    /// Outputs for which one more, behind all others, says whether they are finite.
+    pub fn watched(&self) -> &[usize] {
+        &self.watched
     }
 
     /// A buffer for an output of machine code.

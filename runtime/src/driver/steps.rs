@@ -51,13 +51,13 @@ impl Steps {
                 let whole = plan.batching.as_ref().map_or(0, |b| b.size);
                 engines.insert(
                     whole,
-                    pipeline.stage_engine(stage, plan.step.clone(), &name, observer)?,
+                    pipeline.step_engine(stage, plan.step.clone(), &name, observer)?,
                 );
                 None
             }
         };
         if let (Some(rest), Some(b)) = (&plan.remainder, &plan.batching) {
-            let engine = pipeline.stage_engine(stage, rest.clone(), &name, observer)?;
+            let engine = pipeline.step_engine(stage, rest.clone(), &name, observer)?;
             engines.insert(b.rows % b.size, engine);
         }
         let batches = Batches {
@@ -157,7 +157,7 @@ impl Steps {
                 pipeline.note_size(self.stage, rows, &lowered);
                 lowered
             };
-            let engine = pipeline.stage_engine(self.stage, program, &self.name, observer)?;
+            let engine = pipeline.step_engine(self.stage, program, &self.name, observer)?;
             self.engines.insert(rows, engine);
         }
         let engine = self.engines.get_mut(&rows).expect("inserted above");
