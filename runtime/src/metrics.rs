@@ -12,10 +12,12 @@
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::thread::JoinHandle;
 
 use serde_json::{Map, Value, json};
 
-use crate::log::{Entry, Stretch};
+use crate::log::{Column, Entry, Stretch};
 use crate::tensor::{DType, HostTensor};
 
 /// The metrics file could not be written.
@@ -118,6 +120,14 @@ fn put_entry(line: &mut Vec<u8>, entry: Entry) {
 #[derive(Debug)]
 pub struct MetricsWriter {
     path: PathBuf,
+    lines: Arc<Mutex<Lines>>,
+    /// Writes the lines of a long stretch of steps, while those after it run.
+    busy: Option<JoinHandle<io::Result<()>>>,
+}
+
+/// The file, and where in it the next line stands.
+#[derive(Debug)]
+struct Lines {
     file: File,
     line: Vec<u8>,
     /// Bytes of the lines so far.
@@ -125,6 +135,9 @@ pub struct MetricsWriter {
     /// May lines of an earlier run follow?
     behind: bool,
 }
+
+/// The lines of so many steps are worth a thread.
+const LONG: usize = 2048;
 
 impl MetricsWriter {
     /// Starts a new file, replacing one of that name.
@@ -145,10 +158,13 @@ impl MetricsWriter {
         match file {
             Ok(file) => Ok(MetricsWriter {
                 path,
-                file,
-                line: Vec::new(),
-                at: 0,
-                behind,
+                lines: Arc::new(Mutex::new(Lines {
+                    file,
+                    line: Vec::new(),
+                    at: 0,
+                    behind,
+                })),
+                busy: None,
             }),
             Err(source) => Err(MetricsError { path, source }),
         }
@@ -167,21 +183,88 @@ impl MetricsWriter {
             .map(|(name, value)| (name.to_string(), value.to_json()))
             .collect();
         let line = json!({ "stage": stage, "step": step, "epoch": epoch, "values": values });
-        self.line.clear();
-        // One write for the whole line; the file itself has no buffer to flush.
-        let written = writeln!(self.line, "{line}").and_then(|()| self.put());
+        self.with_lines(|lines| {
+            lines.line.clear();
+            // One write for the whole line; the file itself has no buffer to flush.
+            writeln!(lines.line, "{line}").and_then(|()| lines.put())
+        })
+    }
+
+    /// Writes a line for each of several steps. Where they are many, the lines are there when something else is written, or
+    /// the writer is dropped.
+    pub fn write_steps(&mut self, stage: &str, steps: Stretch) -> Result<(), MetricsError> {
+        if steps.steps < LONG {
+            return self.with_lines(|lines| lines.steps(stage, &steps));
+        }
+        self.wait()?;
+        let (steps, lines) = (Arc::new(steps), self.lines.clone());
+        let (name, theirs) = (stage.to_string(), steps.clone());
+        let write = move || locked(&lines).steps(&name, &theirs);
+        match std::thread::Builder::new()
+            .name("metrics".into())
+            .spawn(write)
+        {
+            Ok(thread) => {
+                self.busy = Some(thread);
+                Ok(())
+            }
+            Err(_) => self.with_lines(|lines| lines.steps(stage, &steps)),
+        }
+    }
+
+    /// Removes what an earlier run left after the last line.
+    pub fn end(&mut self) -> Result<(), MetricsError> {
+        self.with_lines(|lines| if lines.behind { lines.cut() } else { Ok(()) })
+    }
+
+    /// Until all lines so far are written.
+    fn wait(&mut self) -> Result<(), MetricsError> {
+        let Some(thread) = self.busy.take() else {
+            return Ok(());
+        };
+        let written = thread
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         self.told(written)
     }
 
-    /// Writes a line for each of several steps.
-    pub fn write_steps(&mut self, stage: &str, steps: &Stretch) -> Result<(), MetricsError> {
+    fn with_lines(
+        &mut self,
+        f: impl FnOnce(&mut Lines) -> io::Result<()>,
+    ) -> Result<(), MetricsError> {
+        self.wait()?;
+        let written = f(&mut locked(&self.lines));
+        self.told(written)
+    }
+
+    fn told(&self, result: io::Result<()>) -> Result<(), MetricsError> {
+        result.map_err(|source| MetricsError {
+            path: self.path.clone(),
+            source,
+        })
+    }
+}
+
+impl Drop for MetricsWriter {
+    fn drop(&mut self) {
+        // A run that ends early says why by itself.
+        if let Some(thread) = self.busy.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn locked(lines: &Mutex<Lines>) -> MutexGuard<'_, Lines> {
+    lines.lock().unwrap_or_else(|e| e.into_inner())
+}
+
+impl Lines {
+    fn steps(&mut self, stage: &str, steps: &Stretch) -> io::Result<()> {
         /// Bytes that are handed over at once, about.
         const BLOCK: usize = 1 << 16;
         let before = format!("{{\"stage\":{},\"step\":", Value::from(stage));
-        let names = steps.columns.iter();
-        let names: Vec<String> = names
-            .map(|c| format!("{}:", Value::from(c.name.as_str())))
-            .collect();
+        let name = |c: &Column| format!("{}:", Value::from(c.name.as_str()));
+        let names: Vec<String> = steps.columns.iter().map(name).collect();
         self.line.clear();
         for i in 0..steps.steps {
             let (step, epoch) = steps.at(i);
@@ -200,18 +283,11 @@ impl MetricsWriter {
             self.line.extend_from_slice(b"}}\n");
             // What is there already is compared line by line.
             if self.behind || self.line.len() >= BLOCK || i + 1 == steps.steps {
-                let written = self.put();
-                self.told(written)?;
+                self.put()?;
                 self.line.clear();
             }
         }
         Ok(())
-    }
-
-    /// Removes what an earlier run left after the last line.
-    pub fn end(&mut self) -> Result<(), MetricsError> {
-        let cut = if self.behind { self.cut() } else { Ok(()) };
-        self.told(cut)
     }
 
     fn put(&mut self) -> io::Result<()> {
@@ -238,13 +314,6 @@ impl MetricsWriter {
         self.file.seek(SeekFrom::Start(self.at))?;
         Ok(())
     }
-
-    fn told(&self, result: io::Result<()>) -> Result<(), MetricsError> {
-        result.map_err(|source| MetricsError {
-            path: self.path.clone(),
-            source,
-        })
-    }
 }
 
 #[cfg(test)]
@@ -252,7 +321,6 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::log::Column;
 
     #[test]
     fn each_line_is_one_json_object() {
@@ -379,7 +447,22 @@ mod tests {
         };
         let (once, single) = (folder.path().join("once"), folder.path().join("single"));
         let mut writer = MetricsWriter::create(&once).unwrap();
-        writer.write_steps("s", &steps).unwrap();
+        // Some by a thread, and some not.
+        for (from, to) in [(0, 10_000), (10_000, 10_100), (10_100, numbers.len())] {
+            let cut = |c: &Column| Column {
+                bytes: c.bytes[from * c.dtype.size()..to * c.dtype.size()].to_vec(),
+                ..c.clone()
+            };
+            let part = Stretch {
+                step: steps.at(from).0,
+                epoch: steps.at(from).1,
+                steps: to - from,
+                columns: steps.columns.iter().map(cut).collect(),
+                ..steps.clone()
+            };
+            writer.write_steps("s", part).unwrap();
+        }
+        writer.end().unwrap();
         let mut writer = MetricsWriter::create(&single).unwrap();
         for i in 0..numbers.len() {
             let values = steps.values(i);

@@ -145,7 +145,7 @@ impl Pipeline {
     pub(super) fn tell_steps(
         &mut self,
         stage: usize,
-        steps: &Stretch,
+        steps: Stretch,
         observer: &mut dyn Observer,
     ) -> Result<(), RunError> {
         if let Some(r) = &mut self.recording {
@@ -159,13 +159,13 @@ impl Pipeline {
         let name = self.session.stages()[stage].name.clone();
         observer.event(&Event::Steps {
             stage: &name,
-            steps,
+            steps: &steps,
         });
+        self.store.log_steps(stage, &steps);
         if let (Some(m), false) = (&mut self.metrics, steps.columns.is_empty()) {
             m.write_steps(&name, steps)
                 .map_err(|e| RunError::Environment(e.to_string()))?;
         }
-        self.store.log_steps(stage, steps);
         Ok(())
     }
 
@@ -360,7 +360,7 @@ impl Pipeline {
             match happened {
                 Happened::Step { form } => {
                     let one = Stretch::one(at, &values(form)?);
-                    self.tell_steps(stage, &one, observer)?;
+                    self.tell_steps(stage, one, observer)?;
                 }
                 Happened::Block { form } => {
                     self.tell(stage, Told::Block, at, values(form)?, observer)?;

@@ -294,7 +294,7 @@ impl Pipeline {
                 for _ in 0..ran.told.steps {
                     step(&mut at, rows);
                 }
-                self.tell_steps(stage, &ran.told, observer)?;
+                self.tell_steps(stage, ran.told, observer)?;
             }
             if let Some((value, version)) = ran.better {
                 best = Some(Best { value, version });

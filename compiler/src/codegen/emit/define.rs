@@ -20,8 +20,10 @@ const STACK: usize = 8 << 20;
 /// whatever the number of threads.
 pub fn define(module: &mut JITModule, mut waiting: Vec<Waiting>) -> Result<(), CodegenError> {
     let work: usize = waiting.iter().map(|w| w.ctx.func.dfg.num_insts()).sum();
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let threads = cores.min(waiting.len()).min(work / WORTH);
+    let most = waiting.len().min(work / WORTH);
+    // To ask the system for its cores takes longer than to compile a small program.
+    let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let threads = if most > 1 { most.min(cores()) } else { 1 };
     if threads > 1 {
         compile_on(threads, module.isa(), &mut waiting)?;
     } else {
