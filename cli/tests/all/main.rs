@@ -1,5 +1,6 @@
 //! The tests of the command, as a user runs it.
 
+mod bursts;
 mod cache;
 mod commands;
 mod distributions;

@@ -1,5 +1,6 @@
 //! Units as Cranelift code.
 
+mod define;
 mod fused;
 mod linalg;
 mod loops;
@@ -64,6 +65,8 @@ fn monoid_name(m: Monoid) -> &'static str {
 struct Functions<'n> {
     module: JITModule,
     natives: &'n dyn Natives,
+    /// Those that are written and wait to be compiled.
+    waiting: Vec<Waiting>,
     /// What the code refers to by address.
     constants: Vec<Constants>,
     kernels: usize,
@@ -87,6 +90,7 @@ pub fn function(
     let mut functions = Functions {
         module,
         natives,
+        waiting: vec![],
         constants: vec![],
         kernels: 0,
         graphs: 0,
@@ -94,10 +98,12 @@ pub fn function(
     let written = functions.graph(g, plan)?;
     let Functions {
         mut module,
+        waiting,
         constants,
         kernels,
         ..
     } = functions;
+    define::define(&mut module, waiting)?;
     module
         .finalize_definitions()
         .map_err(|e| CodegenError(format!("code generator: {e}")))?;
@@ -147,7 +153,7 @@ impl Functions<'_> {
             })
             .collect();
         let mut m = memory::assign(g, plan, &scratch);
-        let (module, natives) = (&mut self.module, self.natives);
+        let (module, waiting, natives) = (&mut self.module, &mut self.waiting, self.natives);
         let loops: Vec<Option<wide::Loops>> = plan
             .units
             .iter()
@@ -167,12 +173,13 @@ impl Functions<'_> {
         for (i, (unit, nest)) in plan.units.iter().zip(&nests).enumerate() {
             if nest.parts > 1 {
                 let name = format!("graph_{number}_unit_{i}");
-                let id = write(module, &name, 4, g, natives, &mut m, |e, module| {
+                let written = write(module, &name, 4, g, natives, &mut m, |e, module| {
                     let part = e.b.block_params(e.entry)[3];
                     let callees = wide::callees(module, &loops[i], e.b.func);
                     e.part(unit, nest, i, &plan.kept, callees, part)
                 })?;
-                parts.insert(i, id);
+                parts.insert(i, written.id);
+                waiting.push(written);
             }
         }
         // The code of a unit; what it reads and writes has its places.
@@ -207,15 +214,16 @@ impl Functions<'_> {
             for first in (0..plan.units.len()).step_by(STRETCH) {
                 let name = format!("graph_{number}_from_{first}");
                 let last = (first + STRETCH).min(plan.units.len());
-                let id = write(module, &name, 3, g, natives, &mut m, |e, module| {
+                let written = write(module, &name, 3, g, natives, &mut m, |e, module| {
                     e.bases_of_arguments();
                     (first..last).try_for_each(|i| one(e, module, i))
                 })?;
-                stretches.push(id);
+                stretches.push(written.id);
+                waiting.push(written);
             }
         }
         let name = format!("graph_{number}");
-        let id = write(module, &name, 3, g, natives, &mut m, |e, module| {
+        let written = write(module, &name, 3, g, natives, &mut m, |e, module| {
             e.bases_of_arguments();
             for &id in &stretches {
                 let callee = module.declare_func_in_func(id, e.b.func);
@@ -237,12 +245,20 @@ impl Functions<'_> {
             Ok(())
         })?;
         let arena_bytes = m.arena_bytes;
+        let id = written.id;
+        waiting.push(written);
         self.constants.push(m.constants);
         Ok(Written { id, arena_bytes })
     }
 }
 
-/// Writes and defines one function of `words` words.
+/// A function that is written, and not compiled yet.
+struct Waiting {
+    id: FuncId,
+    ctx: Context,
+}
+
+/// Writes one function of `words` words.
 fn write(
     module: &mut JITModule,
     name: &str,
@@ -251,7 +267,7 @@ fn write(
     natives: &dyn Natives,
     m: &mut Memory,
     body: impl FnOnce(&mut Emit, &mut JITModule) -> Result<(), CodegenError>,
-) -> Result<FuncId, CodegenError> {
+) -> Result<Waiting, CodegenError> {
     let mut ctx = Context::new();
     let mut sig = module.make_signature();
     sig.params.extend(vec![AbiParam::new(types::I64); words]);
@@ -281,11 +297,7 @@ fn write(
     e.b.seal_all_blocks();
     let Emit { b, .. } = e;
     b.finalize(module.target_config());
-    module
-        .define_function(id, &mut ctx)
-        .map_err(|e| CodegenError(format!("code generator: {e:?}")))?;
-    module.clear_context(&mut ctx);
-    Ok(id)
+    Ok(Waiting { id, ctx })
 }
 
 /// An argument of a native kernel.

@@ -104,7 +104,7 @@ impl Pipeline {
     ) -> Result<Samples, RunError> {
         self.start_states(stage, plan, &mut version, observer)?;
         // Made before those of `Steps`, which find its code: it is this one that says what compiling took.
-        let mut engine = self.stage_engine(stage, plan.step.clone(), "step", observer)?;
+        let mut engine = self.step_engine(stage, plan.step.clone(), "step", observer)?;
         let mut at = Progress::default();
         let mut steps = Steps::new(self, stage, plan, observer)?;
         let first = steps.batch(self, plan, &version, &at)?;
@@ -137,9 +137,12 @@ impl Pipeline {
             nth += 1;
             order.get((nth - 1) % order.len().max(1)).cloned()
         };
-        let samples = match Burst::new(self, &mut engine, &version, position)? {
+        let samples = match Burst::new(self, &mut engine, &mut version.clone(), position)? {
             Some(mut burst) => sample(effort, || {
-                burst.step(next().as_deref());
+                if let Some(batch) = next() {
+                    burst.set_batch(batch);
+                }
+                burst.step();
                 burst.accept();
                 Ok(())
             })?,

@@ -9,7 +9,7 @@
 //! - `shows` puts into the report what stages show, `sweeps` what the applications of one stage came to.
 //! - `variance` measures how noisy gradients are, `bench` how long steps take.
 //! - `verdict` says whether what a stage leaves may be used.
-//! - `stage` runs the steps of a stage, `steps` makes their batches, for which `batches` reads ahead what is on disk; `run` whole pipelines; `tests` their tests.
+//! - `stage` runs the steps of a stage, `stretches` those between which nothing is due, `steps` makes their batches, for which `batches` reads ahead what is on disk; `run` whole pipelines; `tests` their tests.
 
 mod batches;
 mod bench;
@@ -29,6 +29,7 @@ mod stage;
 mod started;
 mod steps;
 mod store;
+mod stretches;
 mod sweeps;
 mod tests;
 mod variance;
@@ -47,6 +48,7 @@ pub use tests::{TestOutcome, TestResult, Tests};
 pub use variance::Measured;
 pub use verdict::words;
 
+use crate::log::Stretch;
 use crate::tensor::HostTensor;
 use mlc_compiler::interp::trace::Cause;
 use mlc_compiler::lower::Failure;
@@ -64,12 +66,10 @@ pub enum Event<'a> {
         stage: &'a str,
         steps: usize,
     },
-    /// After each step: how far the stage is, and the step's logged values.
-    Step {
+    /// After steps in a row: how far the stage is, and what each of them logged.
+    Steps {
         stage: &'a str,
-        step: usize,
-        epoch: usize,
-        values: &'a [(String, HostTensor)],
+        steps: &'a Stretch,
     },
     /// An `every` block or a `compute` stage logged.
     Log {

@@ -25,6 +25,8 @@ pub use loops::break_loops;
 
 use mlc_compiler::codegen::Natives;
 use mlc_compiler::ops::Linalg;
+use std::collections::HashMap;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 /// The instruction set that kernels use.
@@ -133,19 +135,26 @@ type Entry = (&'static str, *const u8);
 /// The kernels of this module, for the code generator.
 pub struct Kernels;
 
+/// All kernels.
+fn entries() -> impl Iterator<Item = Entry> {
+    let tables = [
+        lanes::table(),
+        random::table(),
+        arrays::table(),
+        lines::table(),
+        loops::table(),
+        products::table(),
+        linalg::table(),
+        pool::table(),
+    ];
+    tables.into_iter().flatten()
+}
+
 impl Natives for Kernels {
     fn address(&self, name: &str) -> Option<*const u8> {
-        let tables = [
-            lanes::table(),
-            random::table(),
-            arrays::table(),
-            lines::table(),
-            loops::table(),
-            products::table(),
-            linalg::table(),
-            pool::table(),
-        ];
-        tables.iter().flatten().find(|e| e.0 == name).map(|e| e.1)
+        static ADDRESSES: OnceLock<HashMap<&str, usize>> = OnceLock::new();
+        let known = ADDRESSES.get_or_init(|| entries().map(|e| (e.0, e.1 as usize)).collect());
+        known.get(name).map(|&address| address as *const u8)
     }
 
     fn wide(&self) -> bool {
@@ -159,20 +168,7 @@ impl Natives for Kernels {
 
 /// The names of all kernels.
 pub fn names() -> Vec<&'static str> {
-    [
-        lanes::table(),
-        random::table(),
-        arrays::table(),
-        lines::table(),
-        loops::table(),
-        products::table(),
-        linalg::table(),
-        pool::table(),
-    ]
-    .into_iter()
-    .flatten()
-    .map(|e| e.0)
-    .collect()
+    entries().map(|e| e.0).collect()
 }
 
 pub use arrays::copy_large;
