@@ -64,7 +64,7 @@ fn pool() -> &'static Pool {
     })
 }
 
-/// How many threads jobs may use.
+/// Says how many threads jobs may use.
 pub fn set_threads(n: usize) {
     let n = n.max(1);
     let mut started = STARTED.lock().unwrap_or_else(|e| e.into_inner());
@@ -79,6 +79,11 @@ pub fn set_threads(n: usize) {
         *started += 1;
     }
     THREADS.store(n.min(*started + 1), Ordering::Relaxed);
+}
+
+/// How many threads jobs may use.
+pub fn threads() -> usize {
+    THREADS.load(Ordering::Relaxed)
 }
 
 impl Pool {
@@ -171,7 +176,7 @@ pub fn run<F: Fn(usize) + Sync>(parts: usize, f: F) {
         // SAFETY: the context is the function given to `run`, which waits until all parts are done.
         unsafe { (*context.cast::<F>())(part) }
     }
-    let alone = parts < 2 || THREADS.load(Ordering::Relaxed) < 2;
+    let alone = parts < 2 || threads() < 2;
     let free = if alone { None } else { BUSY.try_lock().ok() };
     if free.is_none() {
         return (0..parts).for_each(f);
