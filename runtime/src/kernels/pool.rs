@@ -176,7 +176,7 @@ pub fn run<F: Fn(usize) + Sync>(parts: usize, f: F) {
         // SAFETY: the context is the function given to `run`, which waits until all parts are done.
         unsafe { (*context.cast::<F>())(part) }
     }
-    let alone = parts < 2 || threads() < 2;
+    let alone = parts < 2 || THREADS.load(Ordering::Relaxed) < 2;
     let free = if alone { None } else { BUSY.try_lock().ok() };
     if free.is_none() {
         return (0..parts).for_each(f);
