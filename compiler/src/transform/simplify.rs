@@ -1,5 +1,5 @@
 //! Dead code, algebra and constants. A pass rebuilds the graph in order through a map from old to new nodes; equal nodes
-//! merge as they are added. No rewriting changes a floating-point result, but for two that are not made in `strict` blocks:
+//! merge as they are added. No rewriting changes a floating-point result, but for three that are not made in `strict` blocks:
 //! x + 0 is x, though -0 + 0 is 0; x ^ 2 is x * x, and x ^ 3 is x * x * x, which are rounded once or twice where a power is
 //! rounded less well.
 //!

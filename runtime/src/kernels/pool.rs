@@ -6,8 +6,12 @@ use super::Entry;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, OnceLock};
 
-/// How often a waiting thread looks for work before it goes to sleep: about a tenth of a millisecond.
-const SPIN: usize = 4000;
+/// How often a waiting thread looks for work before it goes to sleep: some tenths of a millisecond, which the stretches of a step
+/// that one thread does alone seldom take. To wake it takes a good part of that.
+const SPIN: usize = 16_000;
+
+/// How often the thread that gave out work looks whether the others are done before it lets them have its processor.
+const PATIENCE: usize = 4000;
 
 /// A job is open: threads may join it.
 const OPEN: u64 = 1;
@@ -120,15 +124,13 @@ impl Pool {
         }
     }
 
+    /// Sleeps until there is work, or has been: a job may be over when a thread that it woke is there, and the next one is near.
     fn sleep(&self, seen: u64) {
-        let mut guard = self.asleep.lock().unwrap_or_else(|e| e.into_inner());
+        let guard = self.asleep.lock().unwrap_or_else(|e| e.into_inner());
         self.sleepers.fetch_add(1, Ordering::SeqCst);
-        loop {
-            let state = self.state.load(Ordering::SeqCst);
-            if state & OPEN != 0 && state / JOB != seen {
-                break;
-            }
-            guard = self.wake.wait(guard).unwrap_or_else(|e| e.into_inner());
+        let state = self.state.load(Ordering::SeqCst);
+        if state & OPEN == 0 || state / JOB == seen {
+            drop(self.wake.wait(guard).unwrap_or_else(|e| e.into_inner()));
         }
         self.sleepers.fetch_sub(1, Ordering::SeqCst);
     }
@@ -158,7 +160,7 @@ impl Pool {
         let mut waited = 0;
         while !self.state.load(Ordering::Acquire).is_multiple_of(JOB) {
             waited += 1;
-            if waited < SPIN {
+            if waited < PATIENCE {
                 std::hint::spin_loop();
             } else {
                 std::thread::yield_now();
