@@ -10,8 +10,12 @@ use std::sync::{Condvar, Mutex, OnceLock};
 /// that one thread does alone seldom take. To wake it takes a good part of that.
 const SPIN: usize = 16_000;
 
-/// How often the thread that gave out work looks whether the others are done before it lets them have its processor.
-const PATIENCE: usize = 4000;
+/// How often it looks before it lets others have its processor from time to time: where there are fewer processors than
+/// threads, the one that would give it work may wait for just this.
+const EAGER: usize = 4000;
+
+/// How often a waiting thread looks between two times that it lets others have its processor.
+const PATIENCE: usize = 256;
 
 /// A job is open: threads may join it.
 const OPEN: u64 = 1;
@@ -52,6 +56,15 @@ static THREADS: AtomicUsize = AtomicUsize::new(1);
 
 /// A job that does nothing.
 unsafe fn idle(_: *const (), _: usize) {}
+
+/// Waits a little, for the `n`th time.
+fn pause(n: usize) {
+    if n >= EAGER && n.is_multiple_of(PATIENCE) {
+        std::thread::yield_now();
+    } else {
+        std::hint::spin_loop();
+    }
+}
 
 fn pool() -> &'static Pool {
     POOL.get_or_init(|| Pool {
@@ -99,11 +112,11 @@ impl Pool {
             let state = self.state.load(Ordering::Acquire);
             if state & OPEN == 0 || state / JOB == seen {
                 idle += 1;
-                if idle < SPIN {
-                    std::hint::spin_loop();
-                } else {
+                if idle == SPIN {
                     self.sleep(seen);
                     idle = 0;
+                } else {
+                    pause(idle);
                 }
                 continue;
             }
@@ -157,14 +170,10 @@ impl Pool {
         }
         self.take_parts(job);
         self.state.fetch_and(!OPEN, Ordering::AcqRel);
-        let mut waited = 0;
+        let mut waited = EAGER;
         while !self.state.load(Ordering::Acquire).is_multiple_of(JOB) {
             waited += 1;
-            if waited < PATIENCE {
-                std::hint::spin_loop();
-            } else {
-                std::thread::yield_now();
-            }
+            pause(waited);
         }
     }
 }

@@ -27,8 +27,8 @@ const LONG: usize = 32;
 /// What it costs to write an element whose neighbours are not written with it, in multiplications of vectors.
 const APART: usize = 3;
 
-/// Columns of a part are a multiple of this: the width of a tile.
-const GRAIN: usize = 32;
+/// Columns of a part are a multiple of this: the width of a vector.
+const GRAIN: usize = 16;
 
 /// A matrix somewhere in memory.
 #[derive(Clone, Copy)]
@@ -174,24 +174,26 @@ unsafe fn divided<T: Element>(
     f: impl Fn(Size, [View<T>; 3]) + Sync,
 ) {
     let Size { m, n, k } = size;
-    if n >= m || n >= parts * GRAIN {
-        let chunk = n.div_ceil(parts).next_multiple_of(GRAIN);
-        pool::run(n.div_ceil(chunk), |part| {
-            let first = part * chunk;
+    if n >= m || n >= 2 * parts * GRAIN {
+        // Vectors are not divided.
+        let vectors = n.div_ceil(GRAIN);
+        let parts = parts.min(vectors);
+        pool::run(parts, |part| {
+            let [first, end] = [part, part + 1].map(|p| (p * vectors / parts * GRAIN).min(n));
             let size = Size {
                 m,
-                n: chunk.min(n - first),
+                n: end - first,
                 k,
             };
             // SAFETY: the column is in the matrices.
             f(size, unsafe { [x, y.from(0, first), out.from(0, first)] });
         });
     } else {
-        let chunk = m.div_ceil(parts);
-        pool::run(m.div_ceil(chunk), |part| {
-            let first = part * chunk;
+        let parts = parts.min(m);
+        pool::run(parts, |part| {
+            let [first, end] = [part, part + 1].map(|p| p * m / parts);
             let size = Size {
-                m: chunk.min(m - first),
+                m: end - first,
                 n,
                 k,
             };
@@ -218,7 +220,7 @@ unsafe fn product<T: Element>(alone: bool, size: Size, matrices: [View<T>; 3]) {
         // more than it costs to write them apart.
         let [x, ..] = matrices;
         let Size { m, n, k } = size;
-        let vectors = |n: usize| n.div_ceil(GRAIN / 2);
+        let vectors = |n: usize| n.div_ceil(GRAIN);
         let gain = (vectors(n) * m * k).saturating_sub(vectors(m) * n * k);
         let turned = x.row == 1 && x.column != 1 && gain > APART * m * n;
         let (size, matrices) = if turned {
