@@ -239,38 +239,53 @@ unsafe fn product<T: Element>(alone: bool, size: Size, matrices: [View<T>; 3]) {
     }
 }
 
-/// The products of a batch, whose operands and results are `steps` apart.
-unsafe fn products<T: Element>(
-    batch: usize,
-    size: Size,
-    matrices: [View<T>; 3],
-    steps: [isize; 3],
-) {
-    let [x, y, out] = matrices;
-    let one = |b: usize| {
-        let at = |v: View<T>, step: isize| View {
-            // SAFETY: the batch has so many.
-            at: unsafe { v.at.offset(b as isize * step) },
-            ..v
-        };
-        [at(x, steps[0]), at(y, steps[1]), at(out, steps[2])]
-    };
-    let threads = pool::threads();
-    if batch < threads.max(2) {
-        // SAFETY: passed on.
-        return (0..batch).for_each(|b| unsafe { product(false, size, one(b)) });
+/// The products of a batch in two axes, and how far apart neighbours of either are in the operands and the result.
+struct Batch {
+    extents: [usize; 2],
+    steps: [[isize; 2]; 3],
+}
+
+impl Batch {
+    /// The matrices of the `b`th product.
+    ///
+    /// # Safety
+    /// The batch has so many.
+    unsafe fn at<T>(&self, b: usize, matrices: [View<T>; 3]) -> [View<T>; 3] {
+        let [outer, inner] = [b / self.extents[1], b % self.extents[1]].map(|i| i as isize);
+        let mut steps = self.steps.iter();
+        matrices.map(|v| {
+            let step = steps.next().map_or(0, |s| outer * s[0] + inner * s[1]);
+            // SAFETY: the caller's promise.
+            let at = unsafe { v.at.offset(step) };
+            View { at, ..v }
+        })
     }
-    let parts = (batch * size.work() / PART).clamp(1, (2 * threads).min(batch));
-    let chunk = batch.div_ceil(parts);
-    pool::run(batch.div_ceil(chunk), |part| {
-        for b in part * chunk..((part + 1) * chunk).min(batch) {
+}
+
+/// The products of a batch.
+unsafe fn products<T: Element>(batch: &Batch, size: Size, matrices: [View<T>; 3]) {
+    let count = batch.extents[0] * batch.extents[1];
+    let threads = pool::threads();
+    if count < threads.max(2) {
+        // SAFETY: passed on.
+        return (0..count).for_each(|b| unsafe { product(false, size, batch.at(b, matrices)) });
+    }
+    let parts = (count * size.work() / PART).clamp(1, (2 * threads).min(count));
+    let [x, y, out] = matrices;
+    pool::run(parts, |part| {
+        let [first, end] = [part, part + 1].map(|p| p * count / parts);
+        for b in first..end {
             // SAFETY: passed on; parts have products of their own.
-            unsafe { product(true, size, one(b)) };
+            unsafe { product(true, size, batch.at(b, [x, y, out])) };
         }
     });
 }
 
-/// `out = x @ y` for each of a batch. `meta`: batch, m, n, k; then the strides (batch, row, column) of x, y and out.
+/// Numbers that say what a product is of.
+const META: usize = 17;
+
+/// `out = x @ y` for each of a batch. `meta`: the extents of the batch, m, n, k; then the strides (of the batch, row, column) of x,
+/// y and out.
 macro_rules! product {
     ($name:ident, $ty:ident, $avx512:ident, $avx2:ident) => {
         impl Element for $ty {
@@ -328,25 +343,27 @@ macro_rules! product {
         }
 
         unsafe extern "C" fn $name(meta: *const i64, x: *const $ty, y: *const $ty, out: *mut $ty) {
-            // SAFETY: the code generator gives thirteen numbers, and layouts that stay inside the buffers; a result is laid
-            // out row by row.
+            // SAFETY: the code generator gives so many numbers, and layouts that stay inside the buffers; a result is laid out
+            // row by row.
             unsafe {
-                let d = std::slice::from_raw_parts(meta, 13);
-                let [batch, m, n, k] = [0, 1, 2, 3].map(|i| d[i] as usize);
+                let d = std::slice::from_raw_parts(meta, META);
+                let [outer, inner, m, n, k] = [0, 1, 2, 3, 4].map(|i| d[i] as usize);
                 if k == 0 {
-                    return std::ptr::write_bytes(out, 0, batch * m * n);
+                    return std::ptr::write_bytes(out, 0, outer * inner * m * n);
                 }
                 let view = |at: *const $ty, i: usize| View {
                     at: at.cast_mut(),
-                    row: d[i + 1] as isize,
-                    column: d[i + 2] as isize,
+                    row: d[i + 2] as isize,
+                    column: d[i + 3] as isize,
                 };
-                let steps = [d[4], d[7], d[10]].map(|s| s as isize);
+                let batch = Batch {
+                    extents: [outer, inner],
+                    steps: [5, 9, 13].map(|i| [d[i] as isize, d[i + 1] as isize]),
+                };
                 products(
-                    batch,
+                    &batch,
                     Size { m, n, k },
-                    [view(x, 4), view(y, 7), view(out, 10)],
-                    steps,
+                    [view(x, 5), view(y, 9), view(out, 13)],
                 );
             }
         }
@@ -365,8 +382,9 @@ pub fn multiply_square(n: usize, x: &[f32], y: &[f32], out: &mut [f32]) {
         [x.len(), y.len(), out.len()] == [n * n; 3],
         "the matrices have n * n elements"
     );
-    let (size, row) = ((n * n) as i64, n as i64);
-    let meta = [1, row, row, row, size, row, 1, size, row, 1, size, row, 1];
+    let row = n as i64;
+    let one = [0, 0, row, 1];
+    let meta = [[1, 1, row, row].as_slice(), &[row], &one, &one, &one].concat();
     // SAFETY: the layouts are those of the slices, which are as long as was checked.
     unsafe { gemm_f32(meta.as_ptr(), x.as_ptr(), y.as_ptr(), out.as_mut_ptr()) };
 }
@@ -377,20 +395,21 @@ macro_rules! ordered {
         vectorised!($name(meta: *const i64, x: *const $ty, y: *const $ty, out: *mut $ty) {
             // SAFETY: as above; a result is laid out row by row, and apart from the operands.
             unsafe {
-                let d = std::slice::from_raw_parts(meta, 13);
-                let (m, n, k) = (d[1] as usize, d[2] as usize, d[3] as usize);
+                let d = std::slice::from_raw_parts(meta, META);
+                let [outer, inner, m, n, k] = [0, 1, 2, 3, 4].map(|i| d[i] as usize);
                 let at = |p: *const $ty, i: [usize; 3], s: &[i64]| {
+                    let i = [i[0] / inner, i[0] % inner, i[1], i[2]];
                     let offset: i64 = i.iter().zip(s).map(|(i, s)| *i as i64 * s).sum();
                     *p.offset(offset as isize)
                 };
-                for b in 0..d[0] as usize {
+                for b in 0..outer * inner {
                     for i in 0..m {
                         let row = std::slice::from_raw_parts_mut(out.add((b * m + i) * n), n);
                         row.fill(0.0);
                         for l in 0..k {
-                            let x = at(x, [b, i, l], &d[4..7]);
+                            let x = at(x, [b, i, l], &d[5..9]);
                             for (j, s) in row.iter_mut().enumerate() {
-                                *s += x * at(y, [b, l, j], &d[7..10]);
+                                *s += x * at(y, [b, l, j], &d[9..13]);
                             }
                         }
                     }

@@ -6,9 +6,11 @@ use mlc_compiler::ir::{Attr, Contract, DType, Graph, Type};
 use mlc_compiler::ops::{self, Domain};
 use mlc_runtime::kernels::set_threads;
 
-/// Checks the product of operands whose axes are named in order: `b` is batched, `m` and `n` are free, `k` is summed.
+/// Checks the product of operands whose axes are named in order: `a` and `b` are batched, `m` and `n` are free, `k` is summed.
 fn check(dtype: DType, axes: [&str; 2], [b, m, n, k]: [usize; 4]) {
+    // A second batched axis, of three.
     let extent = |c: char| match c {
+        'a' => 3,
         'b' => b,
         'm' => m,
         'n' => n,
@@ -16,7 +18,7 @@ fn check(dtype: DType, axes: [&str; 2], [b, m, n, k]: [usize; 4]) {
     };
     let at = |c: char| Some((axes[0].find(c)?, axes[1].find(c)?));
     let contract = Contract {
-        batch: at('b').into_iter().collect(),
+        batch: ['a', 'b'].into_iter().filter_map(at).collect(),
         sum: at('k').into_iter().collect(),
     };
     let mut g = Graph::new();
@@ -44,7 +46,7 @@ fn check(dtype: DType, axes: [&str; 2], [b, m, n, k]: [usize; 4]) {
     assert_close(&eval(&g, &inputs)[0], &one[0], tolerance, &what);
 }
 
-const LAYOUTS: [[&str; 2]; 8] = [
+const LAYOUTS: [[&str; 2]; 12] = [
     ["mk", "kn"],
     ["km", "kn"],
     ["mk", "nk"],
@@ -53,6 +55,10 @@ const LAYOUTS: [[&str; 2]; 8] = [
     ["mbk", "nbk"],
     ["bkm", "bkn"],
     ["kbm", "knb"],
+    ["abmk", "akbn"],
+    ["ambk", "anbk"],
+    ["bmak", "kabn"],
+    ["bkam", "nbka"],
 ];
 
 const SIZES: [[usize; 4]; 16] = [
