@@ -15,7 +15,7 @@ const STRETCH: usize = 512;
 const PACKED: usize = 1 << 18;
 
 /// Rows of the result below which a right operand with contiguous rows is not packed.
-const PACKED_ROWS: usize = 28;
+const PACKED_ROWS: usize = 144;
 
 /// What one tile is computed from: `k` products for each element.
 struct Tile<T> {
