@@ -1,6 +1,7 @@
 //! Dead code, algebra and constants. A pass rebuilds the graph in order through a map from old to new nodes; equal nodes
-//! merge as they are added. No rewriting changes a floating-point result, but for two that are not made in `strict` blocks:
-//! x + 0 is x, though -0 + 0 is 0; x ^ 2 is x * x, which is rounded once where a power is rounded less well.
+//! merge as they are added. No rewriting changes a floating-point result, but for three that are not made in `strict` blocks:
+//! x + 0 is x, though -0 + 0 is 0; x ^ 2 is x * x, and x ^ 3 is x * x * x, which are rounded once or twice where a power is
+//! rounded less well.
 //!
 //! x * 1   =>   x          stop(x)   =>   x          tangent(x)   =>   0
 
@@ -125,6 +126,11 @@ fn map_law(g: &mut Graph, scalar: Scalar, node: &crate::ir::Node, xs: &[Value]) 
         Scalar::Pow if one(g, xs[1]) => Some(xs[0]),
         // x ^ 2 = x * x, up to the rounding of powers
         Scalar::Pow if is_literal(g, xs[1], 2.0) && !node.strict => Some(g.mul(xs[0], xs[0])),
+        // x ^ 3 = x * x * x, likewise
+        Scalar::Pow if is_literal(g, xs[1], 3.0) && !node.strict => {
+            let square = g.mul(xs[0], xs[0]);
+            Some(g.mul(square, xs[0]))
+        }
         Scalar::Neg => negated(g, xs[0]),
         Scalar::Select => match g.literal(xs[0]) {
             Some(Literal::Bool(true)) => Some(xs[1]),

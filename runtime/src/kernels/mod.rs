@@ -8,7 +8,8 @@
 //! - `pool`: threads for the parts of large loop nests and products.
 //!
 //! Every kernel takes words (numbers and addresses) and gives nothing back. Array kernels are compiled for AVX-512, for
-//! AVX2 and for any machine from the same source, without fused multiply-add, so that all three give the same bits.
+//! AVX2 and for any machine from the same source, without fused multiply-add, so that all three give the same bits. In
+//! `products`, `tiles` has it and is written with `std::arch`.
 
 mod arrays;
 mod lanes;

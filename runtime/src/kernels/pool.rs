@@ -6,8 +6,16 @@ use super::Entry;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, OnceLock};
 
-/// How often a waiting thread looks for work before it goes to sleep: about a tenth of a millisecond.
-const SPIN: usize = 4000;
+/// How often a waiting thread looks for work before it goes to sleep: some tenths of a millisecond, which the stretches of a step
+/// that one thread does alone seldom take. To wake it takes a good part of that.
+const SPIN: usize = 16_000;
+
+/// How often it looks before it lets others have its processor from time to time: where there are fewer processors than
+/// threads, the one that would give it work may wait for just this.
+const EAGER: usize = 4000;
+
+/// How often a waiting thread looks between two times that it lets others have its processor.
+const PATIENCE: usize = 256;
 
 /// A job is open: threads may join it.
 const OPEN: u64 = 1;
@@ -51,6 +59,15 @@ static RUNNING: AtomicUsize = AtomicUsize::new(1);
 /// A job that does nothing.
 unsafe fn idle(_: *const (), _: usize) {}
 
+/// Waits a little, for the `n`th time.
+fn pause(n: usize) {
+    if n >= EAGER && n.is_multiple_of(PATIENCE) {
+        std::thread::yield_now();
+    } else {
+        std::hint::spin_loop();
+    }
+}
+
 fn pool() -> &'static Pool {
     POOL.get_or_init(|| Pool {
         state: AtomicU64::new(0),
@@ -66,7 +83,7 @@ fn pool() -> &'static Pool {
     })
 }
 
-/// How many threads jobs may use. They are started by the first job that has work for them: many runs have none.
+/// Says how many threads jobs may use. They are started by the first job that has work for them: many runs have none.
 pub fn set_threads(n: usize) {
     WANTED.store(n.max(1), Ordering::Relaxed);
 }
@@ -90,6 +107,11 @@ fn start(n: usize) {
     RUNNING.fetch_max(*started + 1, Ordering::Relaxed);
 }
 
+/// How many threads jobs may use.
+pub fn threads() -> usize {
+    WANTED.load(Ordering::Relaxed)
+}
+
 impl Pool {
     /// What a thread of the pool does, for ever.
     fn work(&self) {
@@ -99,11 +121,11 @@ impl Pool {
             let state = self.state.load(Ordering::Acquire);
             if state & OPEN == 0 || state / JOB == seen {
                 idle += 1;
-                if idle < SPIN {
-                    std::hint::spin_loop();
-                } else {
+                if idle == SPIN {
                     self.sleep(seen);
                     idle = 0;
+                } else {
+                    pause(idle);
                 }
                 continue;
             }
@@ -124,15 +146,13 @@ impl Pool {
         }
     }
 
+    /// Sleeps until there is work, or has been: a job may be over when a thread that it woke is there, and the next one is near.
     fn sleep(&self, seen: u64) {
-        let mut guard = self.asleep.lock().unwrap_or_else(|e| e.into_inner());
+        let guard = self.asleep.lock().unwrap_or_else(|e| e.into_inner());
         self.sleepers.fetch_add(1, Ordering::SeqCst);
-        loop {
-            let state = self.state.load(Ordering::SeqCst);
-            if state & OPEN != 0 && state / JOB != seen {
-                break;
-            }
-            guard = self.wake.wait(guard).unwrap_or_else(|e| e.into_inner());
+        let state = self.state.load(Ordering::SeqCst);
+        if state & OPEN == 0 || state / JOB == seen {
+            drop(self.wake.wait(guard).unwrap_or_else(|e| e.into_inner()));
         }
         self.sleepers.fetch_sub(1, Ordering::SeqCst);
     }
@@ -159,14 +179,10 @@ impl Pool {
         }
         self.take_parts(job);
         self.state.fetch_and(!OPEN, Ordering::AcqRel);
-        let mut waited = 0;
+        let mut waited = EAGER;
         while !self.state.load(Ordering::Acquire).is_multiple_of(JOB) {
             waited += 1;
-            if waited < SPIN {
-                std::hint::spin_loop();
-            } else {
-                std::thread::yield_now();
-            }
+            pause(waited);
         }
     }
 }

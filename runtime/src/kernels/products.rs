@@ -1,81 +1,377 @@
-//! Matrix products, by the `gemm` crate.
+//! Matrix products.
+//!
+//! `vectors` has those by few vectors, `tiles` the others, where the machine has fused multiply-add; elsewhere they are
+//! computed by the `gemm` crate.
 
-use super::{Entry, pool, vectorised};
+mod lanes;
+#[cfg(target_arch = "x86_64")]
+mod tiles;
+mod vectors;
+
+use super::{Entry, Vector, pool, vector, vectorised};
 use gemm::Parallelism;
+use std::cell::Cell;
 
-/// Multiplications of one part: smaller ones cost more to hand out than they bring.
-const PART: usize = 1 << 21;
+/// Multiplications of one part: fewer cost more to hand out than they bring.
+const PART: usize = 1 << 18;
 
-/// Parts at most.
-const MAX_PARTS: usize = 16;
+/// The same for the `gemm` crate, where parts are decided by sizes alone: their borders may change a result.
+const CRATE_PART: usize = 1 << 21;
 
-/// Rows or columns of a part are a multiple of this: the width of a vector.
+/// Its parts at most.
+const CRATE_PARTS: usize = 16;
+
+/// Elements of the summed index below which a product by few vectors is one like others.
+const LONG: usize = 32;
+
+/// What it costs to write an element whose neighbours are not written with it, in multiplications of vectors.
+const APART: usize = 3;
+
+/// Columns of a part are a multiple of this: the width of a vector.
 const GRAIN: usize = 16;
 
-/// How a product of `m` rows and `n` columns is divided, by its sizes alone: into parts of so many rows or, if there are
-/// more columns, columns.
-fn chunk(m: usize, n: usize, k: usize) -> usize {
-    let parts = (m * n * k / PART).clamp(1, MAX_PARTS);
-    m.max(n).div_ceil(parts).next_multiple_of(GRAIN)
+/// A matrix somewhere in memory.
+#[derive(Clone, Copy)]
+struct View<T> {
+    pub at: *mut T,
+    /// From one row to the next, and from one column to the next.
+    pub row: isize,
+    pub column: isize,
 }
 
-/// `out = x @ y` for each of a batch. `meta`: batch, m, n, k; then the strides (batch, row, column) of x, y and out.
+// SAFETY: threads that share a matrix read it, or write to different places: the functions here see to that.
+unsafe impl<T: Sync> Sync for View<T> {}
+
+impl<T> View<T> {
+    /// The part that starts at a row and a column.
+    ///
+    /// # Safety
+    /// The matrix has both.
+    pub unsafe fn from(self, row: usize, column: usize) -> Self {
+        // SAFETY: the caller's row and column are in the matrix.
+        let at = unsafe {
+            self.at
+                .offset(row as isize * self.row + column as isize * self.column)
+        };
+        Self { at, ..self }
+    }
+
+    pub fn transposed(self) -> Self {
+        Self {
+            at: self.at,
+            row: self.column,
+            column: self.row,
+        }
+    }
+}
+
+/// A result of `m` rows and `n` columns, each element a sum of `k` products.
+#[derive(Clone, Copy)]
+struct Size {
+    pub m: usize,
+    pub n: usize,
+    pub k: usize,
+}
+
+impl Size {
+    /// That of the transposed result.
+    fn transposed(self) -> Self {
+        Self {
+            m: self.n,
+            n: self.m,
+            k: self.k,
+        }
+    }
+
+    fn work(self) -> usize {
+        self.m * self.n * self.k
+    }
+}
+
+/// Memory that a thread keeps for packed operands and partial sums.
+#[derive(Default)]
+struct Buffer(Vec<[u64; 8]>);
+
+impl Buffer {
+    /// So many bytes, which start at a cache line.
+    fn room(&mut self, bytes: usize) -> *mut u8 {
+        let lines = bytes.div_ceil(64) + 1;
+        if self.0.len() < lines {
+            self.0.resize(lines, [0; 8]);
+        }
+        let at = self.0.as_mut_ptr().cast::<u8>();
+        // SAFETY: there is one line more than is asked for.
+        unsafe { at.add(at.align_offset(64)) }
+    }
+
+    /// This thread's.
+    fn with(f: impl FnOnce(&mut Self)) {
+        thread_local! {
+            static BUFFER: Cell<Buffer> = Cell::default();
+        }
+        let mut buffer = BUFFER.take();
+        f(&mut buffer);
+        BUFFER.set(buffer);
+    }
+}
+
+/// What products of one element type are computed by.
+trait Element: Copy + Sync + 'static {
+    /// `out = x @ y` in tiles, by this thread. False, and nothing done, if the machine has not the instructions.
+    ///
+    /// # Safety (of all)
+    /// The matrices are where they are said to be, `out` apart from the others, and `size.k` is not 0.
+    unsafe fn tiles(size: Size, matrices: [View<Self>; 3]) -> bool;
+    /// The same by the `gemm` crate.
+    unsafe fn plain(size: Size, matrices: [View<Self>; 3]);
+    /// The same where `y` has few columns and the rows of `x` are contiguous.
+    unsafe fn dots(size: Size, matrices: [View<Self>; 3]);
+    /// The same where `x` is one row, and the rows of `y` and `out` are contiguous.
+    unsafe fn scaled(size: Size, matrices: [View<Self>; 3]);
+}
+
+/// The vectors that tiles are made of, if the machine has fused multiply-add.
+fn tiled() -> Option<Vector> {
+    #[cfg(target_arch = "x86_64")]
+    if is_x86_feature_detected!("fma") {
+        return Some(vector()).filter(|v| *v != Vector::Portable);
+    }
+    None
+}
+
+/// The transposed product.
+fn transposed<T: Copy>([x, y, out]: [View<T>; 3]) -> [View<T>; 3] {
+    [y.transposed(), x.transposed(), out.transposed()]
+}
+
+/// `out = x @ y` if one of them is few vectors, and their layout allows: whether it did.
+unsafe fn by_few<T: Element>(size: Size, matrices: [View<T>; 3]) -> bool {
+    let fits = |size: Size, [x, y, out]: [View<T>; 3]| {
+        if size.n <= vectors::FEW && x.column == 1 && size.k >= LONG {
+            Some(T::dots as unsafe fn(Size, [View<T>; 3]))
+        } else if size.m == 1 && y.column == 1 && out.column == 1 {
+            Some(T::scaled as unsafe fn(Size, [View<T>; 3]))
+        } else {
+            None
+        }
+    };
+    let turned = (size.transposed(), transposed(matrices));
+    let found = [(size, matrices), turned]
+        .into_iter()
+        .find_map(|(s, m)| Some((fits(s, m)?, s, m)));
+    if let Some((f, size, matrices)) = found {
+        // SAFETY: passed on.
+        unsafe { f(size, matrices) };
+    }
+    found.is_some()
+}
+
+/// Runs `f` for parts of a product that have rows or columns of their own.
+unsafe fn divided<T: Element>(
+    parts: usize,
+    size: Size,
+    [x, y, out]: [View<T>; 3],
+    f: impl Fn(Size, [View<T>; 3]) + Sync,
+) {
+    let Size { m, n, k } = size;
+    if n >= m || n >= 2 * parts * GRAIN {
+        // Vectors are not divided.
+        let vectors = n.div_ceil(GRAIN);
+        let parts = parts.min(vectors);
+        pool::run(parts, |part| {
+            let [first, end] = [part, part + 1].map(|p| (p * vectors / parts * GRAIN).min(n));
+            let size = Size {
+                m,
+                n: end - first,
+                k,
+            };
+            // SAFETY: the column is in the matrices.
+            f(size, unsafe { [x, y.from(0, first), out.from(0, first)] });
+        });
+    } else {
+        let parts = parts.min(m);
+        pool::run(parts, |part| {
+            let [first, end] = [part, part + 1].map(|p| p * m / parts);
+            let size = Size {
+                m: end - first,
+                n,
+                k,
+            };
+            // SAFETY: the row is in the matrices.
+            f(size, unsafe { [x.from(first, 0), y, out.from(first, 0)] });
+        });
+    }
+}
+
+/// `out = x @ y`, by all threads or by this one. How the tiles are divided changes no element.
+unsafe fn product<T: Element>(alone: bool, size: Size, matrices: [View<T>; 3]) {
+    // SAFETY: passed on; parts have elements of their own.
+    unsafe {
+        if by_few(size, matrices) {
+            return;
+        }
+        if tiled().is_none() {
+            let parts = (size.work() / CRATE_PART).clamp(1, CRATE_PARTS);
+            return divided(parts, size, matrices, |size, matrices| {
+                T::plain(size, matrices)
+            });
+        }
+        // Vectors run along the rows of the result; or along its columns, if these are easy to read, and filled the better by
+        // more than it costs to write them apart.
+        let [x, ..] = matrices;
+        let Size { m, n, k } = size;
+        let vectors = |n: usize| n.div_ceil(GRAIN);
+        let gain = (vectors(n) * m * k).saturating_sub(vectors(m) * n * k);
+        let turned = x.row == 1 && x.column != 1 && gain > APART * m * n;
+        let (size, matrices) = if turned {
+            (size.transposed(), transposed(matrices))
+        } else {
+            (size, matrices)
+        };
+        let parts = if alone {
+            1
+        } else {
+            (size.work() / PART).clamp(1, 2 * pool::threads())
+        };
+        divided(parts, size, matrices, |size, matrices| {
+            T::tiles(size, matrices);
+        });
+    }
+}
+
+/// The products of a batch in two axes, and how far apart neighbours of either are in the operands and the result.
+struct Batch {
+    extents: [usize; 2],
+    steps: [[isize; 2]; 3],
+}
+
+impl Batch {
+    /// The matrices of the `b`th product.
+    ///
+    /// # Safety
+    /// The batch has so many.
+    unsafe fn at<T>(&self, b: usize, matrices: [View<T>; 3]) -> [View<T>; 3] {
+        let [outer, inner] = [b / self.extents[1], b % self.extents[1]].map(|i| i as isize);
+        let mut steps = self.steps.iter();
+        matrices.map(|v| {
+            let step = steps.next().map_or(0, |s| outer * s[0] + inner * s[1]);
+            // SAFETY: the caller's promise.
+            let at = unsafe { v.at.offset(step) };
+            View { at, ..v }
+        })
+    }
+}
+
+/// The products of a batch.
+unsafe fn products<T: Element>(batch: &Batch, size: Size, matrices: [View<T>; 3]) {
+    let count = batch.extents[0] * batch.extents[1];
+    let threads = pool::threads();
+    if count < threads.max(2) {
+        // SAFETY: passed on.
+        return (0..count).for_each(|b| unsafe { product(false, size, batch.at(b, matrices)) });
+    }
+    let parts = (count * size.work() / PART).clamp(1, (2 * threads).min(count));
+    let [x, y, out] = matrices;
+    pool::run(parts, |part| {
+        let [first, end] = [part, part + 1].map(|p| p * count / parts);
+        for b in first..end {
+            // SAFETY: passed on; parts have products of their own.
+            unsafe { product(true, size, batch.at(b, [x, y, out])) };
+        }
+    });
+}
+
+/// Numbers that say what a product is of.
+const META: usize = 17;
+
+/// `out = x @ y` for each of a batch. `meta`: the extents of the batch, m, n, k; then the strides (of the batch, row, column) of x,
+/// y and out.
 macro_rules! product {
-    ($name:ident, $ty:ty) => {
-        unsafe extern "C" fn $name(meta: *const i64, x: *const $ty, y: *const $ty, out: *mut $ty) {
-            // SAFETY: the code generator gives thirteen numbers, and layouts that stay inside the buffers.
-            unsafe {
-                let d = std::slice::from_raw_parts(meta, 13);
-                let (m, n, k) = (d[1] as usize, d[2] as usize, d[3] as usize);
-                let s = |i: usize| d[i] as isize;
-                for b in 0..d[0] as isize {
-                    let (x, y, out) = (
-                        x.offset(b * s(4)),
-                        y.offset(b * s(7)),
-                        out.offset(b * s(10)),
+    ($name:ident, $ty:ident, $avx512:ident, $avx2:ident) => {
+        impl Element for $ty {
+            unsafe fn tiles(size: Size, [x, y, out]: [View<Self>; 3]) -> bool {
+                let mut done = true;
+                Buffer::with(|buffer| match tiled() {
+                    // SAFETY: passed on; the instructions are there.
+                    #[cfg(target_arch = "x86_64")]
+                    Some(Vector::Avx512) => unsafe { tiles::$avx512(size, x, y, out, buffer) },
+                    // SAFETY: as above.
+                    #[cfg(target_arch = "x86_64")]
+                    Some(Vector::Avx2) => unsafe { tiles::$avx2(size, x, y, out, buffer) },
+                    _ => done = false,
+                });
+                done
+            }
+
+            unsafe fn plain(size: Size, [x, y, out]: [View<Self>; 3]) {
+                let Size { m, n, k } = size;
+                // SAFETY: passed on.
+                unsafe {
+                    gemm::gemm(
+                        m,
+                        n,
+                        k,
+                        out.at,
+                        out.column,
+                        out.row,
+                        false,
+                        x.at,
+                        x.column,
+                        x.row,
+                        y.at,
+                        y.column,
+                        y.row,
+                        0.0,
+                        1.0,
+                        false,
+                        false,
+                        false,
+                        Parallelism::None,
                     );
-                    if k == 0 {
-                        std::ptr::write_bytes(out, 0, m * n);
-                        continue;
-                    }
-                    let (x, y, out) = (x as usize, y as usize, out as usize);
-                    let by_rows = m > n;
-                    let chunk = chunk(m, n, k);
-                    pool::run(m.max(n).div_ceil(chunk), |part| {
-                        let first = part * chunk;
-                        let left = chunk.min(m.max(n) - first);
-                        let (m, n) = if by_rows { (left, n) } else { (m, left) };
-                        let at = |p: usize, rows: isize, columns: isize| {
-                            let stride = if by_rows { rows } else { columns };
-                            (p as *mut $ty).offset(first as isize * stride)
-                        };
-                        gemm::gemm(
-                            m,
-                            n,
-                            k,
-                            at(out, s(11), s(12)),
-                            s(12),
-                            s(11),
-                            false,
-                            at(x, s(5), 0),
-                            s(6),
-                            s(5),
-                            at(y, 0, s(9)),
-                            s(9),
-                            s(8),
-                            0.0,
-                            1.0,
-                            false,
-                            false,
-                            false,
-                            Parallelism::None,
-                        );
-                    });
                 }
+            }
+
+            unsafe fn dots(size: Size, [x, y, out]: [View<Self>; 3]) {
+                // SAFETY: passed on.
+                unsafe { vectors::$ty::dots(size, x, y, out) }
+            }
+
+            unsafe fn scaled(size: Size, [x, y, out]: [View<Self>; 3]) {
+                // SAFETY: passed on.
+                unsafe { vectors::$ty::scaled(size, x, y, out) }
+            }
+        }
+
+        unsafe extern "C" fn $name(meta: *const i64, x: *const $ty, y: *const $ty, out: *mut $ty) {
+            // SAFETY: the code generator gives so many numbers, and layouts that stay inside the buffers; a result is laid out
+            // row by row.
+            unsafe {
+                let d = std::slice::from_raw_parts(meta, META);
+                let [outer, inner, m, n, k] = [0, 1, 2, 3, 4].map(|i| d[i] as usize);
+                if k == 0 {
+                    return std::ptr::write_bytes(out, 0, outer * inner * m * n);
+                }
+                let view = |at: *const $ty, i: usize| View {
+                    at: at.cast_mut(),
+                    row: d[i + 2] as isize,
+                    column: d[i + 3] as isize,
+                };
+                let batch = Batch {
+                    extents: [outer, inner],
+                    steps: [5, 9, 13].map(|i| [d[i] as isize, d[i + 1] as isize]),
+                };
+                products(
+                    &batch,
+                    Size { m, n, k },
+                    [view(x, 5), view(y, 9), view(out, 13)],
+                );
             }
         }
     };
 }
+
+product!(gemm_f32, f32, avx512_f32, avx2_f32);
+product!(gemm_f64, f64, avx512_f64, avx2_f64);
 
 /// `out = x @ y` of square matrices of `n` rows, by the kernel that programs call.
 ///
@@ -86,14 +382,12 @@ pub fn multiply_square(n: usize, x: &[f32], y: &[f32], out: &mut [f32]) {
         [x.len(), y.len(), out.len()] == [n * n; 3],
         "the matrices have n * n elements"
     );
-    let (size, row) = ((n * n) as i64, n as i64);
-    let meta = [1, row, row, row, size, row, 1, size, row, 1, size, row, 1];
+    let row = n as i64;
+    let one = [0, 0, row, 1];
+    let meta = [[1, 1, row, row].as_slice(), &[row], &one, &one, &one].concat();
     // SAFETY: the layouts are those of the slices, which are as long as was checked.
     unsafe { gemm_f32(meta.as_ptr(), x.as_ptr(), y.as_ptr(), out.as_mut_ptr()) };
 }
-
-product!(gemm_f32, f32);
-product!(gemm_f64, f64);
 
 /// As `product!`, each element a sum in the order of the summed index, one product after another.
 macro_rules! ordered {
@@ -101,20 +395,21 @@ macro_rules! ordered {
         vectorised!($name(meta: *const i64, x: *const $ty, y: *const $ty, out: *mut $ty) {
             // SAFETY: as above; a result is laid out row by row, and apart from the operands.
             unsafe {
-                let d = std::slice::from_raw_parts(meta, 13);
-                let (m, n, k) = (d[1] as usize, d[2] as usize, d[3] as usize);
+                let d = std::slice::from_raw_parts(meta, META);
+                let [outer, inner, m, n, k] = [0, 1, 2, 3, 4].map(|i| d[i] as usize);
                 let at = |p: *const $ty, i: [usize; 3], s: &[i64]| {
+                    let i = [i[0] / inner, i[0] % inner, i[1], i[2]];
                     let offset: i64 = i.iter().zip(s).map(|(i, s)| *i as i64 * s).sum();
                     *p.offset(offset as isize)
                 };
-                for b in 0..d[0] as usize {
+                for b in 0..outer * inner {
                     for i in 0..m {
                         let row = std::slice::from_raw_parts_mut(out.add((b * m + i) * n), n);
                         row.fill(0.0);
                         for l in 0..k {
-                            let x = at(x, [b, i, l], &d[4..7]);
+                            let x = at(x, [b, i, l], &d[5..9]);
                             for (j, s) in row.iter_mut().enumerate() {
-                                *s += x * at(y, [b, l, j], &d[7..10]);
+                                *s += x * at(y, [b, l, j], &d[9..13]);
                             }
                         }
                     }
@@ -134,4 +429,128 @@ pub fn table() -> Vec<Entry> {
         ("mlc_ordered_product_f32", ordered_product_f32 as *const u8),
         ("mlc_ordered_product_f64", ordered_product_f64 as *const u8),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Numbers between -1 and 1, and their product by `f`, in a matrix of which every other row is not touched.
+    fn multiplied(size: Size, turned: [bool; 3], f: impl FnOnce(Size, [View<f32>; 3])) -> Vec<u32> {
+        let Size { m, n, k } = size;
+        let mut state = 1u32;
+        let mut numbers = |n: usize| -> Vec<f32> {
+            let next = |_| {
+                state = state.wrapping_mul(1664525).wrapping_add(1013904223);
+                (state >> 8) as f32 / (1 << 23) as f32 - 1.0
+            };
+            (0..n).map(next).collect()
+        };
+        let (mut x, mut y) = (numbers(m * k), numbers(k * n));
+        let mut out = vec![7.0; 2 * m * n];
+        let view = |at: &mut Vec<f32>, rows: usize, columns: usize, turned: bool, step: usize| {
+            let at = at.as_mut_ptr();
+            let [row, column] = if turned {
+                [1, rows * step]
+            } else {
+                [columns * step, 1]
+            };
+            View {
+                at,
+                row: row as isize,
+                column: column as isize,
+            }
+        };
+        let x = view(&mut x, m, k, turned[0], 1);
+        let y = view(&mut y, k, n, turned[1], 1);
+        f(size, [x, y, view(&mut out, m, n, turned[2], 2)]);
+        let (rows, columns) = if turned[2] { (n, m) } else { (m, n) };
+        for r in 0..rows {
+            let behind = &out[(2 * r + 1) * columns..(2 * r + 2) * columns];
+            assert!(
+                behind.iter().all(|x| *x == 7.0),
+                "{m} x {n} x {k}: beyond a row"
+            );
+        }
+        out.iter().map(|x| x.to_bits()).collect()
+    }
+
+    const SIZES: [[usize; 3]; 14] = [
+        [1, 1, 1],
+        [1, 40, 3],
+        [3, 5, 2],
+        [14, 32, 7],
+        [15, 33, 8],
+        [29, 31, 9],
+        [13, 16, 100],
+        [30, 64, 64],
+        [64, 20, 200],
+        [70, 130, 513],
+        [5, 700, 40],
+        [200, 9, 33],
+        [2, 3, 1025],
+        [33, 1000, 70],
+    ];
+
+    #[test]
+    fn tiles_agree_with_the_crate_and_among_themselves() {
+        #[cfg(target_arch = "x86_64")]
+        for [m, n, k] in SIZES {
+            for turned in 0..8 {
+                let turned = [0, 1, 2].map(|i| turned & (1 << i) != 0);
+                let size = Size { m, n, k };
+                if tiled().is_none() {
+                    return;
+                }
+                let mut buffer = Buffer::default();
+                // SAFETY (of all): the views are of vectors, and the machine has the instructions.
+                let narrow = multiplied(size, turned, |s, [x, y, out]| unsafe {
+                    tiles::avx2_f32(s, x, y, out, &mut buffer)
+                });
+                let parts = multiplied(size, turned, |s, matrices| unsafe {
+                    divided(5, s, matrices, |s, [x, y, out]| {
+                        tiles::avx2_f32(s, x, y, out, &mut Buffer::default())
+                    })
+                });
+                assert_eq!(narrow, parts, "{m} x {n} x {k}, {turned:?}: parts");
+                let plain = multiplied(size, turned, |s, all| unsafe { f32::plain(s, all) });
+                for (a, b) in narrow.iter().zip(&plain) {
+                    let (a, b) = (f32::from_bits(*a), f32::from_bits(*b));
+                    assert!(
+                        (a - b).abs() < 1e-4,
+                        "{m} x {n} x {k}, {turned:?}: {a} or {b}"
+                    );
+                }
+                if vector() == Vector::Avx512 {
+                    let wide = multiplied(size, turned, |s, [x, y, out]| unsafe {
+                        tiles::avx512_f32(s, x, y, out, &mut buffer)
+                    });
+                    assert_eq!(narrow, wide, "{m} x {n} x {k}, {turned:?}: vectors");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn few_vectors_are_products_like_others() {
+        for [m, n, k] in SIZES {
+            for turned in 0..8 {
+                let turned = [0, 1, 2].map(|i| turned & (1 << i) != 0);
+                for size in [[m, 1, k], [1, n, k], [m, 3, k], [2, n, k]] {
+                    let [m, n, k] = size;
+                    let size = Size { m, n, k };
+                    // SAFETY (of both): the views are of vectors.
+                    let some = multiplied(size, turned, |s, all| unsafe { product(false, s, all) });
+                    let plain = multiplied(size, turned, |s, all| unsafe { f32::plain(s, all) });
+                    for (a, b) in some.iter().zip(&plain) {
+                        let (a, b) = (f32::from_bits(*a), f32::from_bits(*b));
+                        assert!(
+                            (a - b).abs() < 1e-4,
+                            "{m} x {n} x {k}, {turned:?}: {a} or {b}"
+                        );
+                    }
+                }
+            }
+        }
+    }
 }

@@ -4,6 +4,7 @@ mod kernels;
 mod linalg;
 mod nests;
 mod operations;
+mod products;
 mod reference;
 mod shapes;
 mod strict;

@@ -61,11 +61,19 @@ impl Side {
         axes.iter().map(|&a| self.shape[a]).product()
     }
 
-    /// Strides of the batch, free and summed index, if each is even.
-    fn strides(&self) -> Option<[i64; 3]> {
+    /// Strides of the first `split` batched axes, of the others, of the free and of the summed ones, if each is even.
+    fn strides(&self, split: usize) -> Option<[i64; 4]> {
         let s = strides(&self.shape);
         let one = |axes: &[usize]| merged(&self.shape, &s, axes).map(|m| m.1);
-        Some([one(&self.batch)?, one(&self.free)?, one(&self.sum)?])
+        let (outer, inner) = self.batch.split_at(split);
+        Some([one(outer)?, one(inner)?, one(&self.free)?, one(&self.sum)?])
+    }
+
+    /// The same once the axes are in order.
+    fn strides_in_order(&self, split: usize) -> [i64; 4] {
+        let (free, sum) = (self.extent(&self.free), self.extent(&self.sum));
+        let inner = self.extent(&self.batch[split..]);
+        [inner * free * sum, free * sum, sum, 1].map(|n| n as i64)
     }
 
     /// The axes in the order batch, free, summed.
@@ -90,6 +98,15 @@ fn sides(g: &Graph, v: Value) -> Option<[Side; 2]> {
         Side::new(&g.ty(o[0]).shape, left(batch), left(sum)),
         Side::new(&g.ty(o[1]).shape, right(batch), right(sum)),
     ])
+}
+
+/// How many of the batched axes are best taken as one and the others as another, so that the fewest operands are copied.
+fn split(both: &[Side; 2]) -> usize {
+    let copied = |split: &usize| {
+        let uneven = |s: &&Side| s.strides(*split).is_none();
+        both.iter().filter(uneven).count()
+    };
+    (0..=both[0].batch.len()).min_by_key(copied).unwrap_or(0)
 }
 
 /// Runs of neighbouring axes among those that are reduced, as (outer, reduced, inner), the last run first; each is to be
@@ -121,13 +138,17 @@ pub fn scratch_bytes(g: &Graph, v: Value, natives: &dyn Natives) -> Vec<usize> {
     let node = g.node(v);
     match (node.def.kernel, &node.attr) {
         (Kernel::Linalg(what), _) => vec![linalg::scratch_bytes(g, v, what, natives)],
-        (Kernel::Contract, _) => sides(g, v)
-            .into_iter()
-            .flatten()
-            .zip(g.operands(v))
-            .filter(|(s, _)| s.strides().is_none())
-            .map(|(_, o)| g.ty(o).bytes())
-            .collect(),
+        (Kernel::Contract, _) => {
+            let Some(both) = sides(g, v) else {
+                return vec![];
+            };
+            let split = split(&both);
+            both.iter()
+                .zip(g.operands(v))
+                .filter(|(s, _)| s.strides(split).is_none())
+                .map(|(_, o)| g.ty(o).bytes())
+                .collect()
+        }
         (Kernel::Reduce(_), Attr::Axes(axes)) if !node.in_order() => {
             let ty = g.ty(g.operands(v)[0]);
             let all = runs(&ty.shape, axes);
@@ -434,17 +455,23 @@ impl Emit<'_, '_> {
                 "internal error: a contraction without its axes".into(),
             ));
         };
-        let [batch, m, k] = {
-            let s = &both[0];
-            [s.extent(&s.batch), s.extent(&s.free), s.extent(&s.sum)]
-        };
-        let n = both[1].extent(&both[1].free);
+        let split = split(&both);
+        let [left, right] = &both;
+        let (outer, inner) = left.batch.split_at(split);
+        let [m, n] = [left, right].map(|s| s.extent(&s.free));
+        let sizes = [
+            left.extent(outer),
+            left.extent(inner),
+            m,
+            n,
+            left.extent(&left.sum),
+        ];
         let mut places = self.m.scratch[index].clone().into_iter();
         let mut layout = Vec::new();
         let mut addresses = Vec::new();
         for (side, o) in both.iter().zip(self.g.operands(v)) {
             let mut address = self.address(o);
-            let s = match side.strides() {
+            let s = match side.strides(split) {
                 Some(s) => s,
                 None => {
                     // The axes are put in order first.
@@ -465,8 +492,7 @@ impl Emit<'_, '_> {
                         dtype.size(),
                     )?;
                     address = target;
-                    let (free, sum) = (side.extent(&side.free), side.extent(&side.sum));
-                    [(free * sum) as i64, sum as i64, 1]
+                    side.strides_in_order(split)
                 }
             };
             layout.push(s);
@@ -474,19 +500,10 @@ impl Emit<'_, '_> {
         }
         // The left operand's rows are free, its columns summed; the right one's the other way round.
         let [a, b] = [layout[0], layout[1]];
-        let sizes = [batch, m, n, k].map(|x| x as i64);
-        let mut meta = sizes.to_vec();
-        meta.extend([
-            a[0],
-            a[1],
-            a[2],
-            b[0],
-            b[2],
-            b[1],
-            (m * n) as i64,
-            n as i64,
-            1,
-        ]);
+        let mut meta = sizes.map(|x| x as i64).to_vec();
+        meta.extend(a);
+        meta.extend([b[0], b[1], b[3], b[2]]);
+        meta.extend([sizes[1] * m * n, m * n, n, 1].map(|x| x as i64));
         let meta = self.numbers(&meta);
         let args = [
             meta,

@@ -1,0 +1,259 @@
+//! Products of a matrix and one vector or few: as fast as the matrix comes from memory.
+//!
+//! The order of each sum depends on the shape and the layout alone, and nothing is rounded once where another instruction
+//! set would round twice: all vector paths give the same bits.
+
+use super::lanes::Lanes;
+use super::{Buffer, Size, Vector, View, pool, vector, vectorised};
+#[cfg(target_arch = "x86_64")]
+use std::arch::x86_64::{__m256, __m256d, __m512, __m512d};
+
+/// Vectors at most.
+pub(super) const FEW: usize = 4;
+
+/// Numbers of the matrix in one part, about: fewer cost more to hand out than they bring.
+const PART: usize = 1 << 15;
+
+/// Parts at most.
+const MAX_PARTS: usize = 16;
+
+/// Rows of a part, at least: their multiples are added to one row of sums.
+const ROWS: usize = 64;
+
+/// Lanes of a sum along a row.
+const LANES: usize = 16;
+
+/// Rows whose multiples are added to a sum of rows at once.
+const GROUP: usize = 8;
+
+/// Rows of a matrix and columns of another, `k` numbers each, contiguous.
+struct Dots<T> {
+    m: usize,
+    n: usize,
+    k: usize,
+    x: View<T>,
+    y: View<T>,
+    out: View<T>,
+}
+
+/// `out[i, j] = sum of x[i, l] * y[l, j]`: in sixteen lanes, which `P` vectors have, and then a fixed tree.
+#[inline(always)]
+unsafe fn dots<V: Lanes, const P: usize>(d: &Dots<V::Number>) {
+    /// Rows at once.
+    const TOGETHER: usize = 4;
+    debug_assert!(P * V::N == LANES);
+    let whole = d.k - d.k % LANES;
+    let left: [usize; P] =
+        std::array::from_fn(|p| (d.k - whole).saturating_sub(p * V::N).min(V::N));
+    // SAFETY: the caller's rows and columns have `k` numbers; a row that is not there is the last one once more.
+    unsafe {
+        for i in (0..d.m).step_by(TOGETHER) {
+            let row = |r: usize| (i + r).min(d.m - 1);
+            let x: [*mut V::Number; TOGETHER] = std::array::from_fn(|r| d.x.from(row(r), 0).at);
+            for j in 0..d.n {
+                let y = d.y.from(0, j).at;
+                let mut sums = [[V::zero(); P]; TOGETHER];
+                for l in (0..whole).step_by(LANES) {
+                    for p in 0..P {
+                        let y = V::load(y.add(l + p * V::N));
+                        for r in 0..TOGETHER {
+                            sums[r][p] = sums[r][p].plus(V::load(x[r].add(l + p * V::N)).times(y));
+                        }
+                    }
+                }
+                if whole < d.k {
+                    for p in 0..P {
+                        let at = (whole + p * V::N).min(d.k);
+                        let y = V::load_some(y.add(at), left[p]);
+                        for r in 0..TOGETHER {
+                            sums[r][p] =
+                                sums[r][p].plus(V::load_some(x[r].add(at), left[p]).times(y));
+                        }
+                    }
+                }
+                for (r, mut sums) in sums.into_iter().enumerate() {
+                    let mut half = P / 2;
+                    while half > 0 {
+                        for p in 0..half {
+                            sums[p] = sums[p].plus(sums[p + half]);
+                        }
+                        half /= 2;
+                    }
+                    *d.out.from(row(r), j).at = sums[0].total();
+                }
+            }
+        }
+    }
+}
+
+macro_rules! vectors {
+    ($ty:ident $dots:ident $scaled:ident $total:ident, $avx512:ty, $in_avx512:literal, $avx2:ty, $in_avx2:literal) => {
+        unsafe fn $dots(d: &Dots<$ty>) {
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw")]
+            unsafe fn avx512(d: &Dots<$ty>) {
+                // SAFETY: the caller's promise.
+                unsafe { dots::<$avx512, $in_avx512>(d) }
+            }
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx2")]
+            unsafe fn avx2(d: &Dots<$ty>) {
+                // SAFETY: the caller's promise.
+                unsafe { dots::<$avx2, $in_avx2>(d) }
+            }
+            // SAFETY: a vector path is chosen only where the machine has it; the rest is the caller's promise.
+            unsafe {
+                match vector() {
+                    #[cfg(target_arch = "x86_64")]
+                    Vector::Avx512 => avx512(d),
+                    #[cfg(target_arch = "x86_64")]
+                    Vector::Avx2 => avx2(d),
+                    _ => dots::<[$ty; 4], 4>(d),
+                }
+            }
+        }
+
+        // `out[j] = sum of y[l] * x[l, j]`, from the first row of `x` to the last; its rows are contiguous, `row` apart.
+        vectorised!($scaled(n: usize, k: usize, x: *const $ty, row: isize, y: *const $ty, out: *mut $ty) {
+            #[inline(always)]
+            unsafe fn block<const N: usize, const G: usize>(x: *const $ty, row: isize, y: *const $ty, out: *mut $ty) {
+                // SAFETY: the caller's rows and result have `N` numbers here, and `y` has `G`.
+                unsafe {
+                    let out = &mut *out.cast::<[$ty; N]>();
+                    let mut sums = *out;
+                    for g in 0..G {
+                        let (x, y) = (&*x.offset(g as isize * row).cast::<[$ty; N]>(), *y.add(g));
+                        for i in 0..N {
+                            sums[i] += y * x[i];
+                        }
+                    }
+                    *out = sums;
+                }
+            }
+            #[inline(always)]
+            unsafe fn group<const G: usize>(n: usize, x: *const $ty, row: isize, y: *const $ty, out: *mut $ty) {
+                let (wide, narrow) = (n - n % LANES, n - n % 4);
+                // SAFETY: as above, for all `n` numbers.
+                unsafe {
+                    for j in (0..wide).step_by(LANES) {
+                        block::<LANES, G>(x.add(j), row, y, out.add(j));
+                    }
+                    for j in (wide..narrow).step_by(4) {
+                        block::<4, G>(x.add(j), row, y, out.add(j));
+                    }
+                    for j in narrow..n {
+                        block::<1, G>(x.add(j), row, y, out.add(j));
+                    }
+                }
+            }
+            // SAFETY: the caller gives layouts that stay inside the buffers, and a result apart from the operands.
+            unsafe {
+                std::slice::from_raw_parts_mut(out, n).fill(0.0);
+                let whole = k - k % GROUP;
+                for l in (0..whole).step_by(GROUP) {
+                    group::<GROUP>(n, x.offset(l as isize * row), row, y.add(l), out);
+                }
+                for l in whole..k {
+                    group::<1>(n, x.offset(l as isize * row), row, y.add(l), out);
+                }
+            }
+        });
+
+        // Adds up `parts` rows of `n` numbers, from the first to the last.
+        vectorised!($total(parts: usize, n: usize, x: *const $ty, out: *mut $ty) {
+            // SAFETY: there are so many, and a result apart from them.
+            unsafe {
+                let out = std::slice::from_raw_parts_mut(out, n);
+                out.copy_from_slice(std::slice::from_raw_parts(x, n));
+                for p in 1..parts {
+                    for (s, x) in out.iter_mut().zip(std::slice::from_raw_parts(x.add(p * n), n)) {
+                        *s += x;
+                    }
+                }
+            }
+        });
+
+        /// One type's products by few vectors.
+        pub(super) mod $ty {
+            use super::{Buffer, Dots, MAX_PARTS, PART, ROWS, Size, View, pool, $dots, $scaled, $total};
+
+            /// `out = x @ y`, where `y` has few columns and the rows of `x` are contiguous.
+            ///
+            /// # Safety
+            /// The matrices are where they are said to be, and `out` is apart from the others.
+            pub unsafe fn dots(size: Size, x: View<$ty>, y: View<$ty>, out: View<$ty>) {
+                let Size { m, n, k } = size;
+                Buffer::with(|buffer| {
+                    // SAFETY: the caller's promise; the buffer has room for `y`.
+                    unsafe {
+                        let mut y = y;
+                        if y.row != 1 && k > 1 {
+                            let packed = buffer.room(n * k * size_of::<$ty>()).cast::<$ty>();
+                            for j in 0..n {
+                                for l in 0..k {
+                                    *packed.add(j * k + l) = *y.from(l, j).at;
+                                }
+                            }
+                            y = View { at: packed, row: 1, column: k as isize };
+                        }
+                        let parts = (m * k / PART).clamp(1, MAX_PARTS);
+                        let chunk = m.div_ceil(parts).next_multiple_of(4);
+                                                pool::run(m.div_ceil(chunk), |part| {
+                            let first = part * chunk;
+                            let rows = chunk.min(m - first);
+                            let (x, y, out) = (x.from(first, 0), y.from(0, 0), out.from(first, 0));
+                            $dots(&Dots { m: rows, n, k, x, y, out });
+                        });
+                    }
+                });
+            }
+
+            /// `out = y @ x`, where `y` is one row, and the rows of `x` and `out` are contiguous. Where `x` is long, stretches of
+            /// its rows are summed each on its own.
+            ///
+            /// # Safety
+            /// As above.
+            pub unsafe fn scaled(size: Size, y: View<$ty>, x: View<$ty>, out: View<$ty>) {
+                let Size { n, k, .. } = size;
+                let parts = (n * k / PART).clamp(1, MAX_PARTS);
+                let by_columns = k < ROWS * parts;
+                let chunk = if by_columns { n.div_ceil(parts).next_multiple_of(16) } else { k.div_ceil(parts) };
+                let parts = if by_columns { n } else { k }.div_ceil(chunk);
+                Buffer::with(|buffer| {
+                    let sums = if by_columns || parts == 1 { 0 } else { parts * n };
+                    // SAFETY: the caller's promise; the buffer has room for the vector and for the sums.
+                    unsafe {
+                        let room = buffer.room((sums + k) * size_of::<$ty>()).cast::<$ty>();
+                        let mut factors = y;
+                        if y.column != 1 && k > 1 {
+                            factors = View { at: room.add(sums), row: 0, column: 1 };
+                            for l in 0..k {
+                                *factors.from(0, l).at = *y.from(0, l).at;
+                            }
+                        }
+                        let at = if sums == 0 { out.at } else { room };
+                        let to = View { at, row: n as isize, column: 1 };
+                        pool::run(parts, |part| {
+                            let first = part * chunk;
+                            if by_columns {
+                                let n = chunk.min(n - first);
+                                let (x, y, to) = (x.from(0, first), factors.from(0, 0), to.from(0, first));
+                                $scaled(n, k, x.at, x.row, y.at, to.at);
+                            } else {
+                                let k = chunk.min(k - first);
+                                let (x, y, to) = (x.from(first, 0), factors.from(0, first), to.from(part, 0));
+                                $scaled(n, k, x.at, x.row, y.at, to.at);
+                            }
+                        });
+                        if sums > 0 {
+                            $total(parts, n, room, out.at);
+                        }
+                    }
+                });
+            }
+        }
+    };
+}
+
+vectors!(f32 dots_f32 scaled_f32 total_f32, __m512, 1, __m256, 2);
+vectors!(f64 dots_f64 scaled_f64 total_f64, __m512d, 2, __m256d, 4);
