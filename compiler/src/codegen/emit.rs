@@ -2,10 +2,11 @@
 
 mod fused;
 mod linalg;
-mod loops;
+pub(super) mod loops;
 mod single;
 
-use super::memory::{self, Constants, Memory, Place};
+use super::clock::Clocked;
+use super::memory::{self, Constants, Footprint, Memory, Place};
 use super::nest::Nest;
 use super::plan::{Plan, Unit};
 use super::{CodegenError, Compiled, Entry, Natives};
@@ -63,8 +64,11 @@ fn monoid_name(m: Monoid) -> &'static str {
 struct Functions<'n> {
     module: JITModule,
     natives: &'n dyn Natives,
+    /// If its units are timed.
+    clocked: Option<&'n Clocked<'n>>,
     /// What the code refers to by address.
     constants: Vec<Constants>,
+    footprints: Vec<Footprint>,
     kernels: usize,
     /// Graphs written: names are distinct.
     graphs: usize,
@@ -81,12 +85,15 @@ pub fn function(
     g: &Graph,
     plan: &Plan,
     natives: &dyn Natives,
+    clocked: Option<&Clocked>,
     module: JITModule,
 ) -> Result<Compiled, CodegenError> {
     let mut functions = Functions {
         module,
         natives,
+        clocked,
         constants: vec![],
+        footprints: vec![],
         kernels: 0,
         graphs: 0,
     };
@@ -94,6 +101,7 @@ pub fn function(
     let Functions {
         mut module,
         constants,
+        footprints,
         kernels,
         ..
     } = functions;
@@ -107,6 +115,7 @@ pub fn function(
     Ok(Compiled {
         entry,
         arena_bytes: written.arena_bytes,
+        footprints,
         kernels,
         seconds: [0.0; 2],
         module: Some(module),
@@ -128,6 +137,7 @@ impl Functions<'_> {
         }
         self.graphs += 1;
         let number = self.graphs;
+        let (first_unit, clocked) = (self.kernels, self.clocked);
         self.kernels += plan.units.len();
         let nests: Vec<Nest> = plan
             .units
@@ -184,6 +194,14 @@ impl Functions<'_> {
                 e.fused(unit, nest, i, &plan.kept)
             }
         };
+        let timed = |e: &mut Emit, module: &mut JITModule, i: usize| {
+            let Some(clocked) = clocked else {
+                return one(e, module, i);
+            };
+            e.begin_timed(clocked, first_unit + i, bodies.contains_key(&i))?;
+            one(e, module, i)?;
+            e.end_timed(clocked, first_unit + i)
+        };
         // Of a long program each stretch is a function: what one function costs the code generator grows faster than its
         // length.
         let mut stretches = Vec::new();
@@ -193,7 +211,7 @@ impl Functions<'_> {
                 let last = (first + STRETCH).min(plan.units.len());
                 let id = write(module, &name, 3, g, natives, &mut m, |e, module| {
                     e.bases_of_arguments();
-                    (first..last).try_for_each(|i| one(e, module, i))
+                    (first..last).try_for_each(|i| timed(e, module, i))
                 })?;
                 stretches.push(id);
             }
@@ -201,13 +219,16 @@ impl Functions<'_> {
         let name = format!("graph_{number}");
         let id = write(module, &name, 3, g, natives, &mut m, |e, module| {
             e.bases_of_arguments();
+            if let Some(clocked) = clocked {
+                e.start_clock(clocked)?;
+            }
             for &id in &stretches {
                 let callee = module.declare_func_in_func(id, e.b.func);
                 let arguments = e.arguments;
                 e.b.ins().call(callee, &arguments);
             }
             if stretches.is_empty() {
-                (0..plan.units.len()).try_for_each(|i| one(e, module, i))?;
+                (0..plan.units.len()).try_for_each(|i| timed(e, module, i))?;
             }
             for (output, v) in e.m.copies.clone() {
                 let source = e.address(v);
@@ -221,6 +242,7 @@ impl Functions<'_> {
             Ok(())
         })?;
         let arena_bytes = m.arena_bytes;
+        self.footprints.push(m.footprint());
         self.constants.push(m.constants);
         Ok(Written { id, arena_bytes })
     }
@@ -364,6 +386,31 @@ impl Emit<'_, '_> {
             .collect();
         self.b.ins().call_indirect(sig, callee, &values);
         Ok(())
+    }
+
+    /// See `clock`.
+    fn start_clock(&mut self, clocked: &Clocked) -> Result<(), CodegenError> {
+        self.call("mlc_clock_start", &[Arg::Int(clocked.clock as i64)])
+    }
+
+    fn begin_timed(
+        &mut self,
+        clocked: &Clocked,
+        unit: usize,
+        is_loop: bool,
+    ) -> Result<(), CodegenError> {
+        clocked.begin_unit();
+        if !is_loop {
+            return Ok(());
+        }
+        let args = [clocked.clock as i64, unit as i64].map(Arg::Int);
+        self.call("mlc_clock_loop", &args)
+    }
+
+    fn end_timed(&mut self, clocked: &Clocked, unit: usize) -> Result<(), CodegenError> {
+        clocked.end_unit();
+        let args = [clocked.clock as i64, unit as i64].map(Arg::Int);
+        self.call("mlc_clock_unit", &args)
     }
 
     /// A table of numbers for a native kernel.

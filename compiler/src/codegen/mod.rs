@@ -5,6 +5,7 @@
 //! - `memory` gives every value that is kept a place: an input, an output, the arena, a constant.
 //! - `emit` writes the units as Cranelift code; `element` one element-wise operation.
 //! - `cost` counts operations and bytes.
+//! - `clock` has units timed, in code that is asked for explicitly.
 //!
 //! Only the table's kernel classes and attributes are matched, never an operation. What needs more than simple arithmetic
 //! is a call of a native kernel, whose address the runtime gives by name.
@@ -12,6 +13,7 @@
 //! Invariant: buffers start on 64 bytes and may be read and written up to the next multiple of 64 behind their end, so
 //! vector loops need no tail.
 
+mod clock;
 pub mod cost;
 mod element;
 mod emit;
@@ -19,8 +21,12 @@ mod memory;
 mod nest;
 mod plan;
 
+pub use clock::{Form, UnitFacts};
+pub use memory::Footprint;
+
 use crate::ir::{Graph, print};
 use crate::ops::Linalg;
+use clock::Clocked;
 use cranelift::prelude::{Configurable, settings};
 use cranelift_jit::{JITBuilder, JITModule};
 use std::fmt;
@@ -59,6 +65,8 @@ pub struct Compiled {
     entry: Entry,
     /// Bytes of scratch memory that a call needs.
     pub arena_bytes: usize,
+    /// How near the arena is to the least: of the program, and of the bodies of its loops before it.
+    pub footprints: Vec<Footprint>,
     /// Loops and native calls in a run.
     pub kernels: usize,
     /// Seconds that planning took, and that writing machine code took.
@@ -134,6 +142,28 @@ pub fn describe(g: &Graph) -> String {
 /// # Errors
 /// If a native kernel is missing or the code generator refuses.
 pub fn compile(g: &Graph, natives: &dyn Natives) -> Result<Compiled, CodegenError> {
+    make(g, natives, None)
+}
+
+/// The same, in code that calls the clock at an address between units (see `clock`), and what these are.
+///
+/// # Errors
+/// As [`compile`].
+pub fn compile_clocked(
+    g: &Graph,
+    natives: &dyn Natives,
+    clock: usize,
+) -> Result<(Compiled, Vec<UnitFacts>), CodegenError> {
+    let clocked = Clocked::new(natives, clock);
+    let compiled = make(g, &clocked, Some(&clocked))?;
+    Ok((compiled, clocked.facts(g)))
+}
+
+fn make(
+    g: &Graph,
+    natives: &dyn Natives,
+    clocked: Option<&Clocked>,
+) -> Result<Compiled, CodegenError> {
     let start = Instant::now();
     let plan = plan::plan(g, &print::live(g));
     let planned = start.elapsed().as_secs_f64();
@@ -158,7 +188,7 @@ pub fn compile(g: &Graph, natives: &dyn Natives) -> Result<Compiled, CodegenErro
         isa,
         cranelift_module::default_libcall_names(),
     ));
-    let mut compiled = emit::function(g, &plan, natives, module)?;
+    let mut compiled = emit::function(g, &plan, natives, clocked, module)?;
     compiled.seconds = [planned, start.elapsed().as_secs_f64() - planned];
     Ok(compiled)
 }

@@ -6,11 +6,13 @@
 //! - `linalg`: factorisations and solves, by the `faer` crate.
 //! - `loops`: sequential loops, whose bodies are compiled functions.
 //! - `pool`: threads for the parts of large loop nests and products.
+//! - `clock`: what programs call whose units are timed.
 //!
 //! Every kernel takes words (numbers and addresses) and gives nothing back. Array kernels are compiled for AVX-512, for
 //! AVX2 and for any machine from the same source, without fused multiply-add, so that all three give the same bits.
 
 mod arrays;
+mod clock;
 mod lanes;
 mod linalg;
 mod lines;
@@ -143,6 +145,7 @@ impl Natives for Kernels {
             products::table(),
             linalg::table(),
             pool::table(),
+            clock::table(),
         ];
         tables.iter().flatten().find(|e| e.0 == name).map(|e| e.1)
     }
@@ -163,6 +166,7 @@ pub fn names() -> Vec<&'static str> {
         products::table(),
         linalg::table(),
         pool::table(),
+        clock::table(),
     ]
     .into_iter()
     .flatten()
@@ -171,5 +175,6 @@ pub fn names() -> Vec<&'static str> {
 }
 
 pub use arrays::copy_large;
-pub use pool::set_threads;
+pub use clock::{Clock, Span, Spent, ticks};
+pub use pool::{Part, set_threads, watch};
 pub use products::multiply_square;
