@@ -7,7 +7,7 @@ use crate::observer::Quiet;
 use crate::options::PipelineArgs;
 use mlc_compiler::codegen::{Form, UnitFacts};
 use mlc_compiler::diag::Sources;
-use mlc_runtime::driver::{Effort, Pipeline, Profile, ProfileEffort, RunOptions, UnitTime};
+use mlc_runtime::driver::{Pipeline, Profile, ProfileEffort, RunOptions, UnitTime};
 use mlc_runtime::machine::{self, Machine};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -23,12 +23,6 @@ pub struct Wanted<'a> {
 /// Steps that a trace shows.
 const TRACED: usize = 3;
 
-/// For the step without a clock.
-const PLAIN: Effort = Effort {
-    seconds: 0.5,
-    samples: 9,
-};
-
 pub fn profile(args: &PipelineArgs, options: RunOptions, wanted: &Wanted) -> Exit {
     if options.engine.interpret {
         eprintln!("error: the interpreter has no kernels: profile without `--interpret`");
@@ -40,7 +34,6 @@ pub fn profile(args: &PipelineArgs, options: RunOptions, wanted: &Wanted) -> Exi
         let effort = ProfileEffort {
             steps: wanted.steps,
             traced: if wanted.trace.is_some() { TRACED } else { 0 },
-            plain: PLAIN,
         };
         let found = pipeline.profile(stage, effort, &mut Quiet);
         match found.map_err(|e| explain(&e, &pipeline))? {
@@ -147,6 +140,8 @@ impl Row<'_> {
 struct Rows<'p> {
     profile: &'p Profile,
     machine: &'p Machine,
+    /// The seconds of all units, by their medians.
+    sum: f64,
     /// By unit.
     rows: Vec<Row<'p>>,
 }
@@ -165,11 +160,17 @@ impl<'p> Rows<'p> {
                 bound: (memory.max(compute), memory >= compute),
             }
         });
+        let outermost = profile.units.iter().filter(|u| u.parent.is_none());
         Self {
             profile,
             machine,
+            sum: outermost.map(|u| u.seconds).sum(),
             rows: rows.collect(),
         }
+    }
+
+    fn share(&self, unit: usize) -> f64 {
+        self.rows[unit].time.seconds / self.sum.max(1e-12)
     }
 
     /// The units of a loop's body, or of the program, that which took longest first; each loop is followed by its own.
@@ -191,7 +192,6 @@ impl<'p> Rows<'p> {
 
     fn words(&self, trace: Option<&Path>) -> String {
         let p = self.profile;
-        let plain = p.plain.quantile(0.5);
         let mut text = format!(
             "this machine copies {:.1} GB/s and multiplies matrices at {:.0} GFLOP/s\n\n{}: {} kernels\n{}\n",
             self.machine.copy_bandwidth / 1e9,
@@ -202,20 +202,31 @@ impl<'p> Rows<'p> {
         );
         let mut all = Vec::new();
         self.sorted(None, 0, &mut all);
-        let width = all.iter().map(|&(u, d)| self.label(u, d).chars().count());
+        let (shown, small): (Vec<_>, Vec<_>) =
+            all.into_iter().partition(|&(u, _)| self.share(u) >= SHOWN);
+        let width = shown.iter().map(|&(u, d)| self.label(u, d).chars().count());
         let width = width.max().unwrap_or(0).min(WIDEST);
-        for (u, depth) in all {
+        for (u, depth) in shown {
             text += &self.line(u, depth, width);
+        }
+        if !small.is_empty() {
+            text += &format!(
+                "  and {} more, each below {:.1} % (`--json` has them)\n",
+                small.len(),
+                100.0 * SHOWN
+            );
         }
         let footprint = p.plain.compilation.footprint;
         text += &format!(
-            "\n  kernels   {} in all; a step takes {} with the clock, {} without: {:+.0} %; medians of {} steps\n  \
-             memory    {} planned, {} alive at once at most, in {} buffers\n",
-            time(p.sum),
-            time(p.clocked),
-            time(plain),
-            100.0 * (p.clocked / plain - 1.0),
+            "\n  kernels   {} in all, by medians of {} steps\n  \
+             step      {} as by `mlc bench`; single steps {} by median, {} with the clock: {:+.0} %\n  \
+             memory    {} planned; {} alive at once, in {} buffers\n",
+            time(self.sum),
             p.steps,
+            time(p.plain.quantile(0.5)),
+            time(p.single),
+            time(p.clocked),
+            100.0 * (p.clocked / p.single - 1.0),
             scaled(footprint.arena_bytes as f64, "B"),
             scaled(footprint.alive_bytes as f64, "B"),
             footprint.buffers,
@@ -259,7 +270,7 @@ impl<'p> Rows<'p> {
         let line = format!(
             "  {:>9.2} {:>7.1} {:>10.1} {:>10.1} {:>7.1} {:>8.1}  {:<13}  {:<width$}  {:<20}  {}",
             seconds * 1e6,
-            100.0 * seconds / self.profile.sum.max(1e-12),
+            100.0 * self.share(unit),
             bytes / 1e3,
             flops / 1e3,
             per(bytes),
@@ -283,8 +294,10 @@ impl<'p> Rows<'p> {
             "stage": p.plain.stage,
             "steps": p.steps,
             "kernels": kernels,
-            "sum_ns": ns(p.sum),
+            "sum_ns": ns(self.sum),
+            "together_ns": ns(p.together),
             "clocked_ns": ns(p.clocked),
+            "single_ns": ns(p.single),
             "step_ns": ns(p.plain.quantile(0.5)),
             "copy_bandwidth": self.machine.copy_bandwidth,
             "product_throughput": self.machine.product_throughput,
@@ -308,7 +321,7 @@ impl<'p> Rows<'p> {
             "label": row.label,
             "operations": time.facts.operations,
             "median_ns": time.seconds * 1e9,
-            "share": time.seconds / self.profile.sum.max(1e-12),
+            "share": self.share(unit),
             "runs": time.runs,
             "bytes": time.bytes,
             "flops": time.flops,
@@ -338,6 +351,9 @@ impl<'p> Rows<'p> {
 /// Above the rows of [`Rows::line`].
 const HEADER: &str =
     "         us share % kB moved      kflop    GB/s  GFLOP/s  of roofline    kernel and lines";
+
+/// The share of the step below which a kernel has no row of its own.
+const SHOWN: f64 = 1e-3;
 
 /// Characters of a label in the table, at most.
 const WIDEST: usize = 72;

@@ -68,7 +68,6 @@ struct Functions<'n> {
     clocked: Option<&'n Clocked<'n>>,
     /// What the code refers to by address.
     constants: Vec<Constants>,
-    footprints: Vec<Footprint>,
     kernels: usize,
     /// Graphs written: names are distinct.
     graphs: usize,
@@ -77,7 +76,7 @@ struct Functions<'n> {
 /// The function of a graph.
 struct Written {
     id: FuncId,
-    arena_bytes: usize,
+    footprint: Footprint,
 }
 
 /// Writes and finishes the function of a graph.
@@ -93,7 +92,6 @@ pub fn function(
         natives,
         clocked,
         constants: vec![],
-        footprints: vec![],
         kernels: 0,
         graphs: 0,
     };
@@ -101,7 +99,6 @@ pub fn function(
     let Functions {
         mut module,
         constants,
-        footprints,
         kernels,
         ..
     } = functions;
@@ -114,13 +111,43 @@ pub fn function(
     let entry = unsafe { std::mem::transmute::<*const u8, Entry>(code) };
     Ok(Compiled {
         entry,
-        arena_bytes: written.arena_bytes,
-        footprints,
+        arena_bytes: written.footprint.arena_bytes,
+        footprint: written.footprint,
         kernels,
         seconds: [0.0; 2],
         module: Some(module),
         _constants: constants,
     })
+}
+
+/// Sizes of the scratch buffers of a unit. `layout`: of a loop.
+fn scratch_bytes(
+    g: &Graph,
+    unit: &Unit,
+    nest: &Nest,
+    layout: Option<&loops::Layout>,
+    natives: &dyn Natives,
+) -> Vec<usize> {
+    match layout {
+        Some(layout) => vec![layout.bytes],
+        None if unit.fused => nest.scratch_bytes(g),
+        None => single::scratch_bytes(g, unit.nodes[0], natives),
+    }
+}
+
+/// Adds the footprints of a graph, those of the bodies of its loops first, without writing code. Gives the bytes of its arena.
+pub fn footprints(g: &Graph, natives: &dyn Natives, all: &mut Vec<Footprint>) -> usize {
+    let plan = super::plan::plan(g, &print::live(g));
+    let mut scratch = Vec::new();
+    for unit in &plan.units {
+        let nest = Nest::new(g, unit, &plan.kept);
+        let layout = loops::loop_of(g, unit)
+            .map(|l| loops::Layout::new(l, footprints(&l.body, natives, all)));
+        scratch.push(scratch_bytes(g, unit, &nest, layout.as_ref(), natives));
+    }
+    let memory = memory::assign(g, &plan, &scratch);
+    all.push(memory.footprint);
+    memory.footprint.arena_bytes
 }
 
 impl Functions<'_> {
@@ -131,7 +158,7 @@ impl Functions<'_> {
             if let Some(l) = loops::loop_of(g, unit) {
                 let plan = super::plan::plan(&l.body, &print::live(&l.body));
                 let body = self.graph(&l.body, &plan)?;
-                let layout = loops::Layout::new(l, body.arena_bytes);
+                let layout = loops::Layout::new(l, body.footprint.arena_bytes);
                 bodies.insert(i, (body, layout));
             }
         }
@@ -149,10 +176,9 @@ impl Functions<'_> {
             .iter()
             .zip(&nests)
             .enumerate()
-            .map(|(i, (u, l))| match bodies.get(&i) {
-                Some((_, layout)) => vec![layout.bytes],
-                None if u.fused => l.scratch_bytes(g),
-                None => single::scratch_bytes(g, u.nodes[0], self.natives),
+            .map(|(i, (u, l))| {
+                let layout = bodies.get(&i).map(|b| &b.1);
+                scratch_bytes(g, u, l, layout, self.natives)
             })
             .collect();
         let mut m = memory::assign(g, plan, &scratch);
@@ -241,10 +267,9 @@ impl Functions<'_> {
             }
             Ok(())
         })?;
-        let arena_bytes = m.arena_bytes;
-        self.footprints.push(m.footprint());
+        let footprint = m.footprint;
         self.constants.push(m.constants);
-        Ok(Written { id, arena_bytes })
+        Ok(Written { id, footprint })
     }
 }
 

@@ -241,12 +241,11 @@ pub struct Footprint {
     pub arena_bytes: usize,
     /// The largest sum of bytes of the values in the arena that are alive at one unit, and of its scratch.
     pub alive_bytes: usize,
-    /// The most buffers that are alive at one unit: each begins on 64 bytes and has a line behind its end, so it may take
-    /// [`PADDING`] more than its bytes.
+    /// The most buffers that are alive at one unit: each may take [`PADDING`] more than its bytes.
     pub buffers: usize,
 }
 
-/// Bytes that a buffer takes beyond its own, at most.
+/// Bytes that a buffer takes beyond its own, at most: it begins on 64 bytes, and has a line behind its end.
 pub const PADDING: usize = 128;
 
 /// The places of all kept values, and of scratch buffers.
@@ -254,17 +253,10 @@ pub struct Memory {
     pub places: HashMap<Value, Place>,
     /// By unit: scratch buffers, in the order asked for.
     pub scratch: Vec<Vec<Place>>,
-    pub arena_bytes: usize,
+    pub footprint: Footprint,
     pub constants: Constants,
     /// Outputs that are copied from another place at the end: (output, value).
     pub copies: Vec<(usize, Value)>,
-    footprint: Footprint,
-}
-
-impl Memory {
-    pub fn footprint(&self) -> Footprint {
-        self.footprint
-    }
 }
 
 /// Where in its buffer a value begins, in bytes.
@@ -291,10 +283,9 @@ pub fn assign(g: &Graph, plan: &Plan, scratch: &[Vec<usize>]) -> Memory {
     let mut m = Memory {
         places: HashMap::new(),
         scratch: Vec::new(),
-        arena_bytes: 0,
+        footprint: Footprint::default(),
         constants: Constants::default(),
         copies: Vec::new(),
-        footprint: Footprint::default(),
     };
     for (i, (_, v)) in g.outputs.iter().enumerate() {
         let r = root(g, *v);
@@ -356,9 +347,8 @@ pub fn assign(g: &Graph, plan: &Plan, scratch: &[Vec<usize>]) -> Memory {
             None => m.scratch[b.first].push(Place::Arena(at)),
         }
     }
-    m.arena_bytes = high + 64;
     m.footprint = Footprint {
-        arena_bytes: m.arena_bytes,
+        arena_bytes: high + 64,
         alive_bytes: peak(&buffers, end, |b| b.bytes),
         buffers: peak(&buffers, end, |_| 1),
     };

@@ -22,7 +22,7 @@ mod nest;
 mod plan;
 
 pub use clock::{Form, UnitFacts};
-pub use memory::Footprint;
+pub use memory::{Footprint, PADDING};
 
 use crate::ir::{Graph, print};
 use crate::ops::Linalg;
@@ -65,8 +65,8 @@ pub struct Compiled {
     entry: Entry,
     /// Bytes of scratch memory that a call needs.
     pub arena_bytes: usize,
-    /// How near the arena is to the least: of the program, and of the bodies of its loops before it.
-    pub footprints: Vec<Footprint>,
+    /// How near that is to the least.
+    pub footprint: Footprint,
     /// Loops and native calls in a run.
     pub kernels: usize,
     /// Seconds that planning took, and that writing machine code took.
@@ -135,6 +135,13 @@ pub fn describe(g: &Graph) -> String {
         }
     }
     text
+}
+
+/// How near the arenas of a graph and of the bodies of its loops, which come before it, are to the least.
+pub fn footprints(g: &Graph, natives: &dyn Natives) -> Vec<Footprint> {
+    let mut all = Vec::new();
+    emit::footprints(g, natives, &mut all);
+    all
 }
 
 /// Makes machine code for a graph, whose lanes and sites are gone.

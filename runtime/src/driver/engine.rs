@@ -171,7 +171,7 @@ impl Engine {
             }
             compilation.kernels = compiled.kernels;
             compilation.bytes_planned = compiled.arena_bytes;
-            compilation.footprint = compiled.footprints.last().copied().unwrap_or_default();
+            compilation.footprint = compiled.footprint;
             check_memory(&program.name, compilation.bytes_planned, options)?;
             let types: Vec<Type> = graph
                 .outputs

@@ -15,8 +15,6 @@ pub struct ProfileEffort {
     pub steps: Option<usize>,
     /// Steps of which it is told when each unit ran.
     pub traced: usize,
-    /// For the step without a clock.
-    pub plain: Effort,
 }
 
 /// What one unit took, by medians of steps.
@@ -54,13 +52,15 @@ pub struct TracedStep {
 /// What was measured of a stage.
 #[derive(Clone, Debug)]
 pub struct Profile {
-    /// The step as it is always compiled.
+    /// The step as it is always compiled, as `mlc bench` times it.
     pub plain: Timed,
-    /// Steps by code with a clock between its units.
+    /// Single steps that were timed: by that code, and as many by code with a clock between its units.
     pub steps: usize,
-    /// The median of those steps, in seconds, and of what all units took together.
+    /// Their medians, in seconds.
+    pub single: f64,
     pub clocked: f64,
-    pub sum: f64,
+    /// What all units took together, in the median step.
+    pub together: f64,
     /// By number: those of a loop's body stand before it.
     pub units: Vec<UnitTime>,
     pub traced: Vec<TracedStep>,
@@ -68,6 +68,12 @@ pub struct Profile {
 
 /// Steps before those that are measured.
 const WARM_UP: usize = 3;
+
+/// For timing the step as `mlc bench` does.
+const PLAIN: Effort = Effort {
+    seconds: 0.3,
+    samples: 9,
+};
 
 /// Seconds of steps, if their number is not given, and how many they are at least and at most.
 const SECONDS: f64 = 1.0;
@@ -93,34 +99,25 @@ impl Pipeline {
             return Ok(None);
         }
         let mut engine = self.stage_engine(stage, step.clone(), "step", observer)?;
-        let plain = self.timed(
-            stage,
-            &program,
-            &mut engine,
-            effort.plain,
-            lowering,
-            observer,
-        )?;
-        drop(engine);
-        let clock = Clock::new();
-        let lifted = self.session.is_applied(stage);
-        let (mut engine, facts) = Engine::clocked(step, &self.options.engine, lifted, &clock)?;
+        let plain = self.timed(stage, &program, &mut engine, PLAIN, lowering, observer)?;
         let wanted = effort.steps.unwrap_or_else(|| {
             let fitting = SECONDS / plain.quantile(0.5).max(1e-9);
             (fitting as usize).clamp(STEPS.0, STEPS.1)
         });
+        let mut single = Measuring::new(Clock::new(), 0);
+        self.repeated(stage, &program, &mut engine, observer, |step| {
+            single.steps(wanted, step)
+        })?;
+        drop(engine);
+        let clock = Clock::new();
+        let lifted = self.session.is_applied(stage);
+        let (mut engine, facts) = Engine::clocked(step, &self.options.engine, lifted, &clock)?;
         let mut run = Measuring::new(clock, facts.len());
         let traced = self.repeated(stage, &program, &mut engine, observer, |step| {
-            for _ in 0..WARM_UP {
-                run.clock.begin(run.units, false);
-                step()?;
-            }
-            for _ in 0..wanted.max(1) {
-                run.measure(step)?;
-            }
+            run.steps(wanted, step)?;
             (0..effort.traced).map(|_| run.trace(step)).collect()
         })?;
-        Ok(Some(run.told(plain, facts, traced)))
+        Ok(Some(run.told(plain, median(single.whole), facts, traced)))
     }
 }
 
@@ -149,6 +146,19 @@ impl Measuring {
             whole: Vec::new(),
             spent: vec![Vec::new(); units],
         }
+    }
+
+    /// Some that do not count, and those that do.
+    fn steps(
+        &mut self,
+        wanted: usize,
+        step: &mut dyn FnMut() -> Result<(), RunError>,
+    ) -> Result<(), RunError> {
+        for _ in 0..WARM_UP {
+            self.clock.begin(self.units, false);
+            step()?;
+        }
+        (0..wanted.max(1)).try_for_each(|_| self.measure(step))
     }
 
     fn measure(&mut self, step: &mut dyn FnMut() -> Result<(), RunError>) -> Result<(), RunError> {
@@ -181,7 +191,13 @@ impl Measuring {
         })
     }
 
-    fn told(mut self, plain: Timed, facts: Vec<UnitFacts>, traced: Vec<Ticks>) -> Profile {
+    fn told(
+        mut self,
+        plain: Timed,
+        single: f64,
+        facts: Vec<UnitFacts>,
+        traced: Vec<Ticks>,
+    ) -> Profile {
         let tick = self.clock.seconds_per_tick();
         let steps = self.whole.len();
         let mut parent: Vec<Option<usize>> = vec![None; facts.len()];
@@ -224,7 +240,8 @@ impl Measuring {
         Profile {
             plain,
             steps,
-            sum: median(sums.collect()),
+            together: median(sums.collect()),
+            single,
             clocked: median(std::mem::take(&mut self.whole)),
             traced: intervals(traced, &units, tick),
             units,
