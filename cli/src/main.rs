@@ -10,11 +10,13 @@ mod observer;
 mod options;
 mod papers;
 mod plan;
+mod profile;
 mod repl;
 mod replay;
 mod show;
 mod tensorboard;
 mod testing;
+mod trace;
 
 use clap::Parser;
 use options::Cli;

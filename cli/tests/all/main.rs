@@ -18,6 +18,7 @@ mod objectives;
 mod on_disk;
 mod optimizers;
 mod papers;
+mod profile;
 mod programs;
 mod prompt;
 mod results;

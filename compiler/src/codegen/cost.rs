@@ -87,7 +87,7 @@ pub fn of_unit(g: &Graph, unit: &Unit, plan: &Plan) -> Cost {
 }
 
 /// Operations of a node, and those of them that are of a matrix product.
-fn operations(g: &Graph, v: Value) -> (f64, f64) {
+pub(super) fn operations(g: &Graph, v: Value) -> (f64, f64) {
     let len = g.ty(v).len() as f64;
     let operand = |i: usize| g.ty(g.operands(v)[i]).len() as f64;
     match (g.node(v).def.kernel, &g.node(v).attr) {

@@ -3,11 +3,12 @@
 mod define;
 mod fused;
 mod linalg;
-mod loops;
+pub(super) mod loops;
 mod single;
 mod wide;
 
-use super::memory::{self, Constants, Memory, Place};
+use super::clock::Clocked;
+use super::memory::{self, Constants, Footprint, Memory, Place};
 use super::nest::Nest;
 use super::plan::{Plan, Unit};
 use super::{CodegenError, Compiled, Entry, Natives};
@@ -67,6 +68,8 @@ struct Functions<'n> {
     natives: &'n dyn Natives,
     /// Those that are written and wait to be compiled.
     waiting: Vec<Waiting>,
+    /// If its units are timed.
+    clocked: Option<&'n Clocked<'n>>,
     /// What the code refers to by address.
     constants: Vec<Constants>,
     kernels: usize,
@@ -77,7 +80,7 @@ struct Functions<'n> {
 /// The function of a graph.
 struct Written {
     id: FuncId,
-    arena_bytes: usize,
+    footprint: Footprint,
 }
 
 /// Writes and finishes the function of a graph.
@@ -85,12 +88,14 @@ pub fn function(
     g: &Graph,
     plan: &Plan,
     natives: &dyn Natives,
+    clocked: Option<&Clocked>,
     module: JITModule,
 ) -> Result<Compiled, CodegenError> {
     let mut functions = Functions {
         module,
         natives,
         waiting: vec![],
+        clocked,
         constants: vec![],
         kernels: 0,
         graphs: 0,
@@ -113,12 +118,43 @@ pub fn function(
     let entry = unsafe { std::mem::transmute::<*const u8, Entry>(code) };
     Ok(Compiled {
         entry,
-        arena_bytes: written.arena_bytes,
+        arena_bytes: written.footprint.arena_bytes,
+        footprint: written.footprint,
         kernels,
         seconds: [0.0; 2],
         module: Some(module),
         _constants: constants,
     })
+}
+
+/// Sizes of the scratch buffers of a unit. `layout`: of a loop.
+fn scratch_bytes(
+    g: &Graph,
+    unit: &Unit,
+    nest: &Nest,
+    layout: Option<&loops::Layout>,
+    natives: &dyn Natives,
+) -> Vec<usize> {
+    match layout {
+        Some(layout) => vec![layout.bytes],
+        None if unit.fused => nest.scratch_bytes(g),
+        None => single::scratch_bytes(g, unit.nodes[0], natives),
+    }
+}
+
+/// Adds the footprints of a graph, those of the bodies of its loops first, without writing code. Gives the bytes of its arena.
+pub fn footprints(g: &Graph, natives: &dyn Natives, all: &mut Vec<Footprint>) -> usize {
+    let plan = super::plan::plan(g, &print::live(g));
+    let mut scratch = Vec::new();
+    for unit in &plan.units {
+        let nest = Nest::new(g, unit, &plan.kept, natives.wide());
+        let layout = loops::loop_of(g, unit)
+            .map(|l| loops::Layout::new(l, footprints(&l.body, natives, all)));
+        scratch.push(scratch_bytes(g, unit, &nest, layout.as_ref(), natives));
+    }
+    let memory = memory::assign(g, &plan, &scratch);
+    all.push(memory.footprint);
+    memory.footprint.arena_bytes
 }
 
 impl Functions<'_> {
@@ -129,12 +165,13 @@ impl Functions<'_> {
             if let Some(l) = loops::loop_of(g, unit) {
                 let plan = super::plan::plan(&l.body, &print::live(&l.body));
                 let body = self.graph(&l.body, &plan)?;
-                let layout = loops::Layout::new(l, body.arena_bytes);
+                let layout = loops::Layout::new(l, body.footprint.arena_bytes);
                 bodies.insert(i, (body, layout));
             }
         }
         self.graphs += 1;
         let number = self.graphs;
+        let (first_unit, clocked) = (self.kernels, self.clocked);
         self.kernels += plan.units.len();
         let nests: Vec<Nest> = plan
             .units
@@ -146,10 +183,9 @@ impl Functions<'_> {
             .iter()
             .zip(&nests)
             .enumerate()
-            .map(|(i, (u, l))| match bodies.get(&i) {
-                Some((_, layout)) => vec![layout.bytes],
-                None if u.fused => l.scratch_bytes(g),
-                None => single::scratch_bytes(g, u.nodes[0], self.natives),
+            .map(|(i, (u, l))| {
+                let layout = bodies.get(&i).map(|b| &b.1);
+                scratch_bytes(g, u, l, layout, self.natives)
             })
             .collect();
         let mut m = memory::assign(g, plan, &scratch);
@@ -207,6 +243,14 @@ impl Functions<'_> {
                 e.fused(unit, nest, i, &plan.kept, callees)
             }
         };
+        let timed = |e: &mut Emit, module: &mut JITModule, i: usize| {
+            let Some(clocked) = clocked else {
+                return one(e, module, i);
+            };
+            e.begin_timed(clocked, first_unit + i, bodies.contains_key(&i))?;
+            one(e, module, i)?;
+            e.end_timed(clocked, first_unit + i)
+        };
         // Of a long program each stretch is a function: what one function costs the code generator grows faster than its
         // length.
         let mut stretches = Vec::new();
@@ -216,7 +260,7 @@ impl Functions<'_> {
                 let last = (first + STRETCH).min(plan.units.len());
                 let written = write(module, &name, 3, g, natives, &mut m, |e, module| {
                     e.bases_of_arguments();
-                    (first..last).try_for_each(|i| one(e, module, i))
+                    (first..last).try_for_each(|i| timed(e, module, i))
                 })?;
                 stretches.push(written.id);
                 waiting.push(written);
@@ -225,13 +269,16 @@ impl Functions<'_> {
         let name = format!("graph_{number}");
         let written = write(module, &name, 3, g, natives, &mut m, |e, module| {
             e.bases_of_arguments();
+            if let Some(clocked) = clocked {
+                e.start_clock(clocked)?;
+            }
             for &id in &stretches {
                 let callee = module.declare_func_in_func(id, e.b.func);
                 let arguments = e.arguments;
                 e.b.ins().call(callee, &arguments);
             }
             if stretches.is_empty() {
-                (0..plan.units.len()).try_for_each(|i| one(e, module, i))?;
+                (0..plan.units.len()).try_for_each(|i| timed(e, module, i))?;
             }
             for (output, v) in e.m.copies.clone() {
                 let source = e.address(v);
@@ -244,11 +291,11 @@ impl Functions<'_> {
             }
             Ok(())
         })?;
-        let arena_bytes = m.arena_bytes;
         let id = written.id;
         waiting.push(written);
+        let footprint = m.footprint;
         self.constants.push(m.constants);
-        Ok(Written { id, arena_bytes })
+        Ok(Written { id, footprint })
     }
 }
 
@@ -392,6 +439,31 @@ impl Emit<'_, '_> {
             .collect();
         self.b.ins().call_indirect(sig, callee, &values);
         Ok(())
+    }
+
+    /// See `clock`.
+    fn start_clock(&mut self, clocked: &Clocked) -> Result<(), CodegenError> {
+        self.call("mlc_clock_start", &[Arg::Int(clocked.clock as i64)])
+    }
+
+    fn begin_timed(
+        &mut self,
+        clocked: &Clocked,
+        unit: usize,
+        is_loop: bool,
+    ) -> Result<(), CodegenError> {
+        clocked.begin_unit();
+        if !is_loop {
+            return Ok(());
+        }
+        let args = [clocked.clock as i64, unit as i64].map(Arg::Int);
+        self.call("mlc_clock_loop", &args)
+    }
+
+    fn end_timed(&mut self, clocked: &Clocked, unit: usize) -> Result<(), CodegenError> {
+        clocked.end_unit();
+        let args = [clocked.clock as i64, unit as i64].map(Arg::Int);
+        self.call("mlc_clock_unit", &args)
     }
 
     /// A table of numbers for a native kernel.

@@ -7,6 +7,7 @@
 //! - `wide` writes the loops over elements for vectors of 512 bits, which Cranelift does not know; `formulas`: functions such
 //!   as `exp`, for these loops and for native kernels.
 //! - `cost` counts operations and bytes.
+//! - `clock` has units timed, in code that is asked for explicitly.
 //!
 //! Only the table's kernel classes and attributes are matched, never an operation. What needs more than simple arithmetic
 //! is a call of a native kernel, whose address the runtime gives by name.
@@ -14,6 +15,7 @@
 //! Invariant: buffers start on 64 bytes and may be read and written up to the next multiple of 64 behind their end, so
 //! vector loops need no tail.
 
+mod clock;
 pub mod cost;
 mod element;
 mod emit;
@@ -23,8 +25,12 @@ mod nest;
 mod plan;
 mod wide;
 
+pub use clock::{Form, UnitFacts};
+pub use memory::{Footprint, PADDING};
+
 use crate::ir::{Graph, print};
 use crate::ops::Linalg;
+use clock::Clocked;
 use cranelift::prelude::{Configurable, settings};
 use cranelift_jit::{JITBuilder, JITModule};
 use std::fmt;
@@ -66,6 +72,8 @@ pub struct Compiled {
     entry: Entry,
     /// Bytes of scratch memory that a call needs.
     pub arena_bytes: usize,
+    /// How near that is to the least.
+    pub footprint: Footprint,
     /// Loops and native calls in a run.
     pub kernels: usize,
     /// Seconds that planning took, and that writing machine code took.
@@ -136,11 +144,40 @@ pub fn describe(g: &Graph) -> String {
     text
 }
 
+/// How near the arenas of a graph and of the bodies of its loops, which come before it, are to the least.
+pub fn footprints(g: &Graph, natives: &dyn Natives) -> Vec<Footprint> {
+    let mut all = Vec::new();
+    emit::footprints(g, natives, &mut all);
+    all
+}
+
 /// Makes machine code for a graph, whose lanes and sites are gone.
 ///
 /// # Errors
 /// If a native kernel is missing or the code generator refuses.
 pub fn compile(g: &Graph, natives: &dyn Natives) -> Result<Compiled, CodegenError> {
+    make(g, natives, None)
+}
+
+/// The same, in code that calls the clock at an address between units (see `clock`), and what these are.
+///
+/// # Errors
+/// As [`compile`].
+pub fn compile_clocked(
+    g: &Graph,
+    natives: &dyn Natives,
+    clock: usize,
+) -> Result<(Compiled, Vec<UnitFacts>), CodegenError> {
+    let clocked = Clocked::new(natives, clock);
+    let compiled = make(g, &clocked, Some(&clocked))?;
+    Ok((compiled, clocked.facts(g)))
+}
+
+fn make(
+    g: &Graph,
+    natives: &dyn Natives,
+    clocked: Option<&Clocked>,
+) -> Result<Compiled, CodegenError> {
     let start = Instant::now();
     let plan = plan::plan(g, &print::live(g));
     let planned = start.elapsed().as_secs_f64();
@@ -165,7 +202,7 @@ pub fn compile(g: &Graph, natives: &dyn Natives) -> Result<Compiled, CodegenErro
         isa,
         cranelift_module::default_libcall_names(),
     ));
-    let mut compiled = emit::function(g, &plan, natives, module)?;
+    let mut compiled = emit::function(g, &plan, natives, clocked, module)?;
     compiled.seconds = [planned, start.elapsed().as_secs_f64() - planned];
     Ok(compiled)
 }

@@ -2,9 +2,9 @@
 
 use super::RunError;
 use crate::digest::{Digest, Feed};
-use crate::kernels::Kernels;
+use crate::kernels::{Clock, Kernels};
 use crate::tensor::{AlignedBytes, DType, HostTensor};
-use mlc_compiler::codegen::{self, Compiled};
+use mlc_compiler::codegen::{self, CodegenError, Compiled, Footprint, UnitFacts};
 use mlc_compiler::interp::{self, Tensor};
 use mlc_compiler::ir::{Graph, Type, fingerprint, print};
 use mlc_compiler::program::Program;
@@ -36,6 +36,8 @@ pub struct Compilation {
     pub nodes: usize,
     pub kernels: usize,
     pub bytes_planned: usize,
+    /// How near that is to the least.
+    pub footprint: Footprint,
     /// Milliseconds of each pass, of planning the units, and of writing machine code.
     pub passes: Vec<(&'static str, f64)>,
 }
@@ -114,6 +116,46 @@ impl Engine {
         lifted: bool,
         outputs: &[usize],
     ) -> Result<Self, RunError> {
+        Self::make(program, options, lifted, outputs, |graph| {
+            let mut f = Feed::default();
+            fingerprint::feed(graph, &mut f);
+            let key = f.digest();
+            if let Some(found) = memo.get(key) {
+                return Ok((found, false));
+            }
+            let compiled = Rc::new(codegen::compile(graph, &Kernels)?);
+            memo.put(key, compiled.clone());
+            Ok((compiled, true))
+        })
+    }
+
+    /// The same, by machine code that calls a clock between its units, and what these are. The clock must outlive it.
+    ///
+    /// # Errors
+    /// As [`Engine::new`].
+    pub fn clocked(
+        program: Program,
+        options: &EngineOptions,
+        lifted: bool,
+        clock: &Clock,
+    ) -> Result<(Self, Vec<UnitFacts>), RunError> {
+        let mut units = Vec::new();
+        let engine = Self::make(program, options, lifted, &[], |graph| {
+            let (compiled, facts) = codegen::compile_clocked(graph, &Kernels, clock.address())?;
+            units = facts;
+            Ok((Rc::new(compiled), true))
+        })?;
+        Ok((engine, units))
+    }
+
+    /// `code` gives the machine code of a graph, and whether it made it.
+    fn make(
+        program: Program,
+        options: &EngineOptions,
+        lifted: bool,
+        outputs: &[usize],
+        code: impl FnOnce(&Graph) -> Result<(Rc<Compiled>, bool), CodegenError>,
+    ) -> Result<Self, RunError> {
         let start = Instant::now();
         let (mut graph, passes) =
             transform::optimise_timed(program.graph.clone(), &options.disabled);
@@ -139,23 +181,10 @@ impl Engine {
             check_memory(&program.name, compilation.bytes_planned, options)?;
             Code::Interpreted(Box::new(graph))
         } else {
-            let mut f = Feed::default();
-            fingerprint::feed(&graph, &mut f);
-            let key = f.digest();
-            let compiled = match memo.get(key) {
-                Some(found) => {
-                    made = false;
-                    found
-                }
-                None => {
-                    let compiled = codegen::compile(&graph, &Kernels).map_err(|e| {
-                        RunError::Environment(format!("cannot compile `{}`: {e}", program.name))
-                    })?;
-                    let compiled = Rc::new(compiled);
-                    memo.put(key, compiled.clone());
-                    compiled
-                }
-            };
+            let (compiled, new) = code(&graph).map_err(|e| {
+                RunError::Environment(format!("cannot compile `{}`: {e}", program.name))
+            })?;
+            made = new;
             if made {
                 let [plan, code] = compiled.seconds;
                 compilation
@@ -164,6 +193,7 @@ impl Engine {
             }
             compilation.kernels = compiled.kernels;
             compilation.bytes_planned = compiled.arena_bytes;
+            compilation.footprint = compiled.footprint;
             check_memory(&program.name, compilation.bytes_planned, options)?;
             let types: Vec<Type> = graph
                 .outputs

@@ -7,7 +7,7 @@
 //! - `provenance` replays a step in the interpreter, to find where a value that is not finite comes from.
 //! - `resume` saves where a run is and goes on from there; `snapshot` is a file of that, `started` says what run it is.
 //! - `shows` puts into the report what stages show, `sweeps` what the applications of one stage came to.
-//! - `variance` measures how noisy gradients are, `bench` how long steps take.
+//! - `variance` measures how noisy gradients are, `bench` how long steps take, `profile` which of their units.
 //! - `verdict` says whether what a stage leaves may be used.
 //! - `stage` runs the steps of a stage, `stretches` those between which nothing is due, `steps` makes their batches, for which `batches` reads ahead what is on disk; `run` whole pipelines; `tests` their tests.
 
@@ -20,6 +20,7 @@ mod host;
 mod keep;
 mod parts;
 mod plan;
+mod profile;
 mod provenance;
 mod resume;
 mod run;
@@ -40,6 +41,7 @@ pub use engine::{Compilation, Engine, EngineOptions, Memo};
 pub use golden::{Change, Golden, golden_path};
 pub use host::{Data, FileHost, Files, read_text_file};
 pub use plan::{Foreseen, Why, Will};
+pub use profile::{Interval, Profile, ProfileEffort, TracedStep, UnitTime};
 pub use provenance::{Replayed, StepResult};
 pub use resume::Saves;
 pub use run::{Pipeline, RunOptions};

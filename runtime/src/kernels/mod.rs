@@ -6,12 +6,14 @@
 //! - `linalg`: factorisations and solves, by the `faer` crate.
 //! - `loops`: sequential loops, whose bodies are compiled functions.
 //! - `pool`: threads for the parts of large loop nests and products.
+//! - `clock`: what programs call whose units are timed.
 //!
 //! Every kernel takes words (numbers and addresses) and gives nothing back. Array kernels are compiled for AVX-512, for
 //! AVX2 and for any machine from the same source, without fused multiply-add, so that all three give the same bits. In
 //! `products`, `tiles` has it and is written with `std::arch`.
 
 mod arrays;
+mod clock;
 mod lanes;
 mod linalg;
 mod lines;
@@ -147,6 +149,7 @@ fn entries() -> impl Iterator<Item = Entry> {
         products::table(),
         linalg::table(),
         pool::table(),
+        clock::table(),
     ];
     tables.into_iter().flatten()
 }
@@ -173,5 +176,6 @@ pub fn names() -> Vec<&'static str> {
 }
 
 pub use arrays::copy_large;
-pub use pool::set_threads;
+pub use clock::{Clock, Span, Spent, ticks};
+pub use pool::{Part, set_threads, watch};
 pub use products::multiply_square;
