@@ -1,11 +1,12 @@
 //! The loop nest of a fused unit: rows and columns, tiles, phases, and how it is divided among threads.
 //!
 //! A tile is a stretch of one row. In each tile the unit's nodes run in phases: a loop of simple arithmetic, then the native
-//! kernels and reductions that need its results, then the next loop.
+//! kernels and reductions that need its results, then the next loop. If some node reads what a reduction leaves of its row, the tile
+//! is the whole row: the reduction is complete before the next phase, which begins with the nodes of one element a row.
 
 use super::element::{native, vector};
-use super::plan::{self, Access, Folding, Unit, access};
-use crate::ir::{DType, Graph, Value};
+use super::plan::{self, Access, Folding, Unit, access, row_source};
+use crate::ir::{DType, Graph, Shape, Value};
 use crate::ops::{Kernel, Scalar};
 use std::collections::{HashMap, HashSet};
 
@@ -49,8 +50,11 @@ pub struct Fold {
 /// The loop nest of a unit.
 #[derive(Debug)]
 pub struct Nest {
+    shape: Shape,
     pub rows: usize,
     pub columns: usize,
+    /// Whether each row is worked on as a whole.
+    pub by_row: bool,
     /// Elements in a vector of the loops of arithmetic.
     pub lanes: usize,
     /// By node: the loop it is in; a native kernel or reduction runs after the loop of its number.
@@ -88,10 +92,12 @@ pub fn operand_type(g: &Graph, v: Value) -> DType {
 
 impl Nest {
     pub fn new(g: &Graph, unit: &Unit, kept: &[bool]) -> Self {
-        let shape = &g.ty(unit.nodes[0]).shape;
+        let shape = &unit.shape;
         let mut nest = Self {
+            shape: shape.clone(),
             rows: shape[..unit.split].iter().product(),
             columns: shape[unit.split..].iter().product(),
+            by_row: false,
             lanes: 1,
             phase: HashMap::new(),
             phases: 0,
@@ -104,15 +110,21 @@ impl Nest {
         if !unit.fused {
             return nest;
         }
+        nest.by_row = unit.nodes.iter().any(|&n| {
+            let inside = |o: Value| {
+                !nest.members.contains(&o) && nest.members.contains(&access(g, o).source)
+            };
+            nest.is_row_node(g, n) || g.operands(n).into_iter().any(inside)
+        });
         for &n in &unit.nodes {
             if scalar_of(g, n).is_none()
                 && let Some((kind, _)) = plan::folding(g, n)
             {
                 // With a single row, what is left for each row is one element.
-                let kind = if nest.rows == 1 && kind == Folding::Row {
-                    Folding::Whole
-                } else {
-                    kind
+                let kind = match kind {
+                    Folding::Row if nest.rows == 1 && !nest.by_row => Folding::Whole,
+                    Folding::Whole if nest.rows == 1 && nest.by_row => Folding::Row,
+                    _ => kind,
                 };
                 let operand = g.operands(n)[0];
                 nest.folds.push(Fold {
@@ -121,11 +133,8 @@ impl Nest {
                     kind,
                 });
             }
-            let after = |o: &Value| {
-                let phase = nest.phase.get(o)?;
-                Some(phase + usize::from(nest.on_tiles(g, *o)))
-            };
-            let p = g.operands(n).iter().filter_map(after).max().unwrap_or(0);
+            let ready = g.operands(n).into_iter().map(|o| nest.ready(g, o));
+            let p = ready.max().unwrap_or(0);
             nest.phases = nest.phases.max(p + 1);
             nest.phase.insert(n, p);
         }
@@ -135,10 +144,27 @@ impl Nest {
         nest
     }
 
+    /// The first phase in which an operand can be read.
+    pub fn ready(&self, g: &Graph, o: Value) -> usize {
+        let made = if self.members.contains(&o) {
+            o
+        } else {
+            access(g, o).source
+        };
+        self.phase
+            .get(&made)
+            .map_or(0, |phase| phase + usize::from(self.on_tiles(g, made)))
+    }
+
+    /// Whether an element-wise node has one element for each row.
+    pub fn is_row_node(&self, g: &Graph, v: Value) -> bool {
+        scalar_of(g, v).is_some() && g.ty(v).shape != self.shape
+    }
+
     /// Whether the node runs after the loop of its phase, on a whole tile. Of one element, native kernels have a form that takes and gives
     /// a number.
     pub fn on_tiles(&self, g: &Graph, v: Value) -> bool {
-        let one = self.rows * self.columns == 1;
+        let one = self.rows * self.columns == 1 || self.is_row_node(g, v);
         scalar_of(g, v).is_none_or(|f| native(f).is_some() && !one)
     }
 
@@ -169,13 +195,17 @@ impl Nest {
 
     /// How many elements a vector holds here; 1 if some operation knows no vectors.
     fn find_lanes(&self, g: &Graph, unit: &Unit, kept: &[bool]) -> usize {
-        let wide = unit.nodes.iter().any(|&n| {
+        let whole = || {
+            let nodes = unit.nodes.iter().copied();
+            nodes.filter(|&n| !self.is_row_node(g, n))
+        };
+        let wide = whole().any(|n| {
             g.ty(n).dtype == DType::F64
                 || g.operands(n).iter().any(|&o| g.ty(o).dtype == DType::F64)
         });
         let lanes = if wide { 2 } else { 4 };
         let is_bool = |v: Value| g.ty(v).dtype == DType::Bool;
-        let fits = unit.nodes.iter().all(|&n| {
+        let fits = whole().all(|n| {
             let stored = kept[n.0 as usize] || self.scratch.contains(&n);
             let outside = |o: &Value| {
                 !self.members.contains(o)
@@ -202,6 +232,7 @@ impl Nest {
         let cost: usize = unit
             .nodes
             .iter()
+            .filter(|&&n| !self.is_row_node(g, n))
             .map(|&n| if self.on_tiles(g, n) { NATIVE_COST } else { 1 })
             .sum();
         let work = (self.rows * self.columns).saturating_mul(cost);
@@ -210,7 +241,12 @@ impl Nest {
         } else {
             (self.columns, TILE)
         };
-        let wanted = (work / PART).clamp(1, MAX_PARTS);
+        let parts = if self.by_row && self.rows == 1 {
+            1
+        } else {
+            MAX_PARTS
+        };
+        let wanted = (work / PART).clamp(1, parts);
         self.chunk = count.div_ceil(wanted).max(1).next_multiple_of(grain);
         self.parts = count.div_ceil(self.chunk).max(1);
     }
@@ -221,7 +257,7 @@ impl Nest {
 
     /// Elements of a tile.
     pub fn tile(&self) -> usize {
-        if self.tiled() {
+        if self.tiled() && !self.by_row {
             TILE.min(self.columns)
         } else {
             self.columns
@@ -230,7 +266,7 @@ impl Nest {
 
     /// Bytes of a scratch tile: vector loops may write behind its end.
     pub fn tile_bytes(&self, g: &Graph, v: Value) -> usize {
-        self.tile() * g.ty(v).dtype.size() + 64
+        (self.tile() * g.ty(v).dtype.size()).next_multiple_of(64) + 64
     }
 
     /// Whether a reduction needs a place for partial results while rows are worked on.
@@ -249,26 +285,38 @@ impl Nest {
         }
     }
 
-    /// Sizes of the scratch buffers that live in the arena: first, if the nest is not divided, the tiles and the places of
-    /// partial results; if it is, the results of its parts.
+    /// Sizes of the scratch buffers that live in the arena: first the tiles, those of each part if there are several; then the
+    /// places of partial results, or the results of the parts.
     pub fn scratch_bytes(&self, g: &Graph) -> Vec<usize> {
+        let tiles = self.tiles_in_arena().iter();
+        let tiles = tiles.map(|&v| self.tile_bytes(g, v) * self.parts);
         if self.parts > 1 {
-            return self
-                .folds
-                .iter()
-                .filter_map(|f| Some(self.partial_bytes(g, f)? * self.parts))
-                .collect();
+            let results = self.folds.iter();
+            let results = results.filter_map(|f| Some(self.partial_bytes(g, f)? * self.parts));
+            return tiles.chain(results).collect();
         }
-        let tiles = self.scratch.iter().map(|&v| self.tile_bytes(g, v));
         let gathers = self.folds.iter().filter(|f| self.gathers(f));
         tiles
             .chain(gathers.map(|f| LANES * g.ty(f.node).dtype.size()))
             .collect()
     }
 
+    /// The scratch tiles that are not on the stack of the part that uses them: those of whole rows may be too large for it.
+    pub fn tiles_in_arena(&self) -> &[Value] {
+        if self.parts > 1 && !self.by_row {
+            &[]
+        } else {
+            &self.scratch
+        }
+    }
+
     pub fn reach(&self, g: &Graph, o: Value) -> Reach {
-        let Access { axes, source } = self.source(g, o);
         let shape = &g.ty(o).shape;
+        if *shape != self.shape {
+            let (_, one) = row_source(g, o);
+            return if one { Reach::Scalar } else { Reach::Column };
+        }
+        let Access { axes, source } = self.source(g, o);
         let long: Vec<usize> = (0..shape.len()).filter(|&a| shape[a] != 1).collect();
         let have: Vec<usize> = axes.into_iter().filter(|&a| shape[a] != 1).collect();
         if have == long {
@@ -286,6 +334,10 @@ impl Nest {
     pub fn source(&self, g: &Graph, o: Value) -> Access {
         let a = access(g, o);
         let shape = &g.ty(o).shape;
+        if *shape != self.shape {
+            let source = row_source(g, o).0;
+            return Access { source, ..a };
+        }
         let long: Vec<usize> = (0..shape.len()).filter(|&x| shape[x] != 1).collect();
         let have: Vec<usize> = a.axes.iter().copied().filter(|&x| shape[x] != 1).collect();
         let extent: usize = have.iter().map(|&x| shape[x]).product();

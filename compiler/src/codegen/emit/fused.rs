@@ -121,11 +121,18 @@ impl Emit<'_, '_> {
             scratch: HashMap::new(),
             folded: HashMap::new(),
         };
+        let mut places = self.m.scratch[index].clone().into_iter();
         for &v in &nest.scratch {
-            let at = self.on_stack(nest.tile_bytes(self.g, v));
+            let bytes = nest.tile_bytes(self.g, v);
+            let at = if nest.tiles_in_arena().is_empty() {
+                self.on_stack(bytes)
+            } else {
+                let base = self.base(places.next().ok_or_else(no_scratch)?);
+                let offset = self.b.ins().imul_imm_s(part, bytes as i64);
+                self.b.ins().iadd(base, offset)
+            };
             h.scratch.insert(v, at);
         }
-        let mut places = self.m.scratch[index].clone().into_iter();
         for f in &nest.folds {
             if let Some(bytes) = nest.partial_bytes(self.g, f) {
                 let base = self.base(places.next().ok_or_else(no_scratch)?);
@@ -152,7 +159,8 @@ impl Emit<'_, '_> {
 
     /// Adds the parts' results up, from the first to the last.
     pub(super) fn join(&mut self, nest: &Nest, index: usize) -> Result<(), CodegenError> {
-        let mut places = self.m.scratch[index].clone().into_iter();
+        let tiles = nest.tiles_in_arena().len();
+        let mut places = self.m.scratch[index].clone().into_iter().skip(tiles);
         for f in &nest.folds {
             let Some(bytes) = nest.partial_bytes(self.g, f) else {
                 continue;
@@ -283,23 +291,24 @@ impl Emit<'_, '_> {
         let nest = h.nest;
         for phase in 0..nest.phases {
             let here = |n: &&Value| nest.phase[n] == phase;
-            let simple: Vec<Value> = h
+            let (of_rows, simple): (Vec<Value>, Vec<Value>) = h
                 .unit
                 .nodes
                 .iter()
                 .filter(here)
                 .copied()
                 .filter(|&n| !nest.on_tiles(self.g, n))
+                .partition(|&n| nest.is_row_node(self.g, n));
+            let spilled: Vec<Value> = nest
+                .scratch
+                .iter()
+                .copied()
+                .filter(|&v| !nest.members.contains(&v) && nest.ready(self.g, v) == phase)
                 .collect();
-            let spilled: Vec<Value> = if phase == 0 {
-                nest.scratch
-                    .iter()
-                    .copied()
-                    .filter(|v| !nest.members.contains(v))
-                    .collect()
-            } else {
-                vec![]
-            };
+            if !of_rows.is_empty() {
+                let zero = self.b.ins().iconst(types::I64, 0);
+                self.elements(h, tile, zero, 1, &of_rows, &[])?;
+            }
             if !simple.is_empty() || !spilled.is_empty() {
                 self.arithmetic(h, tile, &simple, &spilled)?;
             }
@@ -412,7 +421,7 @@ impl Emit<'_, '_> {
             };
             values.insert(n, v);
             if h.kept[n.0 as usize] {
-                let at = self.element_address(h.nest, tile, i, n, Reach::Full);
+                let at = self.element_address(h.nest, tile, i, n, h.nest.reach(self.g, n));
                 self.b.ins().store(elements(), v, at, 0);
             } else if let Some(&place) = h.scratch.get(&n) {
                 let at = self.scratch_address(place, i, to);
@@ -459,7 +468,7 @@ impl Emit<'_, '_> {
         let v = if h.nest.members.contains(&o) {
             let at = match h.scratch.get(&o) {
                 Some(&place) => self.scratch_address(place, i, dtype),
-                None => self.element_address(h.nest, tile, i, o, Reach::Full),
+                None => self.element_address(h.nest, tile, i, o, h.nest.reach(self.g, o)),
             };
             self.b.ins().load(ty, flags, at, 0)
         } else {
