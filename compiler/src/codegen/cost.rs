@@ -115,13 +115,12 @@ pub(super) fn operations(g: &Graph, v: Value) -> (f64, f64) {
 fn bytes(g: &Graph, unit: &Unit, plan: &Plan) -> f64 {
     let mut read: BTreeSet<Value> = BTreeSet::new();
     let mut moved = 0;
+    let members: BTreeSet<Value> = unit.nodes.iter().copied().collect();
     for &v in &unit.nodes {
         for o in g.operands(v) {
-            if unit.nodes.contains(&o) {
-                continue;
-            }
             let source = root(g, access(g, o).source);
-            if g.literal(source).is_none() {
+            let inside = members.contains(&o) || members.contains(&source);
+            if !inside && g.literal(source).is_none() {
                 read.insert(source);
             }
         }

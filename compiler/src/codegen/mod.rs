@@ -120,7 +120,8 @@ pub fn describe(g: &Graph) -> String {
             let many =
                 |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
             format!(
-                "loop {} x {}, {}, {}, vectors of {}:",
+                "loop {}{} x {}, {}, {}, vectors of {}:",
+                if nest.by_row { "by row " } else { "" },
                 nest.rows,
                 nest.columns,
                 many(nest.phases, "phase"),

@@ -131,11 +131,18 @@ impl Emit<'_, '_> {
             folded: HashMap::new(),
             wide: None,
         };
+        let mut places = self.m.scratch[index].clone().into_iter();
         for &v in &nest.scratch {
-            let at = self.on_stack(nest.tile_bytes(self.g, v));
+            let bytes = nest.tile_bytes(self.g, v);
+            let at = if nest.tiles_in_arena().is_empty() {
+                self.on_stack(bytes)
+            } else {
+                let base = self.base(places.next().ok_or_else(no_scratch)?);
+                let offset = self.b.ins().imul_imm_s(part, bytes as i64);
+                self.b.ins().iadd(base, offset)
+            };
             h.scratch.insert(v, at);
         }
-        let mut places = self.m.scratch[index].clone().into_iter();
         for f in &nest.folds {
             if let Some(bytes) = nest.partial_bytes(self.g, f) {
                 let base = self.base(places.next().ok_or_else(no_scratch)?);
@@ -163,7 +170,8 @@ impl Emit<'_, '_> {
 
     /// Adds the parts' results up, from the first to the last.
     pub(super) fn join(&mut self, nest: &Nest, index: usize) -> Result<(), CodegenError> {
-        let mut places = self.m.scratch[index].clone().into_iter();
+        let tiles = nest.tiles_in_arena().len();
+        let mut places = self.m.scratch[index].clone().into_iter().skip(tiles);
         for f in &nest.folds {
             let Some(bytes) = nest.partial_bytes(self.g, f) else {
                 continue;
@@ -334,8 +342,13 @@ impl Emit<'_, '_> {
         let nest = h.nest;
         for phase in 0..nest.phases {
             let here = |n: &&Value| nest.phase[n] == phase;
+            let of_rows = nest.of_rows(self.g, h.unit, phase);
             let simple = nest.simple(self.g, h.unit, phase);
-            let spilled = nest.spilled(phase);
+            let spilled = nest.spilled(self.g, phase);
+            if !of_rows.is_empty() {
+                let zero = self.b.ins().iconst(types::I64, 0);
+                self.elements(h, tile, zero, 1, &of_rows, &[])?;
+            }
             if let Some(wide) = &h.wide {
                 let next_row = self.b.ins().iadd_imm_s(tile.row, 1);
                 let end = self.b.ins().iadd(tile.first, tile.len);
@@ -453,7 +466,7 @@ impl Emit<'_, '_> {
             };
             values.insert(n, v);
             if h.kept[n.0 as usize] {
-                let at = self.element_address(h.nest, tile, i, n, Reach::Full);
+                let at = self.element_address(h.nest, tile, i, n, h.nest.reach(self.g, n));
                 self.b.ins().store(elements(), v, at, 0);
             } else if let Some(&place) = h.scratch.get(&n) {
                 let at = self.scratch_address(place, i, to);
@@ -500,7 +513,7 @@ impl Emit<'_, '_> {
         let v = if h.nest.members.contains(&o) {
             let at = match h.scratch.get(&o) {
                 Some(&place) => self.scratch_address(place, i, dtype),
-                None => self.element_address(h.nest, tile, i, o, Reach::Full),
+                None => self.element_address(h.nest, tile, i, o, h.nest.reach(self.g, o)),
             };
             self.b.ins().load(ty, flags, at, 0)
         } else {

@@ -15,7 +15,7 @@ use cranelift_module::{FuncId, Linkage, Module};
 pub struct Loops {
     /// The addresses that they want.
     slots: Vec<Slot>,
-    /// By phase.
+    /// By phase, or one for all.
     phases: Vec<Option<FuncId>>,
 }
 
@@ -69,20 +69,26 @@ impl Loops {
             slots: vec![],
             phases: vec![],
         };
-        for phase in 0..nest.phases {
-            let folds: Vec<Fold> = nest
-                .folds
-                .iter()
-                .filter(|f| nest.phase[&f.node] == phase)
-                .copied()
-                .collect();
-            let parts = elements::Phase {
-                nodes: &nest.simple(g, unit, phase),
-                spilled: &nest.spilled(phase),
-                folds: &folds,
-            };
-            let code = wide::function(&around, &parts, &mut loops.slots);
-            let id = code.map(|code| define(module, &format!("{name}_{phase}"), &code));
+        let folds = |phase: usize| -> Vec<Fold> {
+            let here = |f: &&Fold| nest.phase[&f.node] == phase;
+            nest.folds.iter().filter(here).copied().collect()
+        };
+        let phases: Vec<elements::Phase> = (0..nest.phases)
+            .map(|phase| elements::Phase {
+                of_rows: match nest.direct {
+                    true => nest.of_rows(g, unit, phase),
+                    false => vec![],
+                },
+                nodes: nest.simple(g, unit, phase),
+                spilled: nest.spilled(g, phase),
+                folds: folds(phase),
+            })
+            .collect();
+        // All phases together, if nothing is called between them.
+        let size = if nest.direct { phases.len() } else { 1 };
+        for (i, together) in phases.chunks(size).enumerate() {
+            let code = wide::function(&around, together, &mut loops.slots);
+            let id = code.map(|code| define(module, &format!("{name}_{i}"), &code));
             loops.phases.push(id.transpose()?);
         }
         Ok(loops)

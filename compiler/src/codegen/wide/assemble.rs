@@ -105,6 +105,7 @@ pub const RNDSCALEPS: Code = code(3, P66, 0x08);
 pub const PCMPD: Code = code(3, P66, 0x1f);
 pub const EXTRACT256: Code = code(3, P66, 0x1b);
 pub const EXTRACT128: Code = code(3, P66, 0x19);
+pub const PEXTRB: Code = code(3, P66, 0x14);
 pub const PERMILPS: Code = code(3, P66, 0x04);
 
 /// How wide vectors are.

@@ -5,7 +5,7 @@ use super::super::formulas;
 use super::super::nest::{Fold as NestFold, Nest, Reach, native_of, operand_type, scalar_of};
 use super::super::plan::{Folding, Unit};
 use super::program::{
-    At, Binary, Compare, Fold, Id, Leaves, Logic, Op, Program, Term, Unary, Writing,
+    At, Binary, Compare, Fold, Id, Leaves, Logic, Op, Program, Section, Term, Unary, Writing,
 };
 use super::write::{Loops, MOST_FOLDS, write};
 use crate::ir::{DType, Graph, Literal, Value};
@@ -40,7 +40,7 @@ pub fn inline(f: Scalar) -> bool {
 
 /// Can the loops of the unit be written in this way, and is it worth it? Of one element it is where functions need no calls.
 pub fn supports(g: &Graph, unit: &Unit) -> bool {
-    if g.ty(unit.nodes[0]).len() == 1 {
+    if unit.shape.iter().product::<usize>() == 1 {
         let mut functions = unit.nodes.iter().filter_map(|n| scalar_of(g, *n));
         let called = functions.clone().any(|f| native(f).is_some() && !inline(f));
         if called || !functions.any(inline) {
@@ -66,11 +66,20 @@ pub fn supports(g: &Graph, unit: &Unit) -> bool {
 }
 
 /// The nodes of a phase.
-pub struct Phase<'n> {
-    pub nodes: &'n [Value],
+pub struct Phase {
+    /// Those of one element a row, if they are computed here.
+    pub of_rows: Vec<Value>,
+    pub nodes: Vec<Value>,
     /// Operands from outside that a native kernel reads from a scratch tile.
-    pub spilled: &'n [Value],
-    pub folds: &'n [NestFold],
+    pub spilled: Vec<Value>,
+    pub folds: Vec<NestFold>,
+}
+
+impl Phase {
+    fn is_empty(&self) -> bool {
+        let nodes = [&self.of_rows, &self.nodes, &self.spilled];
+        nodes.iter().all(|n| n.is_empty()) && self.folds.is_empty()
+    }
 }
 
 /// What a phase is a part of.
@@ -82,34 +91,38 @@ pub struct Around<'n> {
     pub firm: &'n dyn Fn(Value) -> bool,
 }
 
-/// The code of a phase; the addresses that it wants are added to `slots`. Nothing if there is nothing to do.
-pub fn function(around: &Around, phase: &Phase, slots: &mut Vec<Slot>) -> Option<Vec<u8>> {
-    if phase.nodes.is_empty() && phase.spilled.is_empty() && phase.folds.is_empty() {
+/// The code of phases that follow one another in each row; the addresses that it wants are added to `slots`. Nothing if there
+/// is nothing to do.
+pub fn function(around: &Around, phases: &[Phase], slots: &mut Vec<Slot>) -> Option<Vec<u8>> {
+    if phases.iter().all(Phase::is_empty) {
         return None;
     }
-    let mut e = Elements {
-        around,
-        w: Writing::new(Program::default()),
-        slots,
-        values: HashMap::new(),
-    };
-    for &o in phase.spilled {
-        let x = e.operand(o);
-        e.store(Slot::Scratch(o), At::Tile, x, g_bool(around.g, o));
-    }
-    for &n in phase.nodes {
-        e.node(n);
-    }
-    for f in phase.folds {
-        e.fold(f);
-    }
-    let program = e.w.finish();
+    let mut folds = Vec::new();
+    let sections: Vec<Section> = phases
+        .iter()
+        .map(|phase| {
+            let mut e = Elements::new(around, slots, &mut folds);
+            phase.of_rows.iter().for_each(|n| e.node(*n));
+            let row = e.w.finish();
+            let mut e = Elements::new(around, slots, &mut folds);
+            for &o in &phase.spilled {
+                let x = e.operand(o);
+                e.store(Slot::Scratch(o), At::Tile, x, g_bool(around.g, o));
+            }
+            phase.nodes.iter().for_each(|n| e.node(*n));
+            phase.folds.iter().for_each(|f| e.fold(f));
+            Section {
+                row,
+                columns: e.w.finish(),
+            }
+        })
+        .collect();
     let loops = Loops {
         columns: around.nest.columns,
         streams: around.nest.streams,
         single: around.nest.rows == 1,
     };
-    Some(write(&program, slots.len(), loops))
+    Some(write(&sections, &folds, slots.len(), loops))
 }
 
 fn g_bool(g: &Graph, v: Value) -> bool {
@@ -120,10 +133,44 @@ struct Elements<'e, 'n> {
     around: &'e Around<'n>,
     w: Writing,
     slots: &'e mut Vec<Slot>,
+    folds: &'e mut Vec<Fold>,
     values: HashMap<Value, Id>,
 }
 
-impl Elements<'_, '_> {
+impl<'e, 'n> Elements<'e, 'n> {
+    fn new(around: &'e Around<'n>, slots: &'e mut Vec<Slot>, folds: &'e mut Vec<Fold>) -> Self {
+        Self {
+            around,
+            w: Writing::new(Program::default()),
+            slots,
+            folds,
+            values: HashMap::new(),
+        }
+    }
+
+    /// Where a value's elements are in its buffer.
+    fn at(&self, o: Value) -> At {
+        let Around { g, nest, .. } = *self.around;
+        match nest.reach(g, o) {
+            // Of one element, what is read is no more than that: it may have been written by itself.
+            Reach::Full if nest.rows * nest.columns == 1 => At::Whole,
+            Reach::Full => At::Flat,
+            Reach::Row => At::Column,
+            Reach::Column => At::Row,
+            Reach::Scalar => At::Whole,
+        }
+    }
+
+    /// And in its scratch tile.
+    fn at_in_tile(&self, o: Value) -> At {
+        let Around { g, nest, .. } = *self.around;
+        if nest.is_row_node(g, o) {
+            At::Whole
+        } else {
+            At::Tile
+        }
+    }
+
     fn slot(&mut self, s: Slot) -> usize {
         match self.slots.iter().position(|x| *x == s) {
             Some(i) => i,
@@ -159,28 +206,18 @@ impl Elements<'_, '_> {
         }
         let Around { g, nest, firm, .. } = *self.around;
         let bits = g_bool(g, o);
-        // Of one element, what is read is no more than that: it may have been written by itself.
-        let flat = if nest.rows * nest.columns == 1 {
-            At::Whole
+        let member = nest.members.contains(&o);
+        let x = if member && nest.scratch.contains(&o) {
+            self.load(Slot::Scratch(o), self.at_in_tile(o), bits, false)
         } else {
-            At::Flat
-        };
-        let x = if nest.scratch.contains(&o) && nest.members.contains(&o) {
-            self.load(Slot::Scratch(o), At::Tile, bits, false)
-        } else if nest.members.contains(&o) {
-            self.load(Slot::Value(o), flat, bits, firm(o))
-        } else {
-            let source = nest.source(g, o).source;
+            let source = match member {
+                true => o,
+                false => nest.source(g, o).source,
+            };
             if let Some(l) = g.literal(source) {
                 return self.literal(o, l);
             }
-            let at = match nest.reach(g, o) {
-                Reach::Full => flat,
-                Reach::Row => At::Column,
-                Reach::Column => At::Row,
-                Reach::Scalar => At::Whole,
-            };
-            self.load(Slot::Value(source), at, bits, firm(source))
+            self.load(Slot::Value(source), self.at(o), bits, firm(source))
         };
         self.values.insert(o, x);
         x
@@ -210,9 +247,9 @@ impl Elements<'_, '_> {
         let v = apply(&self.w, f, &x, from, to);
         self.values.insert(n, v);
         if kept[n.0 as usize] {
-            self.store(Slot::Value(n), At::Flat, v, to == DType::Bool);
+            self.store(Slot::Value(n), self.at(n), v, to == DType::Bool);
         } else if nest.scratch.contains(&n) {
-            self.store(Slot::Scratch(n), At::Tile, v, to == DType::Bool);
+            self.store(Slot::Scratch(n), self.at_in_tile(n), v, to == DType::Bool);
         }
     }
 
@@ -233,13 +270,14 @@ impl Elements<'_, '_> {
             _ => (Slot::Fold(f.node), Leaves::MoreLanes),
         };
         let slot = self.slot(slot);
-        let fold = Fold {
+        self.folds.push(Fold {
             with,
             start,
             leaves,
             slot,
-        };
-        self.w.fold(fold, value);
+        });
+        let fold = self.folds.len() - 1;
+        self.w.push(Op::Fold { fold, value });
     }
 }
 

@@ -134,7 +134,7 @@ pub enum Op {
         at: At,
         value: Id,
     },
-    /// Adds the elements to a fold.
+    /// Adds the elements to a fold, by number.
     Fold {
         fold: usize,
         value: Id,
@@ -190,11 +190,19 @@ pub struct Fold {
     pub slot: usize,
 }
 
-/// The program of the elements of a loop, in the order of its operations.
+/// What a phase does, row by row.
+#[derive(Default, Debug)]
+pub struct Section {
+    /// First, once: all its elements are at the row, or are one for all.
+    pub row: Program,
+    /// Then, for each vector of columns.
+    pub columns: Program,
+}
+
+/// Operations, in their order.
 #[derive(Default, Debug)]
 pub struct Program {
     pub ops: Vec<Op>,
-    pub folds: Vec<Fold>,
     known: HashMap<Op, Id>,
 }
 
@@ -229,13 +237,6 @@ impl Writing {
 
     pub fn push(&self, op: Op) -> Id {
         self.0.borrow_mut().push(op)
-    }
-
-    pub fn fold(&self, fold: Fold, value: Id) {
-        let mut program = self.0.borrow_mut();
-        program.folds.push(fold);
-        let fold = program.folds.len() - 1;
-        program.push(Op::Fold { fold, value });
     }
 
     pub fn real(&self, x: f32) -> Term<'_> {

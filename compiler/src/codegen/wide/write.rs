@@ -8,7 +8,7 @@ use super::assemble::{
     self as a, Assembler, Condition, General, Label, Lanes, Last, Memory, R8, R9, R10, R11, RAX,
     RBP, RBX, RCX, RDI, RDX, RSI, RSP, Width,
 };
-use super::program::{At, Binary, Compare, Fold, Id, Leaves, Logic, Op, Program, Unary};
+use super::program::{At, Binary, Compare, Fold, Id, Leaves, Logic, Op, Program, Section, Unary};
 
 /// Elements of a vector.
 pub const WIDTH: usize = 16;
@@ -48,6 +48,9 @@ struct Place {
 
 struct Writer<'p> {
     a: Assembler,
+    sections: &'p [Section],
+    folds: &'p [Fold],
+    /// The program being written.
     p: &'p Program,
     loops: Loops,
     /// As wide as the columns need: what is read back soon, by narrower loads, is found sooner after a narrow store.
@@ -65,6 +68,8 @@ struct Writer<'p> {
     spilled: Vec<Option<Id>>,
     /// The most places on the stack so far.
     stack: u32,
+    /// Is this what is done once a row?
+    of_row: bool,
     /// Is this the end of a row?
     rest: bool,
 }
@@ -72,27 +77,31 @@ struct Writer<'p> {
 /// Bytes of a place on the stack.
 const SPILL: u32 = 64;
 
-/// The code of a program.
-pub fn write(p: &Program, slots: usize, loops: Loops) -> Vec<u8> {
+/// The code of sections that follow one another in each row.
+pub fn write(sections: &[Section], folds: &[Fold], slots: usize, loops: Loops) -> Vec<u8> {
+    let empty = Program::default();
     let width = match loops.columns {
-        _ if !loops.single || !p.folds.is_empty() => Width::W512,
+        _ if !loops.single || !folds.is_empty() => Width::W512,
         1..=4 => Width::W128,
         5..=8 => Width::W256,
         _ => Width::W512,
     };
     let mut w = Writer {
         a: Assembler::default(),
-        p,
+        sections,
+        folds,
+        p: &empty,
         loops,
         width,
         uses: vec![],
         places: vec![],
         vectors: [None; VECTORS as usize],
         masks: [None; 8],
-        free: VECTORS - p.folds.iter().filter(|f| in_register(f)).count() as u8,
+        free: VECTORS - folds.iter().filter(|f| in_register(f)).count() as u8,
         holders: vec![None; slots],
         spilled: vec![],
         stack: 0,
+        of_row: false,
         rest: false,
     };
     // How much of the stack is needed is known at the end: the code is written twice.
@@ -119,10 +128,10 @@ impl Loops {
     }
 }
 
-impl Writer<'_> {
+impl<'p> Writer<'p> {
     fn function(&mut self, stack: u32) {
         let held = self.hold();
-        let p = self.p;
+        let folds = self.folds;
         for r in &held {
             self.a.push(*r);
         }
@@ -138,11 +147,11 @@ impl Writer<'_> {
             }
         }
         let rest = self.loops.columns % WIDTH;
-        if rest > 0 && !(self.loops.single && p.folds.is_empty()) {
+        if rest > 0 && !(self.loops.single && folds.is_empty()) {
             self.a.constant(RAX, (1 << rest) - 1);
             self.a.mask_from(REST, RAX);
         }
-        for (i, f) in p.folds.iter().enumerate() {
+        for (i, f) in folds.iter().enumerate() {
             match f.leaves {
                 Leaves::Row | Leaves::Column => {}
                 Leaves::MoreLanes => {
@@ -159,11 +168,11 @@ impl Writer<'_> {
             }
         }
         if self.loops.once() {
-            self.body(rest > 0);
+            self.row();
         } else {
             self.rows();
         }
-        for (i, f) in p.folds.iter().enumerate() {
+        for (i, f) in folds.iter().enumerate() {
             match f.leaves {
                 Leaves::Row | Leaves::Column => {}
                 Leaves::Lanes | Leaves::MoreLanes => {
@@ -195,14 +204,15 @@ impl Writer<'_> {
     /// Gives the most used slots registers that hold their addresses; these are to be saved. A short row is not worth it.
     fn hold(&mut self) -> Vec<General> {
         let mut counts = vec![0; self.holders.len()];
-        for op in &self.p.ops {
+        let programs = self.sections.iter().flat_map(|s| [&s.row, &s.columns]);
+        for op in programs.flat_map(|p| &p.ops) {
             match op {
                 Op::Load { slot, .. }
                 | Op::LoadBits { slot, .. }
                 | Op::Store { slot, .. }
                 | Op::StoreBits { slot, .. } => counts[*slot] += 1,
-                Op::Fold { fold, .. } if !in_register(&self.p.folds[*fold]) => {
-                    counts[self.p.folds[*fold].slot] += 2;
+                Op::Fold { fold, .. } if !in_register(&self.folds[*fold]) => {
+                    counts[self.folds[*fold].slot] += 2;
                 }
                 _ => {}
             }
@@ -233,22 +243,50 @@ impl Writer<'_> {
     }
 
     fn row(&mut self) {
-        let p = self.p;
+        for section in self.sections {
+            if !section.row.ops.is_empty() {
+                self.once_a_row(&section.row);
+            }
+            // The reductions of this section.
+            let folds: Vec<usize> = section
+                .columns
+                .ops
+                .iter()
+                .filter_map(|op| match op {
+                    Op::Fold { fold, .. } if self.folds[*fold].leaves == Leaves::Row => Some(*fold),
+                    _ => None,
+                })
+                .collect();
+            folds.iter().for_each(|f| self.start(*f));
+            if !section.columns.ops.is_empty() {
+                self.columns(&section.columns);
+            }
+            folds.iter().for_each(|f| self.end(*f, At::Row));
+        }
+    }
+
+    fn once_a_row(&mut self, p: &'p Program) {
+        let width = std::mem::replace(&mut self.width, Width::W128);
+        self.of_row = true;
+        self.body(p, false);
+        self.of_row = false;
+        self.width = width;
+    }
+
+    fn columns(&mut self, p: &'p Program) {
+        if self.loops.once() {
+            return self.body(p, !self.loops.columns.is_multiple_of(WIDTH));
+        }
         self.a.multiply(R9, RSI, self.loops.columns as i32);
         self.a.add_register(R9, RCX);
         self.a.copy(R10, RCX);
         self.a.constant(RAX, 0);
         self.a.copy(R11, RAX);
-        for (i, f) in p.folds.iter().enumerate() {
-            if f.leaves == Leaves::Row {
-                self.start(i);
-            }
-        }
         if self.loops.columns >= WIDTH {
             let (again, over) = (self.a.label(), self.a.label());
             self.whole_vector_left(over, Condition::Less);
             self.a.bind(again);
-            self.body(false);
+            self.body(p, false);
             for r in [R9, R10, R11] {
                 self.a.add(r, WIDTH as i32);
             }
@@ -259,13 +297,8 @@ impl Writer<'_> {
             let over = self.a.label();
             self.a.compare(R10, R8);
             self.a.jump_if(Condition::GreaterOrEqual, over);
-            self.body(true);
+            self.body(p, true);
             self.a.bind(over);
-        }
-        for (i, f) in p.folds.iter().enumerate() {
-            if f.leaves == Leaves::Row {
-                self.end(i, At::Row);
-            }
         }
     }
 
@@ -278,12 +311,12 @@ impl Writer<'_> {
     }
 
     fn accumulator(&self, fold: usize) -> u8 {
-        let before = self.p.folds[..fold].iter().filter(|f| in_register(f));
+        let before = self.folds[..fold].iter().filter(|f| in_register(f));
         VECTORS - 1 - before.count() as u8
     }
 
     fn start(&mut self, fold: usize) {
-        let start = self.p.folds[fold].start;
+        let start = self.folds[fold].start;
         let to = self.accumulator(fold);
         self.word(to, start);
     }
@@ -300,7 +333,7 @@ impl Writer<'_> {
 
     /// Folds sixteen lanes into one, halves onto halves, and stores it.
     fn end(&mut self, fold: usize, place: At) {
-        let f = self.p.folds[fold];
+        let f = self.folds[fold];
         let x = self.accumulator(fold);
         // Between bodies, registers for values are free.
         let y = 0;
@@ -411,8 +444,8 @@ impl Writer<'_> {
     }
 
     /// The operations, once for a vector of columns.
-    fn body(&mut self, rest: bool) {
-        let p = self.p;
+    fn body(&mut self, p: &'p Program, rest: bool) {
+        self.p = p;
         self.rest = rest;
         self.vectors = [None; VECTORS as usize];
         self.masks = [None; 8];
@@ -487,7 +520,8 @@ impl Writer<'_> {
             Op::Store { slot, at, value } => {
                 let x = self.register(value, &[]);
                 let to = self.slot(slot, at, 4);
-                if self.loops.once() && self.loops.columns == 1 {
+                let one = self.loops.once() && self.loops.columns == 1;
+                if one || self.of_row {
                     let all = Lanes::default();
                     let m = Last::Memory(to);
                     self.a.vector(a::STORESS, Width::W128, x, 0, m, all, None);
@@ -509,13 +543,18 @@ impl Writer<'_> {
                     .vector(a::PMOVM2B, w, bytes, 0, Last::Register(x), all, None);
                 self.a.vector(a::PABSB, w, bytes, 0, last, all, None);
                 let to = self.slot(slot, at, 1);
+                if self.of_row {
+                    let m = Last::Memory(to);
+                    self.a.vector(a::PEXTRB, w, bytes, 0, m, all, Some(0));
+                    return self.done(i, &[value]);
+                }
                 let lanes = self.lanes(false);
                 self.a
                     .vector(a::STOREB, w, bytes, 0, Last::Memory(to), lanes, None);
                 self.done(i, &[value]);
             }
             Op::Fold { fold, value } => {
-                let f = self.p.folds[fold];
+                let f = self.folds[fold];
                 let x = self.register(value, &[]);
                 let lanes = self.lanes(false);
                 if in_register(&f) {
