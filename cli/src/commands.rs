@@ -208,12 +208,11 @@ pub fn open(args: &PipelineArgs, options: RunOptions) -> Result<Pipeline, Exit> 
         .engine
         .disabled
         .iter()
-        .find(|d| !transform::PASSES.iter().any(|p| p.name == **d))
+        .find(|d| !transform::names().contains(&d.as_str()))
     {
-        let names: Vec<&str> = transform::PASSES.iter().map(|p| p.name).collect();
         eprintln!(
             "error: there is no pass `{unknown}`; there are {}",
-            names.join(", ")
+            transform::names().join(", ")
         );
         return Err(Exit::Pipeline);
     }

@@ -21,7 +21,7 @@ pub struct Unit {
 }
 
 /// Columns below which a reduction over rows or columns is not worth a loop nest of its own.
-const MIN_COLUMNS: usize = 32;
+const MIN_COLUMNS: usize = 8;
 
 /// Elements at most in a row that is worked on as a whole, so that what reads a reduction of it can follow in the same nest: a
 /// few such rows stay in the second-level cache.

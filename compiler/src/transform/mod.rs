@@ -5,6 +5,7 @@ pub mod batch;
 pub mod calls;
 pub mod differentiate;
 pub mod finite;
+pub mod hoist;
 pub mod kinds;
 pub mod lift;
 pub mod loops;
@@ -37,6 +38,11 @@ pub const PASSES: &[Pass] = &[
     trim::TRIM_LOOPS,
     simplify::ELIMINATE_DEAD_CODE,
 ];
+
+/// The names by which passes can be switched off.
+pub fn names() -> Vec<&'static str> {
+    PASSES.iter().map(|p| p.name).chain([hoist::NAME]).collect()
+}
 
 /// Runs the passes that are not switched off. Equal nodes are merged throughout: graphs are hash-consed.
 pub fn optimise(g: Graph, disabled: &[String]) -> Graph {

@@ -6,11 +6,12 @@ use crate::kernels::{Clock, Kernels};
 use crate::tensor::{AlignedBytes, DType, HostTensor};
 use mlc_compiler::codegen::{self, CodegenError, Compiled, Footprint, UnitFacts};
 use mlc_compiler::interp::{self, Tensor};
-use mlc_compiler::ir::{Graph, Type, fingerprint, print};
-use mlc_compiler::program::Program;
+use mlc_compiler::ir::{Attr, Graph, Type, fingerprint, print};
+use mlc_compiler::program::{Program, Sink, SlotId, Source};
 use mlc_compiler::transform::{
     self,
     finite::watch,
+    hoist,
     lift::{Constant, lift},
 };
 use std::cell::RefCell;
@@ -58,6 +59,19 @@ pub struct Engine {
 pub struct Memo(RefCell<VecDeque<(Digest, Rc<Compiled>)>>);
 
 impl Memo {
+    /// The code of a graph, and whether it was made and not found.
+    fn code(&self, graph: &Graph) -> Result<(Rc<Compiled>, bool), CodegenError> {
+        let mut f = Feed::default();
+        fingerprint::feed(graph, &mut f);
+        let key = f.digest();
+        if let Some(found) = self.get(key) {
+            return Ok((found, false));
+        }
+        let compiled = Rc::new(codegen::compile(graph, &Kernels)?);
+        self.put(key, compiled.clone());
+        Ok((compiled, true))
+    }
+
     const MOST: usize = 64;
 
     fn get(&self, key: Digest) -> Option<Rc<Compiled>> {
@@ -84,6 +98,8 @@ struct Machine {
     compiled: Rc<Compiled>,
     /// What the code takes after the program's own inputs.
     constants: Vec<Rc<HostTensor>>,
+    /// And what computes more of it.
+    prologue: Option<Prologue>,
     arena: AlignedBytes,
     types: Vec<Type>,
     /// Buffers for the outputs of the next run, by output.
@@ -102,10 +118,12 @@ impl Engine {
         memo: &Memo,
         lifted: bool,
     ) -> Result<Self, RunError> {
-        Self::watching(program, options, memo, lifted, &[])
+        let code = |graph: &Graph| memo.code(graph);
+        Self::make(program, options, lifted, None, code)
     }
 
-    /// The same; of these outputs it is to be asked after each run whether they are finite.
+    /// The same for a step, which is run again and again: what does not change is computed before. Of these outputs it is to be
+    /// asked after each run whether they are finite.
     ///
     /// # Errors
     /// As [`Self::new`].
@@ -116,31 +134,23 @@ impl Engine {
         lifted: bool,
         outputs: &[usize],
     ) -> Result<Self, RunError> {
-        Self::make(program, options, lifted, outputs, |graph| {
-            let mut f = Feed::default();
-            fingerprint::feed(graph, &mut f);
-            let key = f.digest();
-            if let Some(found) = memo.get(key) {
-                return Ok((found, false));
-            }
-            let compiled = Rc::new(codegen::compile(graph, &Kernels)?);
-            memo.put(key, compiled.clone());
-            Ok((compiled, true))
-        })
+        let code = |graph: &Graph| memo.code(graph);
+        Self::make(program, options, lifted, Some(outputs), code)
     }
 
-    /// The same, by machine code that calls a clock between its units, and what these are. The clock must outlive it.
+    /// The same as either, by machine code that calls a clock between its units, and what these are. The clock must outlive it.
     ///
     /// # Errors
     /// As [`Engine::new`].
     pub fn clocked(
         program: Program,
         options: &EngineOptions,
-        lifted: bool,
+        [lifted, step]: [bool; 2],
         clock: &Clock,
     ) -> Result<(Self, Vec<UnitFacts>), RunError> {
         let mut units = Vec::new();
-        let engine = Self::make(program, options, lifted, &[], |graph| {
+        let watched: Option<&[usize]> = step.then_some(&[]);
+        let engine = Self::make(program, options, lifted, watched, |graph| {
             let (compiled, facts) = codegen::compile_clocked(graph, &Kernels, clock.address())?;
             units = facts;
             Ok((Rc::new(compiled), true))
@@ -148,12 +158,12 @@ impl Engine {
         Ok((engine, units))
     }
 
-    /// `code` gives the machine code of a graph, and whether it made it.
+    /// `code` gives the machine code of a graph, and whether it made it; `watched` of a step, its outputs that must be finite.
     fn make(
         program: Program,
         options: &EngineOptions,
         lifted: bool,
-        outputs: &[usize],
+        watched: Option<&[usize]>,
         code: impl FnOnce(&Graph) -> Result<(Rc<Compiled>, bool), CodegenError>,
     ) -> Result<Self, RunError> {
         let start = Instant::now();
@@ -165,10 +175,20 @@ impl Engine {
             graph = lifted.graph;
             constants = lifted.constants;
         }
+        let outputs = watched.unwrap_or_default();
+        let hoists = watched.is_some() && !lifted && !options.interpret;
         let watched = match options.interpret {
             true => Vec::new(),
             false => watch(&mut graph, outputs),
         };
+        let mut prologue = None;
+        if hoists
+            && !options.disabled.iter().any(|d| d == hoist::NAME)
+            && let Some(split) = hoist::hoist(&graph, &steady(&program))
+        {
+            prologue = Some(Prologue::new(&program, &split.prologue)?);
+            graph = split.step;
+        }
         let mut made = true;
         let live = print::live(&graph);
         let mut compilation = Compilation {
@@ -204,6 +224,7 @@ impl Engine {
                 arena: AlignedBytes::zeros(compiled.arena_bytes),
                 compiled,
                 constants: constants.into_iter().map(constant).collect(),
+                prologue,
                 spare: types.iter().map(|_| None).collect(),
                 types,
             }))
@@ -264,11 +285,14 @@ pub struct Call<'e> {
     arena: &'e mut AlignedBytes,
     types: &'e [Type],
     constants: &'e [Rc<HostTensor>],
+    prologue: Option<&'e Prologue>,
 }
 
 /// The addresses of what code reads and writes.
 #[derive(Clone)]
 pub struct Addresses {
+    /// What the code reads that is no input.
+    _hoisted: Rc<Vec<HostTensor>>,
     sources: Vec<*const u8>,
     targets: Vec<*mut u8>,
 }
@@ -330,6 +354,7 @@ impl Machine {
             arena: &mut self.arena,
             types: &self.types,
             constants: &self.constants,
+            prologue: self.prologue.as_ref(),
         }
     }
 }
@@ -338,8 +363,13 @@ impl Call<'_> {
     /// The addresses of the inputs; those of outputs are to be set.
     pub fn addresses(&self, inputs: &[Rc<HostTensor>]) -> Addresses {
         let all = inputs.iter().chain(self.constants);
+        let hoisted = self.prologue.map(|p| p.values(inputs)).unwrap_or_default();
+        let all = all
+            .map(|t| t.bytes())
+            .chain(hoisted.iter().map(|t| t.bytes()));
         Addresses {
-            sources: all.map(|t| t.bytes().as_ptr()).collect(),
+            sources: all.map(<[u8]>::as_ptr).collect(),
+            _hoisted: hoisted.clone(),
             targets: vec![std::ptr::null_mut(); self.types.len()],
         }
     }
@@ -371,6 +401,88 @@ impl Call<'_> {
             self.compiled
                 .call(&addresses.sources, &addresses.targets, arena);
         }
+    }
+}
+
+/// By input of a step's program: whether it stays the same as long as no other program writes it.
+fn steady(program: &Program) -> Vec<bool> {
+    let written = |id: &SlotId| {
+        let mut sinks = program.sinks.iter();
+        sinks.any(|s| matches!(s, Sink::Slot(w) if w == id))
+    };
+    let steady = |s: &Source| match s {
+        Source::Slot(id) => !written(id),
+        Source::StageSlot(..) | Source::StageLog(..) => true,
+        _ => false,
+    };
+    program.sources.iter().map(steady).collect()
+}
+
+/// What is computed before steps, from inputs that they do not change.
+struct Prologue {
+    compiled: Compiled,
+    types: Vec<Type>,
+    /// The inputs that it reads.
+    reads: Vec<usize>,
+    last: RefCell<Option<Hoisted>>,
+}
+
+/// What was computed last, and from what.
+struct Hoisted {
+    from: Vec<Rc<HostTensor>>,
+    values: Rc<Vec<HostTensor>>,
+}
+
+impl Prologue {
+    fn new(program: &Program, graph: &Graph) -> Result<Self, RunError> {
+        let compiled = codegen::compile(graph, &Kernels).map_err(|e| {
+            RunError::Environment(format!("cannot compile `{}`: {e}", program.name))
+        })?;
+        let reads = print::live(graph).into_iter();
+        let reads = reads.filter_map(|v| match graph.node(v).attr {
+            Attr::Input(i, _) => Some(i as usize),
+            _ => None,
+        });
+        Ok(Self {
+            compiled,
+            reads: reads.collect(),
+            types: graph
+                .outputs
+                .iter()
+                .map(|o| graph.ty(o.1).clone())
+                .collect(),
+            last: RefCell::default(),
+        })
+    }
+
+    /// Its values for these inputs. They are kept, with what they were computed from, which so cannot change.
+    fn values(&self, inputs: &[Rc<HostTensor>]) -> Rc<Vec<HostTensor>> {
+        let from: Vec<Rc<HostTensor>> = self.reads.iter().map(|&i| inputs[i].clone()).collect();
+        let mut last = self.last.borrow_mut();
+        if let Some(h) = &*last
+            && h.from.iter().zip(&from).all(|(a, b)| Rc::ptr_eq(a, b))
+        {
+            return h.values.clone();
+        }
+        let new = |ty: &Type| HostTensor::zeros(ty.dtype, &ty.shape);
+        let mut values: Vec<HostTensor> = self.types.iter().map(new).collect();
+        let sources: Vec<*const u8> = inputs.iter().map(|t| t.bytes().as_ptr()).collect();
+        let targets: Vec<*mut u8> = values
+            .iter_mut()
+            .map(|t| t.bytes_mut().as_mut_ptr())
+            .collect();
+        let mut arena = AlignedBytes::zeros(self.compiled.arena_bytes);
+        // SAFETY: it has the inputs of the step, whose types these are; the outputs are new, and the arena has the size asked for.
+        unsafe {
+            self.compiled
+                .call(&sources, &targets, arena.as_mut_slice().as_mut_ptr());
+        }
+        let values = Rc::new(values);
+        *last = Some(Hoisted {
+            from,
+            values: values.clone(),
+        });
+        values
     }
 }
 

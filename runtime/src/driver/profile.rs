@@ -6,6 +6,7 @@ use super::run::Pipeline;
 use super::{Observer, RunError};
 use crate::kernels::{Clock, Span, Spent, ticks, watch};
 use mlc_compiler::codegen::{Form, UnitFacts};
+use mlc_compiler::program::StageProgram;
 use std::time::Instant;
 
 /// How many steps are measured.
@@ -111,7 +112,8 @@ impl Pipeline {
         drop(engine);
         let clock = Clock::new();
         let lifted = self.session.is_applied(stage);
-        let (mut engine, facts) = Engine::clocked(step, &self.options.engine, lifted, &clock)?;
+        let kind = [lifted, matches!(program, StageProgram::Train(_))];
+        let (mut engine, facts) = Engine::clocked(step, &self.options.engine, kind, &clock)?;
         let mut run = Measuring::new(clock, facts.len());
         let traced = self.repeated(stage, &program, &mut engine, observer, |step| {
             run.steps(wanted, step)?;
