@@ -52,7 +52,9 @@ static POOL: OnceLock<Pool> = OnceLock::new();
 /// Threads that have been started, this one not counted.
 static STARTED: Mutex<usize> = Mutex::new(0);
 /// Threads that jobs may use, this one included.
-static THREADS: AtomicUsize = AtomicUsize::new(1);
+static WANTED: AtomicUsize = AtomicUsize::new(1);
+/// Threads that there are, this one included.
+static RUNNING: AtomicUsize = AtomicUsize::new(1);
 
 /// A job that does nothing.
 unsafe fn idle(_: *const (), _: usize) {}
@@ -81,9 +83,14 @@ fn pool() -> &'static Pool {
     })
 }
 
-/// Says how many threads jobs may use.
+/// How many threads jobs may use. They are started by the first job that has work for them: many runs have none.
 pub fn set_threads(n: usize) {
-    let n = n.max(1);
+    WANTED.store(n.max(1), Ordering::Relaxed);
+}
+
+/// Starts the threads that are wanted and are not there.
+#[cold]
+fn start(n: usize) {
     let mut started = STARTED.lock().unwrap_or_else(|e| e.into_inner());
     while *started + 1 < n {
         let name = format!("mlc-{}", *started + 1);
@@ -95,12 +102,9 @@ pub fn set_threads(n: usize) {
         }
         *started += 1;
     }
-    THREADS.store(n.min(*started + 1), Ordering::Relaxed);
-}
-
-/// How many threads jobs may use.
-pub fn threads() -> usize {
-    THREADS.load(Ordering::Relaxed)
+    // Where the system gives no more, those that there are do it.
+    WANTED.store(n.min(*started + 1), Ordering::Relaxed);
+    RUNNING.fetch_max(*started + 1, Ordering::Relaxed);
 }
 
 impl Pool {
@@ -187,7 +191,11 @@ pub fn run<F: Fn(usize) + Sync>(parts: usize, f: F) {
         // SAFETY: the context is the function given to `run`, which waits until all parts are done.
         unsafe { (*context.cast::<F>())(part) }
     }
-    let alone = parts < 2 || THREADS.load(Ordering::Relaxed) < 2;
+    let wanted = WANTED.load(Ordering::Relaxed);
+    if parts >= 2 && wanted > RUNNING.load(Ordering::Relaxed) {
+        start(wanted);
+    }
+    let alone = parts < 2 || wanted < 2;
     let free = if alone { None } else { BUSY.try_lock().ok() };
     if free.is_none() {
         return (0..parts).for_each(f);
@@ -197,6 +205,11 @@ pub fn run<F: Fn(usize) + Sync>(parts: usize, f: F) {
         context: std::ptr::from_ref(&f).cast(),
         parts,
     });
+}
+
+/// How many threads a job can have.
+pub fn threads() -> usize {
+    WANTED.load(Ordering::Relaxed)
 }
 
 /// A compiled part: inputs, outputs, arena, number of the part.

@@ -74,3 +74,32 @@ fn reductions_in_nests_agree_with_the_interpreter_for_any_threads() {
         }
     }
 }
+
+#[test]
+fn products_do_not_depend_on_threads() {
+    let mut g = Graph::new();
+    let (m, k, n) = (130, 517, 260);
+    let a = g.input("a", Type::new(DType::F32, vec![m, k]));
+    let b = g.input("b", Type::new(DType::F32, vec![k, n]));
+    let attr = Attr::Contract(mlc_compiler::ir::Contract {
+        batch: vec![],
+        sum: vec![(1, 0)],
+    });
+    let y = g.add(&ops::CONTRACT, attr, &[a, b]);
+    g.outputs = vec![("y".into(), y)];
+    let mut words = Words(5);
+    let inputs: Vec<Tensor> = [a, b]
+        .map(|v| {
+            Tensor::new(
+                g.ty(v).clone(),
+                values(g.ty(v), Domain::Between(-1.0, 1.0), &mut words),
+            )
+        })
+        .to_vec();
+    set_threads(1);
+    let one = run_compiled(&g, &inputs);
+    set_threads(4);
+    let four = run_compiled(&g, &inputs);
+    assert_eq!(bytes(&one[0]), bytes(&four[0]));
+    assert_close(&eval(&g, &inputs)[0], &one[0], 1e-3, "a product");
+}
