@@ -166,6 +166,15 @@ unsafe fn by_few<T: Element>(size: Size, matrices: [View<T>; 3]) -> bool {
     found.is_some()
 }
 
+/// Parts of so many multiplications: two for each thread, since these may be held up.
+fn parts(work: usize) -> usize {
+    let most = match pool::threads() {
+        1 => 1,
+        n => 2 * n,
+    };
+    (work / PART).clamp(1, most)
+}
+
 /// Runs `f` for parts of a product that have rows or columns of their own.
 unsafe fn divided<T: Element>(
     parts: usize,
@@ -228,11 +237,7 @@ unsafe fn product<T: Element>(alone: bool, size: Size, matrices: [View<T>; 3]) {
         } else {
             (size, matrices)
         };
-        let parts = if alone {
-            1
-        } else {
-            (size.work() / PART).clamp(1, 2 * pool::threads())
-        };
+        let parts = if alone { 1 } else { parts(size.work()) };
         divided(parts, size, matrices, |size, matrices| {
             T::tiles(size, matrices);
         });
@@ -265,12 +270,11 @@ impl Batch {
 /// The products of a batch.
 unsafe fn products<T: Element>(batch: &Batch, size: Size, matrices: [View<T>; 3]) {
     let count = batch.extents[0] * batch.extents[1];
-    let threads = pool::threads();
-    if count < threads.max(2) {
+    if count < pool::threads().max(2) {
         // SAFETY: passed on.
         return (0..count).for_each(|b| unsafe { product(false, size, batch.at(b, matrices)) });
     }
-    let parts = (count * size.work() / PART).clamp(1, (2 * threads).min(count));
+    let parts = parts(count * size.work()).min(count);
     let [x, y, out] = matrices;
     pool::run(parts, |part| {
         let [first, end] = [part, part + 1].map(|p| p * count / parts);
