@@ -74,8 +74,9 @@ unsafe fn dots<V: Lanes, const P: usize>(d: &Dots<V::Number>) {
                 for (r, mut sums) in sums.into_iter().enumerate() {
                     let mut half = P / 2;
                     while half > 0 {
-                        for p in 0..half {
-                            sums[p] = sums[p].plus(sums[p + half]);
+                        let (first, second) = sums.split_at_mut(half);
+                        for (a, b) in first.iter_mut().zip(second) {
+                            *a = a.plus(*b);
                         }
                         half /= 2;
                     }
