@@ -55,19 +55,19 @@ unsafe fn dots<V: Lanes, const P: usize>(d: &Dots<V::Number>) {
                 let mut sums = [[V::zero(); P]; TOGETHER];
                 for l in (0..whole).step_by(LANES) {
                     for p in 0..P {
-                        let y = V::load(y.add(l + p * V::N));
-                        for r in 0..TOGETHER {
-                            sums[r][p] = sums[r][p].plus(V::load(x[r].add(l + p * V::N)).times(y));
+                        let at = l + p * V::N;
+                        let y = V::load(y.add(at));
+                        for (sums, x) in sums.iter_mut().zip(x) {
+                            sums[p] = sums[p].plus(V::load(x.add(at)).times(y));
                         }
                     }
                 }
                 if whole < d.k {
-                    for p in 0..P {
+                    for (p, left) in left.into_iter().enumerate() {
                         let at = (whole + p * V::N).min(d.k);
-                        let y = V::load_some(y.add(at), left[p]);
-                        for r in 0..TOGETHER {
-                            sums[r][p] =
-                                sums[r][p].plus(V::load_some(x[r].add(at), left[p]).times(y));
+                        let y = V::load_some(y.add(at), left);
+                        for (sums, x) in sums.iter_mut().zip(x) {
+                            sums[p] = sums[p].plus(V::load_some(x.add(at), left).times(y));
                         }
                     }
                 }
