@@ -36,23 +36,22 @@ struct Dots<T> {
     out: View<T>,
 }
 
-/// `out[i, j] = sum of x[i, l] * y[l, j]`: in sixteen lanes, which `P` vectors have, and then a fixed tree.
+/// `out[i, j] = sum of x[i, l] * y[l, j]`: in sixteen lanes, which `P` vectors have, and then a fixed tree; `R` rows at
+/// once.
 #[inline(always)]
-unsafe fn dots<V: Lanes, const P: usize>(d: &Dots<V::Number>) {
-    /// Rows at once.
-    const TOGETHER: usize = 4;
+unsafe fn dots<V: Lanes, const P: usize, const R: usize>(d: &Dots<V::Number>) {
     debug_assert!(P * V::N == LANES);
     let whole = d.k - d.k % LANES;
     let left: [usize; P] =
         std::array::from_fn(|p| (d.k - whole).saturating_sub(p * V::N).min(V::N));
     // SAFETY: the caller's rows and columns have `k` numbers; a row that is not there is the last one once more.
     unsafe {
-        for i in (0..d.m).step_by(TOGETHER) {
+        for i in (0..d.m).step_by(R) {
             let row = |r: usize| (i + r).min(d.m - 1);
-            let x: [*mut V::Number; TOGETHER] = std::array::from_fn(|r| d.x.from(row(r), 0).at);
+            let x: [*mut V::Number; R] = std::array::from_fn(|r| d.x.from(row(r), 0).at);
             for j in 0..d.n {
                 let y = d.y.from(0, j).at;
-                let mut sums = [[V::zero(); P]; TOGETHER];
+                let mut sums = [[V::zero(); P]; R];
                 for l in (0..whole).step_by(LANES) {
                     for p in 0..P {
                         let at = l + p * V::N;
@@ -174,7 +173,7 @@ macro_rules! by_instruction_set {
 
 macro_rules! vectors {
     ($ty:ident $dots:ident $scaled:ident $total:ident, $avx512:ty, $in_avx512:literal, $avx2:ty, $in_avx2:literal) => {
-        by_instruction_set!($dots(d: &Dots<$ty>), dots::<$avx512, $in_avx512>, dots::<$avx2, $in_avx2>, dots::<[$ty; 4], 4>);
+        by_instruction_set!($dots(d: &Dots<$ty>), dots::<$avx512, $in_avx512, { 8 / $in_avx512 }>, dots::<$avx2, $in_avx2, { 8 / $in_avx2 }>, dots::<[$ty; 4], 4, 2>);
         by_instruction_set!(
             $scaled(n: usize, k: usize, x: View<$ty>, y: *const $ty, out: *mut $ty),
             scaled::<$avx512>,
