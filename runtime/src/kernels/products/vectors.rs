@@ -279,3 +279,64 @@ macro_rules! vectors {
 
 vectors!(f32 dots_f32 scaled_f32 total_f32, __m512, 1, __m256, 2);
 vectors!(f64 dots_f64 scaled_f64 total_f64, __m512d, 2, __m256d, 4);
+
+#[cfg(all(test, target_arch = "x86_64"))]
+mod tests {
+    use super::*;
+
+    /// The sums of rows and of columns, by one set of vectors.
+    fn sums(m: usize, k: usize, f: impl Fn(&Dots<f32>, &mut [f32])) -> Vec<u32> {
+        let number = |i: usize| ((i * 7919 + 13) % 1009) as f32 / 504.5 - 1.0;
+        let mut x: Vec<f32> = (0..m * k).map(number).collect();
+        let mut y: Vec<f32> = (0..3 * k.max(m)).map(|i| number(3 * i + 1)).collect();
+        let (mut rows, mut columns) = (vec![0.0; 3 * m], vec![0.0; k]);
+        let view = |at: &mut Vec<f32>, row: usize, column: usize| View {
+            at: at.as_mut_ptr(),
+            row: row as isize,
+            column: column as isize,
+        };
+        let dots = Dots {
+            m,
+            n: 3,
+            k,
+            x: view(&mut x, k, 1),
+            y: view(&mut y, 1, k),
+            out: view(&mut rows, 3, 1),
+        };
+        f(&dots, &mut columns);
+        rows.iter().chain(&columns).map(|x| x.to_bits()).collect()
+    }
+
+    #[test]
+    fn every_set_of_vectors_gives_the_same_bits() {
+        for (m, k) in [(1, 1), (3, 15), (8, 16), (9, 33), (21, 100), (2, 1000)] {
+            let portable = sums(m, k, |d, columns| {
+                // SAFETY: the views are of vectors, and there are `k` columns and `m` factors.
+                unsafe {
+                    dots::<[f32; 4], 4, 2>(d);
+                    scaled::<[f32; 4]>(d.k, d.m, d.x, d.y.at, columns.as_mut_ptr());
+                }
+            });
+            if vector() != Vector::Portable {
+                let narrow = sums(m, k, |d, columns| {
+                    // SAFETY: as above, and the machine has the instructions.
+                    unsafe {
+                        dots::<__m256, 2, 4>(d);
+                        scaled::<__m256>(d.k, d.m, d.x, d.y.at, columns.as_mut_ptr());
+                    }
+                });
+                assert!(portable == narrow, "{m} x {k}");
+            }
+            if vector() == Vector::Avx512 {
+                let wide = sums(m, k, |d, columns| {
+                    // SAFETY: as above.
+                    unsafe {
+                        dots::<__m512, 1, 8>(d);
+                        scaled::<__m512>(d.k, d.m, d.x, d.y.at, columns.as_mut_ptr());
+                    }
+                });
+                assert!(portable == wide, "{m} x {k}");
+            }
+        }
+    }
+}
