@@ -89,6 +89,7 @@ fn object(workload: &str, t: &Timed, machine: &Machine) -> serde_json::Value {
         "nodes": t.compilation.nodes,
         "kernels": t.compilation.kernels,
         "bytes_planned": t.compilation.bytes_planned,
+        "bytes_alive": t.compilation.footprint.alive_bytes,
         "flops": t.cost.flops,
         "product_flops": t.cost.products,
         "bytes_moved": t.cost.bytes,
@@ -122,7 +123,7 @@ fn words(t: &Timed, machine: &Machine) -> String {
         .collect();
     format!(
         "{}\n  step      {} median, {} least, spread {spread:.0} %, {} samples of {} steps\n  \
-           counted   {} operations, {} moved, {} planned; {} kernels of {} nodes\n  \
+           counted   {} operations, {} moved; {} planned, {} alive at once; {} kernels of {} nodes\n  \
            reached   {:.0} % of the copy bandwidth, {:.0} % of the matrix throughput\n  \
            compiled  {:.1} ms: {}\n",
         t.stage,
@@ -133,6 +134,7 @@ fn words(t: &Timed, machine: &Machine) -> String {
         scaled(t.cost.flops, ""),
         scaled(t.cost.bytes, "B"),
         scaled(t.compilation.bytes_planned as f64, "B"),
+        scaled(t.compilation.footprint.alive_bytes as f64, "B"),
         t.compilation.kernels,
         t.compilation.nodes,
         bandwidth * 100.0,
@@ -151,7 +153,8 @@ pub fn time(seconds: f64) -> String {
     }
 }
 
-fn scaled(x: f64, unit: &str) -> String {
+/// A number with the prefix of a unit that shows it.
+pub fn scaled(x: f64, unit: &str) -> String {
     let prefixes = ["", "k", "M", "G", "T"];
     let power = (x.max(1.0).log10() / 3.0).floor().min(4.0) as usize;
     format!(

@@ -3,6 +3,7 @@
 use crate::Exit;
 use crate::observer::{Human, Json};
 use crate::options::{Cli, Command, PipelineArgs, RunArgs};
+use crate::profile::Wanted;
 use crate::show;
 use mlc_compiler::diag::{Sources, render};
 use mlc_compiler::ir::{Graph, print};
@@ -115,6 +116,22 @@ pub fn run(cli: Cli) -> Exit {
             Effort { seconds, samples },
             json,
         ),
+        Command::Profile {
+            pipeline,
+            stage,
+            run,
+            steps,
+            json,
+            trace,
+        } => {
+            let wanted = Wanted {
+                stage: stage.as_deref(),
+                steps: steps.map(|n| n as usize),
+                json,
+                trace,
+            };
+            crate::profile::profile(&pipeline, options(&pipeline, &run), &wanted)
+        }
         Command::Doc { name } => doc(name.as_deref()),
         Command::Explain { code } => explain_code(&code),
         Command::Graph {

@@ -10,11 +10,13 @@ mod observer;
 mod options;
 mod papers;
 mod plan;
+mod profile;
 mod repl;
 mod replay;
 mod show;
 mod tensorboard;
 mod testing;
+mod trace;
 
 use clap::Parser;
 use options::Cli;
@@ -51,6 +53,20 @@ fn end_with_the_reader() {
 #[cfg(not(unix))]
 fn end_with_the_reader() {}
 
+/// The threads of a run take their memory from one heap, which grows by much at once: most of a run is one thread, and not the
+/// main one, whose heaps of other threads grow page by page.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+fn one_heap() {
+    // SAFETY: no other thread runs yet.
+    unsafe {
+        libc::mallopt(libc::M_ARENA_MAX, 1);
+        libc::mallopt(libc::M_TOP_PAD, 4 << 20);
+    }
+}
+
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+fn one_heap() {}
+
 /// The `.ml` files of a folder, those of its folders included, by their names from `root` on.
 fn library_files(root: &Path, folder: &Path, found: &mut Vec<(String, String)>) -> io::Result<()> {
     for entry in std::fs::read_dir(folder)? {
@@ -79,6 +95,7 @@ fn read_library() -> io::Result<()> {
 
 fn main() -> ExitCode {
     end_with_the_reader();
+    one_heap();
     if let Err(e) = read_library() {
         eprintln!("error: the library that MLC_STDLIB names cannot be read: {e}");
         return ExitCode::from(Exit::Environment as u8);

@@ -93,11 +93,12 @@ impl Observer for Human {
                 bar.set_prefix((*stage).to_string());
                 self.bar = Some(bar);
             }
-            Event::Step { values, .. } => {
+            Event::Steps { steps, .. } => {
                 if let Some(bar) = &self.bar {
-                    bar.inc(1);
-                    if bar.position() % 16 == 0 {
-                        bar.set_message(short(values));
+                    let done = steps.steps as u64;
+                    bar.inc(done);
+                    if bar.position() % 16 < done {
+                        bar.set_message(short(&steps.values(steps.steps - 1)));
                     }
                 }
             }
@@ -176,6 +177,21 @@ fn json_value(t: &HostTensor) -> Value {
     items.into_iter().next().unwrap_or(Value::Array(vec![]))
 }
 
+/// A line of logged values.
+fn log(stage: &str, (step, epoch): (usize, usize), values: &[(String, HostTensor)]) {
+    if values.is_empty() {
+        return;
+    }
+    let values: Map<String, Value> = values
+        .iter()
+        .map(|(n, t)| (n.clone(), json_value(t)))
+        .collect();
+    println!(
+        "{}",
+        json!({"event": "log", "stage": stage, "step": step, "epoch": epoch, "values": values})
+    );
+}
+
 impl Observer for Json {
     fn event(&mut self, event: &Event) {
         match event {
@@ -184,30 +200,15 @@ impl Observer for Json {
                 json!({"event": "compiled", "stage": stage, "ms": compilation.milliseconds, "nodes": compilation.nodes,
                        "kernels": compilation.kernels, "bytes_planned": compilation.bytes_planned})
             ),
-            Event::Step {
+            Event::Steps { stage, steps } => {
+                (0..steps.steps).for_each(|i| log(stage, steps.at(i), &steps.values(i)));
+            }
+            Event::Log {
                 stage,
                 step,
                 epoch,
                 values,
-            }
-            | Event::Log {
-                stage,
-                step,
-                epoch,
-                values,
-            } => {
-                if values.is_empty() {
-                    return;
-                }
-                let values: Map<String, Value> = values
-                    .iter()
-                    .map(|(n, t)| (n.clone(), json_value(t)))
-                    .collect();
-                println!(
-                    "{}",
-                    json!({"event": "log", "stage": stage, "step": step, "epoch": epoch, "values": values})
-                );
-            }
+            } => log(stage, (*step, *epoch), values),
             Event::Failed { stage, step, value } => println!(
                 "{}",
                 json!({"event": "failed", "stage": stage, "step": step, "value": value})

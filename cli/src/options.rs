@@ -185,6 +185,24 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Time the kernels of a stage's compiled step: what each moves and computes, what bounds it, and the lines it comes from
+    Profile {
+        #[command(flatten)]
+        pipeline: PipelineArgs,
+        /// The stage [default: the first that trains, else the first that computes]
+        stage: Option<String>,
+        #[command(flatten)]
+        run: RunArgs,
+        /// Steps whose medians are taken [default: as many as fit in a second]
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+        steps: Option<u32>,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+        /// Write when the kernels of some steps ran, and on which thread, for ui.perfetto.dev [default: profile.json]
+        #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "profile.json")]
+        trace: Option<PathBuf>,
+    },
     /// Print the signature and text of what is built in or in the standard library, or list a module's
     Doc {
         /// A name such as elbo, a path such as std.vi.elbo, or a module such as std.vi [default: all modules]

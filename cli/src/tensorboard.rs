@@ -41,20 +41,17 @@ impl Recorded {
 
 impl Observer for Recorded {
     fn event(&mut self, event: &Event) {
-        if let Event::Step {
-            stage,
-            step,
-            values,
-            ..
-        }
-        | Event::Log {
-            stage,
-            step,
-            values,
-            ..
-        } = event
-        {
-            self.record(stage, *step, values);
+        match event {
+            Event::Steps { stage, steps } => {
+                (0..steps.steps).for_each(|i| self.record(stage, steps.at(i).0, &steps.values(i)));
+            }
+            Event::Log {
+                stage,
+                step,
+                values,
+                ..
+            } => self.record(stage, *step, values),
+            _ => {}
         }
         self.inner.event(event);
     }

@@ -86,6 +86,27 @@ impl TrainPlan {
         }
     }
 
+    /// How many steps may follow one another until something else is due: a block, the end of an epoch, or that of the stage.
+    /// Batches are of `rows` rows. At least one.
+    pub fn steps_in_a_row(&self, at: &Progress, rows: usize) -> usize {
+        // The size of the next batch is asked for after each step.
+        if self.size.is_some() {
+            return 1;
+        }
+        let size = self.batching.as_ref().map_or(1, |_| rows.max(1));
+        let steps = |unit: Unit, left: usize| match unit {
+            Unit::Steps => left,
+            Unit::Rows => left.div_ceil(size),
+            // Epochs of batches end where these do.
+            Unit::Epochs => self.batching.as_ref().map_or(left, |_| usize::MAX),
+        };
+        let blocks = self.every.iter();
+        let blocks = blocks.map(|e| steps(e.unit, e.count - at.done(e.unit) % e.count));
+        let end = steps(self.unit, self.count.saturating_sub(at.done(self.unit)));
+        let epoch = self.batching.as_ref().map(|b| (b.rows - at.offset) / size);
+        blocks.chain([end]).chain(epoch).min().unwrap_or(1).max(1)
+    }
+
     /// How often something is done in the whole run that is done once each `count` units. Of a step that ends several, it
     /// is done once after it.
     pub fn entries(&self, count: usize, unit: Unit) -> usize {
@@ -108,6 +129,104 @@ impl TrainPlan {
                     found += usize::from(at.rows / count > before);
                 }
                 found
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ir::Graph;
+    use crate::program::{Every, Program};
+
+    fn program() -> Program {
+        Program {
+            name: String::new(),
+            graph: Graph::new(),
+            sources: vec![],
+            sinks: vec![],
+        }
+    }
+
+    fn plan(batching: Option<Batching>, count: usize, unit: Unit) -> TrainPlan {
+        TrainPlan {
+            batching,
+            count,
+            unit,
+            step: program(),
+            start: None,
+            keep: None,
+            remainder: None,
+            size: None,
+            every: vec![],
+            skip: None,
+            verdict: None,
+        }
+    }
+
+    fn every(count: usize, unit: Unit) -> Every {
+        Every {
+            count,
+            unit,
+            program: program(),
+            checkpoint: false,
+            shown: vec![],
+        }
+    }
+
+    /// Nothing is ever due between two steps that follow one another, and something is after the last of them.
+    #[test]
+    fn steps_follow_one_another_until_something_is_due() {
+        let units = [Unit::Steps, Unit::Epochs, Unit::Rows];
+        let batching = |rows, size, drop_last| Batching {
+            rows,
+            size,
+            shuffle: true,
+            drop_last,
+        };
+        let sources = [
+            None,
+            Some((10, 4, false)),
+            Some((10, 4, true)),
+            Some((8, 4, false)),
+            Some((3, 4, true)),
+        ];
+        for (source, unit, block, count) in sources
+            .iter()
+            .flat_map(|s| units.iter().map(move |u| (s, *u)))
+            .flat_map(|(s, u)| units.iter().map(move |b| (s, u, *b)))
+            .flat_map(|(s, u, b)| [1, 3, 7].map(|n| (s, u, b, n)))
+        {
+            let b = source.map(|(rows, size, drop)| batching(rows, size, drop));
+            let mut plan = plan(b.clone(), 20, unit);
+            plan.every = vec![every(count, block), every(5, Unit::Steps)];
+            let mut at = Progress::default();
+            while at.done(unit) < plan.count {
+                let rows = b.as_ref().map_or(0, |b| b.next(&at, b.size).len());
+                let most = plan.steps_in_a_row(&at, rows);
+                for i in 1..=most {
+                    let before = at;
+                    match &b {
+                        None => at.step(),
+                        Some(b) => {
+                            assert_eq!(b.next(&at, b.size).len(), rows);
+                            at.batch(rows);
+                        }
+                    }
+                    let turned = b.as_ref().is_some_and(|b| b.turn(&mut at, b.size));
+                    let ran = plan
+                        .every
+                        .iter()
+                        .any(|e| at.done(e.unit) / e.count != before.done(e.unit) / e.count);
+                    let next = b.as_ref().map_or(0, |b| b.next(&at, b.size).len());
+                    let due = turned || ran || next != rows || at.done(unit) >= plan.count;
+                    assert_eq!(
+                        due,
+                        i == most,
+                        "{source:?} {unit:?} {block:?} {count} {at:?}"
+                    );
+                }
             }
         }
     }

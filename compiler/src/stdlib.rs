@@ -1,22 +1,37 @@
 //! The standard library's texts, embedded.
 
+use mlc_grammar::diag::Report;
+use mlc_grammar::span::FileId;
+use mlc_grammar::{ast, packed};
 use std::sync::OnceLock;
 
-/// Names and texts, in the order of the names: what `build.rs` finds.
-const FILES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/library.rs"));
+/// A file: its name, its text, and the tree of that, packed, if there is one.
+type LibraryFile = (&'static str, &'static str, &'static [u8]);
 
-static REPLACED: OnceLock<Vec<(&'static str, &'static str)>> = OnceLock::new();
+/// In the order of the names: what `build.rs` finds.
+const FILES: &[LibraryFile] = include!(concat!(env!("OUT_DIR"), "/library.rs"));
+
+static REPLACED: OnceLock<Vec<LibraryFile>> = OnceLock::new();
 
 /// Takes these files, by name, in the place of the embedded ones, for the rest of the process, if nothing was read before: work
 /// on the library needs no rebuild.
 pub fn replace(mut files: Vec<(String, String)>) {
     files.sort();
-    let kept = |(name, text): (String, String)| (&*name.leak(), &*text.leak());
+    let kept = |(name, text): (String, String)| -> LibraryFile { (name.leak(), text.leak(), &[]) };
     REPLACED.get_or_init(|| files.into_iter().map(kept).collect());
 }
 
-fn files() -> &'static [(&'static str, &'static str)] {
+fn files() -> &'static [LibraryFile] {
     REPLACED.get().map_or(FILES, Vec::as_slice)
+}
+
+/// The tree of a text, and what is wrong with it. A text of the library was parsed when the compiler was built.
+pub fn parse(file: FileId, text: &str) -> (ast::File, Vec<Report>) {
+    let known = FILES.iter().find(|f| f.1 == text);
+    match known.and_then(|f| packed::unpack(file, f.2)) {
+        Some(tree) => (tree, Vec::new()),
+        None => mlc_grammar::parse(file, text),
+    }
 }
 
 /// The text of `std.a.b`, named `a/b`.
@@ -133,8 +148,8 @@ pub fn entries() -> Vec<Entry> {
         signature: signature.to_string(),
         about: about.to_string(),
     }));
-    for (name, text) in files() {
-        let (file, _) = mlc_grammar::parse(mlc_grammar::span::FileId(0), text);
+    for (name, text, _) in files() {
+        let (file, _) = parse(FileId(0), text);
         for item in &file.items {
             let names = crate::lower::item_names(item);
             let (Some(first), Some(about)) = (names.first(), &item.doc) else {
@@ -160,12 +175,21 @@ pub fn entries() -> Vec<Entry> {
 mod tests {
     use super::*;
 
+    #[test]
+    fn the_trees_that_are_embedded_are_those_of_the_texts() {
+        for (name, text, tree) in FILES {
+            assert!(!tree.is_empty(), "{name} does not parse");
+            let parsed = mlc_grammar::parse(FileId(7), text);
+            assert_eq!(parse(FileId(7), text), parsed, "{name}");
+        }
+    }
+
     /// What the beginnings of lines tell is what the parser finds, and no two files of a folder define the same name.
     #[test]
     fn the_names_of_files_are_found_without_parsing() {
         let mut seen = std::collections::BTreeSet::new();
-        for (name, text) in files().iter().filter(|f| f.0.contains('/')) {
-            let (file, reports) = mlc_grammar::parse(mlc_grammar::span::FileId(0), text);
+        for (name, text, _) in files().iter().filter(|f| f.0.contains('/')) {
+            let (file, reports) = mlc_grammar::parse(FileId(0), text);
             assert!(reports.is_empty(), "{name}: {reports:?}");
             let parsed: Vec<String> = file
                 .items

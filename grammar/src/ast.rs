@@ -4,22 +4,23 @@
 //! trees are compared after [`crate::strip`] sets all spans to zero.
 
 use crate::span::Span;
+use serde::{Deserialize, Serialize};
 
 /// A name where it stands.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Name {
     pub text: String,
     pub span: Span,
 }
 
 /// A whole file.
-#[derive(Clone, PartialEq, Debug, Default)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct File {
     pub items: Vec<Item>,
 }
 
 /// A definition, or a stage or a test.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Item {
     pub kind: ItemKind,
     pub span: Span,
@@ -27,7 +28,7 @@ pub struct Item {
     pub doc: Option<String>,
 }
 
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub enum ItemKind {
     /// `use std.dist.{normal, bernoulli}`, `use std.nn.mlp`, `use std.dist as d`
     Use(Use),
@@ -54,7 +55,7 @@ pub enum ItemKind {
     Hole,
 }
 
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Use {
     /// `std`, `dist`, ... up to the braces or the last name.
     pub path: Vec<Name>,
@@ -65,7 +66,7 @@ pub struct Use {
 }
 
 /// Definitions that stand at the top of a file or in a block.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub enum Def {
     /// `let pattern = e`, `let x: real[n] = e`
     Let {
@@ -102,7 +103,7 @@ pub enum Def {
 }
 
 /// One formal argument: `x`, `x: real[n]`, `x = 1.0`, `x: real[n] in positive = 1.0`.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Arg {
     pub name: Name,
     pub ty: Option<TypeExpr>,
@@ -111,7 +112,7 @@ pub struct Arg {
     pub default: Option<Expr>,
 }
 
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Function {
     pub name: Name,
     pub args: Vec<Arg>,
@@ -121,7 +122,7 @@ pub struct Function {
     pub rules: Vec<DerivativeRule>,
 }
 
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct DerivativeRule {
     /// `vjp` or `jvp`
     pub kind: Name,
@@ -130,19 +131,19 @@ pub struct DerivativeRule {
 }
 
 /// `= e` or `{ .. }`
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub enum Body {
     Expr(Expr),
     Block(Block),
 }
 
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Model {
     pub name: Name,
     pub kind: ModelKind,
 }
 
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub enum ModelKind {
     /// `model p(args) -> T { .. }`
     Block {
@@ -154,7 +155,7 @@ pub enum ModelKind {
     Value(Expr),
 }
 
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct NetDef {
     pub name: Name,
     /// Compile-time arguments.
@@ -166,7 +167,7 @@ pub struct NetDef {
 }
 
 /// `dist normal(mu, sigma in positive) on real { members }`
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Dist {
     pub name: Name,
     pub args: Vec<Arg>,
@@ -175,7 +176,7 @@ pub struct Dist {
 }
 
 /// `logpdf(x) = e`, `sample() { .. }`, `cdf(x) where has(base, cdf) = e`
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Member {
     pub name: Name,
     pub args: Vec<Arg>,
@@ -187,7 +188,7 @@ pub struct Member {
 }
 
 /// `biased estimator st(d, k, t = 1.0) where smooth(k), order 1 { .. }`
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Estimator {
     pub name: Name,
     pub biased: bool,
@@ -200,7 +201,7 @@ pub struct Estimator {
 }
 
 /// `optimizer adam(lr: schedule = 1e-3) for p, g { .. }`, `for all p, g, f { .. }`, `transform clip(norm) for all p, g { .. }`
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Optimizer {
     /// Does the body give a new gradient, and not a new parameter?
     pub transform: bool,
@@ -213,7 +214,7 @@ pub struct Optimizer {
     pub body: Block,
 }
 
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Stage {
     pub name: Name,
     /// `stage fit(lr) = ..`
@@ -224,7 +225,7 @@ pub struct Stage {
     pub body: Block,
 }
 
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub enum StageKind {
     /// `train b in source for 10 epochs`; both parts before `for` may be absent.
     Train {
@@ -238,7 +239,7 @@ pub enum StageKind {
 }
 
 /// What a training loop counts.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Unit {
     Steps,
     Epochs,
@@ -246,13 +247,13 @@ pub enum Unit {
 }
 
 /// `{ statements }`. The value is that of the last statement, if it has one.
-#[derive(Clone, PartialEq, Debug, Default)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct Block {
     pub stmts: Vec<Stmt>,
     pub span: Span,
 }
 
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Stmt {
     pub kind: StmtKind,
     pub span: Span,
@@ -260,7 +261,7 @@ pub struct Stmt {
 }
 
 /// What a `snapshot` keeps.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub enum Snapshot {
     /// `snapshot e`, `snapshot e, tol: 1e-3`
     Values { value: Expr, tol: Option<Expr> },
@@ -282,7 +283,7 @@ impl Snapshot {
     }
 }
 
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub enum StmtKind {
     Def(Def),
     Expr(Expr),
@@ -357,14 +358,14 @@ pub enum StmtKind {
 }
 
 /// `via e`, `via biased e`
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Via {
     pub biased: bool,
     pub value: Expr,
 }
 
 /// One target of `over`: `encode.layer[0] except .., using o1`.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Over {
     pub target: Expr,
     pub except: Vec<Expr>,
@@ -372,13 +373,13 @@ pub struct Over {
     pub using: Option<Expr>,
 }
 
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Pattern {
     pub kind: PatternKind,
     pub span: Span,
 }
 
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub enum PatternKind {
     Name(String),
     /// `_`
@@ -389,13 +390,13 @@ pub enum PatternKind {
     Record(Vec<(Name, Pattern)>),
 }
 
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Expr {
     pub kind: ExprKind,
     pub span: Span,
 }
 
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub enum ExprKind {
     Int(i64),
     Real(f64),
@@ -444,14 +445,14 @@ pub enum ExprKind {
     Hole,
 }
 
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub enum Else {
     Block(Block),
     /// `else if ..`: always [`ExprKind::If`].
     If(Expr),
 }
 
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub enum RecordPart {
     /// `{x}`
     Pun(Name),
@@ -461,13 +462,13 @@ pub enum RecordPart {
     Spread(Expr),
 }
 
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct CallArg {
     pub name: Option<Name>,
     pub value: Expr,
 }
 
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub enum IndexArg {
     At(Expr),
     /// `a..b`, `a..`, `..b`, `..`, each with an optional `: step`
@@ -480,7 +481,7 @@ pub enum IndexArg {
 }
 
 /// `for x in xs, y in ys, of: n { body }`
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct For {
     pub generators: Vec<(Pattern, Expr)>,
     pub options: Vec<(Name, Expr)>,
@@ -488,7 +489,7 @@ pub struct For {
 }
 
 /// `scan (c = init, ..) for x in xs, checkpoint: 8 { .. }`, `scan (c = ..) while cond, max: n { .. }`
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Scan {
     pub carries: Vec<(Pattern, Expr)>,
     pub kind: ScanKind,
@@ -496,19 +497,19 @@ pub struct Scan {
     pub body: Block,
 }
 
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub enum ScanKind {
     For(Vec<(Pattern, Expr)>),
     While(Expr),
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum UnaryOp {
     Neg,
     Not,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum BinaryOp {
     Add,
     Sub,
@@ -531,13 +532,13 @@ pub enum BinaryOp {
 }
 
 /// `real[n, d]`, `int`, `{x: real[n]}`, `(real, int)`, `schedule`
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct TypeExpr {
     pub kind: TypeKind,
     pub span: Span,
 }
 
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub enum TypeKind {
     /// A name, with dimensions if it is a tensor: `real[n, 2 * d]`.
     Named(Name, Vec<Expr>),

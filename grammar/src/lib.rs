@@ -14,6 +14,7 @@ mod doc;
 mod format;
 mod habits;
 mod newline;
+pub mod packed;
 mod parse;
 pub mod span;
 

@@ -1,13 +1,16 @@
 //! Places in source text.
 
+use serde::{Deserialize, Serialize};
+
 /// Names one source text of a compilation: the pipeline, or a module it uses.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Default)]
 pub struct FileId(pub u16);
 
 /// A half-open range of bytes in one file; both ends lie on character boundaries.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
 pub struct Span {
-    /// The text the range is in.
+    /// The text the range is in. A packed tree does not say it: it is told when the tree is unpacked.
+    #[serde(skip, default = "crate::packed::file")]
     pub file: FileId,
     /// First byte.
     pub start: u32,

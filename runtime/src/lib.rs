@@ -10,6 +10,7 @@ pub mod digest;
 pub mod driver;
 pub mod export;
 pub mod kernels;
+pub mod log;
 pub mod machine;
 pub mod metrics;
 pub mod report;

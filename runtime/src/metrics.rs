@@ -12,9 +12,12 @@
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::thread::JoinHandle;
 
 use serde_json::{Map, Value, json};
 
+use crate::log::{Column, Entry, Stretch};
 use crate::tensor::{DType, HostTensor};
 
 /// The metrics file could not be written.
@@ -96,10 +99,35 @@ fn nest(shape: &[usize], scalars: &mut impl Iterator<Item = MetricValue>) -> Met
     }
 }
 
+/// Writes a number that JSON has words for.
+fn number<T: serde::Serialize>(line: &mut Vec<u8>, x: &T) {
+    serde_json::to_writer(line, x).expect("a number is written to memory");
+}
+
+/// Writes an entry as [`MetricValue`] is written.
+fn put_entry(line: &mut Vec<u8>, entry: Entry) {
+    // In this range the decimals that name an `f32` are written alike whether they are held as `f32` or `f64`.
+    let plain = |x: f32| x == 0.0 || (1e-4..1e12).contains(&x.abs());
+    if let ([], DType::F32, Ok(bytes)) = (entry.shape, entry.dtype, entry.bytes.try_into())
+        && plain(f32::from_ne_bytes(bytes))
+    {
+        return number(line, &f32::from_ne_bytes(bytes));
+    }
+    number(line, &MetricValue::from(&entry.tensor()).to_json());
+}
+
 /// Writes metrics, line by line.
 #[derive(Debug)]
 pub struct MetricsWriter {
     path: PathBuf,
+    lines: Arc<Mutex<Lines>>,
+    /// Writes the lines of a long stretch of steps, while those after it run.
+    busy: Option<JoinHandle<io::Result<()>>>,
+}
+
+/// The file, and where in it the next line stands.
+#[derive(Debug)]
+struct Lines {
     file: File,
     line: Vec<u8>,
     /// Bytes of the lines so far.
@@ -107,6 +135,9 @@ pub struct MetricsWriter {
     /// May lines of an earlier run follow?
     behind: bool,
 }
+
+/// The lines of so many steps are worth a thread.
+const LONG: usize = 2048;
 
 impl MetricsWriter {
     /// Starts a new file, replacing one of that name.
@@ -127,10 +158,13 @@ impl MetricsWriter {
         match file {
             Ok(file) => Ok(MetricsWriter {
                 path,
-                file,
-                line: Vec::new(),
-                at: 0,
-                behind,
+                lines: Arc::new(Mutex::new(Lines {
+                    file,
+                    line: Vec::new(),
+                    at: 0,
+                    behind,
+                })),
+                busy: None,
             }),
             Err(source) => Err(MetricsError { path, source }),
         }
@@ -149,16 +183,111 @@ impl MetricsWriter {
             .map(|(name, value)| (name.to_string(), value.to_json()))
             .collect();
         let line = json!({ "stage": stage, "step": step, "epoch": epoch, "values": values });
-        self.line.clear();
-        // One write for the whole line; the file itself has no buffer to flush.
-        let written = writeln!(self.line, "{line}").and_then(|()| self.put());
-        self.told(written)
+        self.with_lines(|lines| {
+            lines.line.clear();
+            // One write for the whole line; the file itself has no buffer to flush.
+            writeln!(lines.line, "{line}").and_then(|()| lines.put())
+        })
+    }
+
+    /// Writes a line for each of several steps. Where they are many, the lines are there when something else is written, or
+    /// the writer is dropped.
+    pub fn write_steps(&mut self, stage: &str, steps: Stretch) -> Result<(), MetricsError> {
+        if steps.steps < LONG {
+            return self.with_lines(|lines| lines.steps(stage, &steps));
+        }
+        self.wait()?;
+        let (steps, lines) = (Arc::new(steps), self.lines.clone());
+        let (name, theirs) = (stage.to_string(), steps.clone());
+        let write = move || locked(&lines).steps(&name, &theirs);
+        match std::thread::Builder::new()
+            .name("metrics".into())
+            .spawn(write)
+        {
+            Ok(thread) => {
+                self.busy = Some(thread);
+                Ok(())
+            }
+            Err(_) => self.with_lines(|lines| lines.steps(stage, &steps)),
+        }
     }
 
     /// Removes what an earlier run left after the last line.
     pub fn end(&mut self) -> Result<(), MetricsError> {
-        let cut = if self.behind { self.cut() } else { Ok(()) };
-        self.told(cut)
+        self.with_lines(|lines| if lines.behind { lines.cut() } else { Ok(()) })
+    }
+
+    /// Until all lines so far are written.
+    fn wait(&mut self) -> Result<(), MetricsError> {
+        let Some(thread) = self.busy.take() else {
+            return Ok(());
+        };
+        let written = thread
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        self.told(written)
+    }
+
+    fn with_lines(
+        &mut self,
+        f: impl FnOnce(&mut Lines) -> io::Result<()>,
+    ) -> Result<(), MetricsError> {
+        self.wait()?;
+        let written = f(&mut locked(&self.lines));
+        self.told(written)
+    }
+
+    fn told(&self, result: io::Result<()>) -> Result<(), MetricsError> {
+        result.map_err(|source| MetricsError {
+            path: self.path.clone(),
+            source,
+        })
+    }
+}
+
+impl Drop for MetricsWriter {
+    fn drop(&mut self) {
+        // A run that ends early says why by itself.
+        if let Some(thread) = self.busy.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn locked(lines: &Mutex<Lines>) -> MutexGuard<'_, Lines> {
+    lines.lock().unwrap_or_else(|e| e.into_inner())
+}
+
+impl Lines {
+    fn steps(&mut self, stage: &str, steps: &Stretch) -> io::Result<()> {
+        /// Bytes that are handed over at once, about.
+        const BLOCK: usize = 1 << 16;
+        let before = format!("{{\"stage\":{},\"step\":", Value::from(stage));
+        let name = |c: &Column| format!("{}:", Value::from(c.name.as_str()));
+        let names: Vec<String> = steps.columns.iter().map(name).collect();
+        self.line.clear();
+        for i in 0..steps.steps {
+            let (step, epoch) = steps.at(i);
+            self.line.extend_from_slice(before.as_bytes());
+            number(&mut self.line, &(step as u64));
+            self.line.extend_from_slice(b",\"epoch\":");
+            number(&mut self.line, &(epoch as u64));
+            self.line.extend_from_slice(b",\"values\":{");
+            for (c, name) in names.iter().enumerate() {
+                if c > 0 {
+                    self.line.push(b',');
+                }
+                self.line.extend_from_slice(name.as_bytes());
+                put_entry(&mut self.line, steps.entry(c, i));
+            }
+            self.line.extend_from_slice(b"}}\n");
+            // What is there already is compared line by line.
+            if self.behind || self.line.len() >= BLOCK || i + 1 == steps.steps {
+                self.put()?;
+                self.line.clear();
+            }
+        }
+        Ok(())
     }
 
     fn put(&mut self) -> io::Result<()> {
@@ -184,13 +313,6 @@ impl MetricsWriter {
         self.file.set_len(self.at)?;
         self.file.seek(SeekFrom::Start(self.at))?;
         Ok(())
-    }
-
-    fn told(&self, result: io::Result<()>) -> Result<(), MetricsError> {
-        result.map_err(|source| MetricsError {
-            path: self.path.clone(),
-            source,
-        })
     }
 }
 
@@ -281,6 +403,84 @@ mod tests {
             writer.end().unwrap();
             assert_eq!(fs::read_to_string(&path).unwrap(), whole);
         }
+    }
+
+    /// Of every size and with every number of digits: steps in a row are written as they are one by one.
+    #[test]
+    fn steps_in_a_row_are_written_as_single_ones() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut numbers = vec![
+            0.0f32,
+            -0.0,
+            f32::NAN,
+            f32::INFINITY,
+            1e-4,
+            1e12,
+            9.99e11,
+            1.0,
+        ];
+        let mut bits = 1u32;
+        for _ in 0..20_000 {
+            bits = bits.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let short = f32::from_bits(bits & 0xfff8_0000);
+            numbers.extend([f32::from_bits(bits), short, (bits >> 12) as f32 / 1000.0]);
+        }
+        let column = |name: &str, dtype, bytes: Vec<u8>| Column {
+            name: name.into(),
+            dtype,
+            shape: vec![],
+            bytes,
+        };
+        let reals = numbers.iter().flat_map(|x| x.to_ne_bytes());
+        let doubles = numbers.iter().flat_map(|x| f64::from(*x).to_ne_bytes());
+        let ints = numbers.iter().flat_map(|x| x.to_bits().to_ne_bytes());
+        let steps = Stretch {
+            step: 1,
+            epoch: 7,
+            each: true,
+            steps: numbers.len(),
+            columns: vec![
+                column("a \"b\"", DType::F32, reals.collect()),
+                column("c", DType::F64, doubles.collect()),
+                column("d", DType::I32, ints.collect()),
+            ],
+        };
+        let (once, single) = (folder.path().join("once"), folder.path().join("single"));
+        let mut writer = MetricsWriter::create(&once).unwrap();
+        // Some by a thread, and some not.
+        for (from, to) in [(0, 10_000), (10_000, 10_100), (10_100, numbers.len())] {
+            let cut = |c: &Column| Column {
+                bytes: c.bytes[from * c.dtype.size()..to * c.dtype.size()].to_vec(),
+                ..c.clone()
+            };
+            let part = Stretch {
+                step: steps.at(from).0,
+                epoch: steps.at(from).1,
+                steps: to - from,
+                columns: steps.columns.iter().map(cut).collect(),
+                ..steps.clone()
+            };
+            writer.write_steps("s", part).unwrap();
+        }
+        writer.end().unwrap();
+        let mut writer = MetricsWriter::create(&single).unwrap();
+        for i in 0..numbers.len() {
+            let values = steps.values(i);
+            let values: Vec<(&str, MetricValue)> =
+                values.iter().map(|(n, t)| (n.as_str(), t.into())).collect();
+            let (step, epoch) = steps.at(i);
+            writer
+                .write("s", step as u64, epoch as u64, &values)
+                .unwrap();
+        }
+        let text = fs::read_to_string(&once).unwrap();
+        for (a, b) in text
+            .lines()
+            .zip(fs::read_to_string(&single).unwrap().lines())
+        {
+            assert_eq!(a, b);
+        }
+        assert_eq!(text.lines().count(), numbers.len());
     }
 
     #[test]

@@ -5,7 +5,9 @@
 //! exactly `product(shape) * dtype.size()`. A boolean takes one byte, zero or one.
 //! Does not: do arithmetic, broadcast, or hold views.
 
+use std::alloc::{self, Layout};
 use std::fmt;
+use std::ptr::NonNull;
 
 pub use mlc_compiler::ir::DType;
 
@@ -14,28 +16,33 @@ pub fn count_elements(shape: &[usize]) -> Option<usize> {
     shape.iter().try_fold(1usize, |n, &dim| n.checked_mul(dim))
 }
 
-/// The unit of allocation: it carries the alignment, so that no allocator call is needed.
-#[derive(Clone, Copy)]
-#[repr(C, align(64))]
-struct Line([u8; Line::SIZE]);
+/// The unit of allocation: a cache line.
+const LINE: usize = 64;
 
-impl Line {
-    const SIZE: usize = 64;
-    const ZERO: Line = Line([0; Line::SIZE]);
-}
+/// The size of a huge page. Buffers of at least two are mapped, so that the system may give them such pages: zeros then cost
+/// nothing until they are written to, and one entry of the processor's tables is for as much as 512 are otherwise.
+const HUGE: usize = 2 << 20;
 
-/// An owned buffer of bytes that starts on a 64-byte boundary and can grow at its end.
-#[derive(Clone, Default)]
+/// An owned buffer of bytes that starts on a 64-byte boundary and can grow at its end. Up to its capacity, whole lines, it
+/// is zeros behind its end.
 pub struct AlignedBytes {
-    lines: Vec<Line>,
+    start: NonNull<u8>,
+    capacity: usize,
     len: usize,
 }
+
+// SAFETY: the buffer is owned, and written to through exclusive borrows only.
+unsafe impl Send for AlignedBytes {}
+// SAFETY: as above.
+unsafe impl Sync for AlignedBytes {}
 
 impl AlignedBytes {
     /// A buffer of `len` zero bytes.
     pub fn zeros(len: usize) -> Self {
+        let capacity = len.next_multiple_of(LINE);
         AlignedBytes {
-            lines: vec![Line::ZERO; len.div_ceil(Line::SIZE)],
+            start: allocate(capacity),
+            capacity,
             len,
         }
     }
@@ -49,9 +56,13 @@ impl AlignedBytes {
 
     /// Appends `bytes`; the cost is amortised, as for a `Vec`.
     pub fn extend(&mut self, bytes: &[u8]) {
-        let start = self.len;
-        self.len += bytes.len();
-        self.lines.resize(self.len.div_ceil(Line::SIZE), Line::ZERO);
+        let (start, end) = (self.len, self.len + bytes.len());
+        if end > self.capacity {
+            let mut larger = AlignedBytes::zeros(end.max(2 * self.capacity));
+            larger.as_mut_slice()[..start].copy_from_slice(self.as_slice());
+            *self = larger;
+        }
+        self.len = end;
         self.as_mut_slice()[start..].copy_from_slice(bytes);
     }
 
@@ -67,16 +78,126 @@ impl AlignedBytes {
 
     /// The bytes.
     pub fn as_slice(&self) -> &[u8] {
-        // SAFETY: `lines` holds at least `len` initialised bytes without padding (`Line` is an array
-        // of bytes whose size equals its alignment), and they are borrowed for as long as `self`.
-        unsafe { std::slice::from_raw_parts(self.lines.as_ptr().cast(), self.len) }
+        // SAFETY: the buffer has at least `len` initialised bytes, borrowed for as long as `self`.
+        unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.len) }
     }
 
     /// The bytes, to write to.
     pub fn as_mut_slice(&mut self) -> &mut [u8] {
         // SAFETY: as in `as_slice`; the borrow of `self` is exclusive.
-        unsafe { std::slice::from_raw_parts_mut(self.lines.as_mut_ptr().cast(), self.len) }
+        unsafe { std::slice::from_raw_parts_mut(self.start.as_ptr(), self.len) }
     }
+}
+
+impl Default for AlignedBytes {
+    fn default() -> Self {
+        Self::zeros(0)
+    }
+}
+
+impl Clone for AlignedBytes {
+    fn clone(&self) -> Self {
+        Self::copy_of(self.as_slice())
+    }
+}
+
+impl Drop for AlignedBytes {
+    fn drop(&mut self) {
+        // SAFETY: allocated with this capacity, and not used any more.
+        unsafe { release(self.start, self.capacity) };
+    }
+}
+
+fn layout(capacity: usize) -> Layout {
+    Layout::from_size_align(capacity, LINE).expect("the size of a buffer fits an isize")
+}
+
+/// Whole lines of zeros.
+fn allocate(capacity: usize) -> NonNull<u8> {
+    if capacity == 0 {
+        return NonNull::<Line>::dangling().cast();
+    }
+    if let Some(start) = map(capacity) {
+        return start;
+    }
+    // SAFETY: the size is not zero.
+    let start = unsafe { alloc::alloc_zeroed(layout(capacity)) };
+    NonNull::new(start).unwrap_or_else(|| alloc::handle_alloc_error(layout(capacity)))
+}
+
+/// # Safety
+/// It is what `allocate` gave for this capacity, and nothing refers to it any more.
+unsafe fn release(start: NonNull<u8>, capacity: usize) {
+    // SAFETY: as promised.
+    unsafe {
+        if !unmap(start, capacity) && capacity > 0 {
+            alloc::dealloc(start.as_ptr(), layout(capacity));
+        }
+    }
+}
+
+/// Carries the alignment of a buffer.
+#[repr(align(64))]
+struct Line;
+
+/// A large buffer, mapped from the system on a boundary of huge pages; nothing if it is small. Where the system has no more,
+/// the program ends as it does with any other allocation.
+#[cfg(target_os = "linux")]
+fn map(capacity: usize) -> Option<NonNull<u8>> {
+    if capacity < 2 * HUGE {
+        return None;
+    }
+    let end = capacity.next_multiple_of(PAGE);
+    let whole = end + HUGE;
+    // SAFETY: a new mapping, of which what lies before and behind the buffer is given back; advice changes no contents.
+    unsafe {
+        let (read_write, private) = (
+            libc::PROT_READ | libc::PROT_WRITE,
+            libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
+        );
+        let base = libc::mmap(std::ptr::null_mut(), whole, read_write, private, -1, 0);
+        if base == libc::MAP_FAILED {
+            alloc::handle_alloc_error(layout(capacity));
+        }
+        let before = base.align_offset(HUGE);
+        let start = base.byte_add(before);
+        if before > 0 {
+            libc::munmap(base, before);
+        }
+        if whole > before + end {
+            libc::munmap(start.byte_add(end), whole - before - end);
+        }
+        libc::madvise(start, end, libc::MADV_HUGEPAGE);
+        NonNull::new(start.cast())
+    }
+}
+
+/// A multiple of the size of the system's pages, huge ones aside.
+#[cfg(target_os = "linux")]
+const PAGE: usize = 64 << 10;
+
+/// Gives back what `map` gave. Did it give it?
+///
+/// # Safety
+/// As `release`.
+#[cfg(target_os = "linux")]
+unsafe fn unmap(start: NonNull<u8>, capacity: usize) -> bool {
+    if capacity < 2 * HUGE {
+        return false;
+    }
+    // SAFETY: a mapping of ours.
+    unsafe { libc::munmap(start.as_ptr().cast(), capacity.next_multiple_of(PAGE)) };
+    true
+}
+
+#[cfg(not(target_os = "linux"))]
+fn map(_: usize) -> Option<NonNull<u8>> {
+    None
+}
+
+#[cfg(not(target_os = "linux"))]
+unsafe fn unmap(_: NonNull<u8>, _: usize) -> bool {
+    false
 }
 
 impl PartialEq for AlignedBytes {
@@ -276,6 +397,20 @@ mod tests {
         assert_eq!(HostTensor::from_f32(&[], &[3.0]).as_f32(), [3.0]);
         let empty = HostTensor::from_i32(&[0, 5], &[]);
         assert!(empty.is_empty() && empty.as_i32().is_empty());
+    }
+
+    #[test]
+    fn large_buffers_are_zeros_and_grow() {
+        for len in [2 * HUGE - 1, 2 * HUGE, 2 * HUGE + 1, 5 * HUGE + 70_000] {
+            let mut buffer = AlignedBytes::zeros(len);
+            assert_eq!(buffer.as_slice().as_ptr().align_offset(LINE), 0);
+            assert!(buffer.as_slice().iter().all(|&b| b == 0));
+            buffer.as_mut_slice().fill(7);
+            let copy = buffer.clone();
+            buffer.extend(&[8, 9]);
+            assert_eq!(buffer.as_slice()[..len], *copy.as_slice());
+            assert_eq!(buffer.as_slice()[len..], [8, 9]);
+        }
     }
 
     #[test]

@@ -315,6 +315,18 @@ fn stages_of_compilation_are_as_they_were() {
     }
 }
 
+/// However it is written, a function of rows and its gradient are one loop nest.
+#[test]
+fn functions_of_rows_are_one_loop_nest() {
+    let file = "cli/tests/stages/softmax.ml";
+    for stage in ["library", "quotient", "logarithm", "norm"] {
+        let units = stdout(&["ir", file, "--stage", stage, "--units"]);
+        let nests = units.lines().filter(|l| l.contains(" 96 x 64"));
+        assert_eq!(nests.count(), 1, "{units}");
+        insta::assert_snapshot!(format!("rows_{stage}_units"), units);
+    }
+}
+
 #[test]
 fn the_library_is_documented() {
     assert!(stdout(&["doc"]).contains("std.optim.adam"));

@@ -172,6 +172,7 @@ fn links_lead_somewhere() {
         "docs/optimizers.md",
         "docs/data.md",
         "docs/cli.md",
+        "docs/profiling.md",
     ]
     .into_iter()
     .chain(AREAS)

@@ -29,6 +29,7 @@ fn wrong_pipelines_are_explained() {
             "batch_size_late.ml" | "batch_size_unfit.ml" => {
                 vec!["run", name, "--out", "../../../target/tmp/batch_size"]
             }
+            "profile_of_report.ml" => vec!["profile", name, "look"],
             _ => vec!["check", name],
         };
         insta::assert_snapshot!(said(&command));

@@ -1,5 +1,6 @@
 //! The tests of the command, as a user runs it.
 
+mod bursts;
 mod cache;
 mod commands;
 mod distributions;
@@ -17,6 +18,7 @@ mod objectives;
 mod on_disk;
 mod optimizers;
 mod papers;
+mod profile;
 mod programs;
 mod prompt;
 mod results;

@@ -16,7 +16,7 @@ fn number(name: &str, default: u64) -> u64 {
 }
 
 /// Runs `body` on a thread with a stack as large as the command's main thread may need.
-fn deep<T: Send + 'static>(body: impl FnOnce() -> T + Send + 'static) -> T {
+pub(super) fn deep<T: Send + 'static>(body: impl FnOnce() -> T + Send + 'static) -> T {
     let thread = std::thread::Builder::new().stack_size(64 << 20).spawn(body);
     match thread.unwrap().join() {
         Ok(v) => v,

@@ -6,7 +6,7 @@ use super::element::native;
 use super::memory::root;
 use super::plan::{Plan, Unit, access};
 use crate::ir::{Attr, Graph, Value, print};
-use crate::ops::Kernel;
+use crate::ops::{Kernel, Scalar};
 use std::collections::BTreeSet;
 use std::ops::AddAssign;
 
@@ -25,6 +25,23 @@ pub const NATIVE: f64 = 10.0;
 
 /// What one random word counts for.
 const WORD: f64 = 20.0;
+
+/// What an operation on one element takes against an addition: time in a loop over wide vectors, by measurement. Used to decide
+/// what is worth dividing among threads.
+pub fn weight(f: Scalar) -> usize {
+    match f {
+        Scalar::Div | Scalar::Sqrt | Scalar::Mod => 8,
+        Scalar::Exp | Scalar::Expm1 => 25,
+        Scalar::Log | Scalar::Sigmoid => 35,
+        Scalar::Log1p | Scalar::Tanh => 45,
+        Scalar::Softplus | Scalar::Erfinv => 75,
+        Scalar::Sin | Scalar::Cos => 75,
+        Scalar::Pow => 150,
+        // One element after the other.
+        f if native(f).is_some() => 500,
+        _ => 1,
+    }
+}
 
 impl AddAssign for Cost {
     fn add_assign(&mut self, o: Self) {
@@ -70,7 +87,7 @@ pub fn of_unit(g: &Graph, unit: &Unit, plan: &Plan) -> Cost {
 }
 
 /// Operations of a node, and those of them that are of a matrix product.
-fn operations(g: &Graph, v: Value) -> (f64, f64) {
+pub(super) fn operations(g: &Graph, v: Value) -> (f64, f64) {
     let len = g.ty(v).len() as f64;
     let operand = |i: usize| g.ty(g.operands(v)[i]).len() as f64;
     match (g.node(v).def.kernel, &g.node(v).attr) {
@@ -98,13 +115,12 @@ fn operations(g: &Graph, v: Value) -> (f64, f64) {
 fn bytes(g: &Graph, unit: &Unit, plan: &Plan) -> f64 {
     let mut read: BTreeSet<Value> = BTreeSet::new();
     let mut moved = 0;
+    let members: BTreeSet<Value> = unit.nodes.iter().copied().collect();
     for &v in &unit.nodes {
         for o in g.operands(v) {
-            if unit.nodes.contains(&o) {
-                continue;
-            }
             let source = root(g, access(g, o).source);
-            if g.literal(source).is_none() {
+            let inside = members.contains(&o) || members.contains(&source);
+            if !inside && g.literal(source).is_none() {
                 read.insert(source);
             }
         }

@@ -1,11 +1,14 @@
 //! Units as Cranelift code.
 
+mod define;
 mod fused;
 mod linalg;
-mod loops;
+pub(super) mod loops;
 mod single;
+mod wide;
 
-use super::memory::{self, Constants, Memory, Place};
+use super::clock::Clocked;
+use super::memory::{self, Constants, Footprint, Memory, Place};
 use super::nest::Nest;
 use super::plan::{Plan, Unit};
 use super::{CodegenError, Compiled, Entry, Natives};
@@ -63,6 +66,10 @@ fn monoid_name(m: Monoid) -> &'static str {
 struct Functions<'n> {
     module: JITModule,
     natives: &'n dyn Natives,
+    /// Those that are written and wait to be compiled.
+    waiting: Vec<Waiting>,
+    /// If its units are timed.
+    clocked: Option<&'n Clocked<'n>>,
     /// What the code refers to by address.
     constants: Vec<Constants>,
     kernels: usize,
@@ -73,7 +80,7 @@ struct Functions<'n> {
 /// The function of a graph.
 struct Written {
     id: FuncId,
-    arena_bytes: usize,
+    footprint: Footprint,
 }
 
 /// Writes and finishes the function of a graph.
@@ -81,11 +88,14 @@ pub fn function(
     g: &Graph,
     plan: &Plan,
     natives: &dyn Natives,
+    clocked: Option<&Clocked>,
     module: JITModule,
 ) -> Result<Compiled, CodegenError> {
     let mut functions = Functions {
         module,
         natives,
+        waiting: vec![],
+        clocked,
         constants: vec![],
         kernels: 0,
         graphs: 0,
@@ -93,10 +103,12 @@ pub fn function(
     let written = functions.graph(g, plan)?;
     let Functions {
         mut module,
+        waiting,
         constants,
         kernels,
         ..
     } = functions;
+    define::define(&mut module, waiting)?;
     module
         .finalize_definitions()
         .map_err(|e| CodegenError(format!("code generator: {e}")))?;
@@ -106,12 +118,43 @@ pub fn function(
     let entry = unsafe { std::mem::transmute::<*const u8, Entry>(code) };
     Ok(Compiled {
         entry,
-        arena_bytes: written.arena_bytes,
+        arena_bytes: written.footprint.arena_bytes,
+        footprint: written.footprint,
         kernels,
         seconds: [0.0; 2],
         module: Some(module),
         _constants: constants,
     })
+}
+
+/// Sizes of the scratch buffers of a unit. `layout`: of a loop.
+fn scratch_bytes(
+    g: &Graph,
+    unit: &Unit,
+    nest: &Nest,
+    layout: Option<&loops::Layout>,
+    natives: &dyn Natives,
+) -> Vec<usize> {
+    match layout {
+        Some(layout) => vec![layout.bytes],
+        None if unit.fused => nest.scratch_bytes(g),
+        None => single::scratch_bytes(g, unit.nodes[0], natives),
+    }
+}
+
+/// Adds the footprints of a graph, those of the bodies of its loops first, without writing code. Gives the bytes of its arena.
+pub fn footprints(g: &Graph, natives: &dyn Natives, all: &mut Vec<Footprint>) -> usize {
+    let plan = super::plan::plan(g, &print::live(g));
+    let mut scratch = Vec::new();
+    for unit in &plan.units {
+        let nest = Nest::new(g, unit, &plan.kept, natives.wide());
+        let layout = loops::loop_of(g, unit)
+            .map(|l| loops::Layout::new(l, footprints(&l.body, natives, all)));
+        scratch.push(scratch_bytes(g, unit, &nest, layout.as_ref(), natives));
+    }
+    let memory = memory::assign(g, &plan, &scratch);
+    all.push(memory.footprint);
+    memory.footprint.arena_bytes
 }
 
 impl Functions<'_> {
@@ -122,42 +165,57 @@ impl Functions<'_> {
             if let Some(l) = loops::loop_of(g, unit) {
                 let plan = super::plan::plan(&l.body, &print::live(&l.body));
                 let body = self.graph(&l.body, &plan)?;
-                let layout = loops::Layout::new(l, body.arena_bytes);
+                let layout = loops::Layout::new(l, body.footprint.arena_bytes);
                 bodies.insert(i, (body, layout));
             }
         }
         self.graphs += 1;
         let number = self.graphs;
+        let (first_unit, clocked) = (self.kernels, self.clocked);
         self.kernels += plan.units.len();
         let nests: Vec<Nest> = plan
             .units
             .iter()
-            .map(|u| Nest::new(g, u, &plan.kept))
+            .map(|u| Nest::new(g, u, &plan.kept, self.natives.wide()))
             .collect();
         let scratch: Vec<Vec<usize>> = plan
             .units
             .iter()
             .zip(&nests)
             .enumerate()
-            .map(|(i, (u, l))| match bodies.get(&i) {
-                Some((_, layout)) => vec![layout.bytes],
-                None if u.fused => l.scratch_bytes(g),
-                None => single::scratch_bytes(g, u.nodes[0], self.natives),
+            .map(|(i, (u, l))| {
+                let layout = bodies.get(&i).map(|b| &b.1);
+                scratch_bytes(g, u, l, layout, self.natives)
             })
             .collect();
         let mut m = memory::assign(g, plan, &scratch);
-        let (module, natives) = (&mut self.module, self.natives);
+        let (module, waiting, natives) = (&mut self.module, &mut self.waiting, self.natives);
+        let loops: Vec<Option<wide::Loops>> = plan
+            .units
+            .iter()
+            .zip(&nests)
+            .enumerate()
+            .map(|(i, (unit, nest))| {
+                let written = nest.wide && nest.rows * nest.columns > 0;
+                let name = format!("graph_{number}_unit_{i}_loops");
+                written
+                    .then(|| wide::Loops::write(module, &name, g, unit, nest, &plan.kept, &mut m))
+                    .transpose()
+            })
+            .collect::<Result<_, _>>()?;
 
         // Units that are divided among threads are functions of their own, of the three words and the number of the part.
         let mut parts: HashMap<usize, FuncId> = HashMap::new();
         for (i, (unit, nest)) in plan.units.iter().zip(&nests).enumerate() {
             if nest.parts > 1 {
                 let name = format!("graph_{number}_unit_{i}");
-                let id = write(module, &name, 4, g, natives, &mut m, |e, _| {
+                let written = write(module, &name, 4, g, natives, &mut m, |e, module| {
                     let part = e.b.block_params(e.entry)[3];
-                    e.part(unit, nest, i, &plan.kept, part)
+                    let callees = wide::callees(module, &loops[i], e.b.func);
+                    e.part(unit, nest, i, &plan.kept, callees, part)
                 })?;
-                parts.insert(i, id);
+                parts.insert(i, written.id);
+                waiting.push(written);
             }
         }
         // The code of a unit; what it reads and writes has its places.
@@ -181,8 +239,17 @@ impl Functions<'_> {
                 )?;
                 e.join(nest, i)
             } else {
-                e.fused(unit, nest, i, &plan.kept)
+                let callees = wide::callees(module, &loops[i], e.b.func);
+                e.fused(unit, nest, i, &plan.kept, callees)
             }
+        };
+        let timed = |e: &mut Emit, module: &mut JITModule, i: usize| {
+            let Some(clocked) = clocked else {
+                return one(e, module, i);
+            };
+            e.begin_timed(clocked, first_unit + i, bodies.contains_key(&i))?;
+            one(e, module, i)?;
+            e.end_timed(clocked, first_unit + i)
         };
         // Of a long program each stretch is a function: what one function costs the code generator grows faster than its
         // length.
@@ -191,23 +258,27 @@ impl Functions<'_> {
             for first in (0..plan.units.len()).step_by(STRETCH) {
                 let name = format!("graph_{number}_from_{first}");
                 let last = (first + STRETCH).min(plan.units.len());
-                let id = write(module, &name, 3, g, natives, &mut m, |e, module| {
+                let written = write(module, &name, 3, g, natives, &mut m, |e, module| {
                     e.bases_of_arguments();
-                    (first..last).try_for_each(|i| one(e, module, i))
+                    (first..last).try_for_each(|i| timed(e, module, i))
                 })?;
-                stretches.push(id);
+                stretches.push(written.id);
+                waiting.push(written);
             }
         }
         let name = format!("graph_{number}");
-        let id = write(module, &name, 3, g, natives, &mut m, |e, module| {
+        let written = write(module, &name, 3, g, natives, &mut m, |e, module| {
             e.bases_of_arguments();
+            if let Some(clocked) = clocked {
+                e.start_clock(clocked)?;
+            }
             for &id in &stretches {
                 let callee = module.declare_func_in_func(id, e.b.func);
                 let arguments = e.arguments;
                 e.b.ins().call(callee, &arguments);
             }
             if stretches.is_empty() {
-                (0..plan.units.len()).try_for_each(|i| one(e, module, i))?;
+                (0..plan.units.len()).try_for_each(|i| timed(e, module, i))?;
             }
             for (output, v) in e.m.copies.clone() {
                 let source = e.address(v);
@@ -220,13 +291,21 @@ impl Functions<'_> {
             }
             Ok(())
         })?;
-        let arena_bytes = m.arena_bytes;
+        let id = written.id;
+        waiting.push(written);
+        let footprint = m.footprint;
         self.constants.push(m.constants);
-        Ok(Written { id, arena_bytes })
+        Ok(Written { id, footprint })
     }
 }
 
-/// Writes and defines one function of `words` words.
+/// A function that is written, and not compiled yet.
+struct Waiting {
+    id: FuncId,
+    ctx: Context,
+}
+
+/// Writes one function of `words` words.
 fn write(
     module: &mut JITModule,
     name: &str,
@@ -235,7 +314,7 @@ fn write(
     natives: &dyn Natives,
     m: &mut Memory,
     body: impl FnOnce(&mut Emit, &mut JITModule) -> Result<(), CodegenError>,
-) -> Result<FuncId, CodegenError> {
+) -> Result<Waiting, CodegenError> {
     let mut ctx = Context::new();
     let mut sig = module.make_signature();
     sig.params.extend(vec![AbiParam::new(types::I64); words]);
@@ -265,11 +344,7 @@ fn write(
     e.b.seal_all_blocks();
     let Emit { b, .. } = e;
     b.finalize(module.target_config());
-    module
-        .define_function(id, &mut ctx)
-        .map_err(|e| CodegenError(format!("code generator: {e:?}")))?;
-    module.clear_context(&mut ctx);
-    Ok(id)
+    Ok(Waiting { id, ctx })
 }
 
 /// An argument of a native kernel.
@@ -364,6 +439,31 @@ impl Emit<'_, '_> {
             .collect();
         self.b.ins().call_indirect(sig, callee, &values);
         Ok(())
+    }
+
+    /// See `clock`.
+    fn start_clock(&mut self, clocked: &Clocked) -> Result<(), CodegenError> {
+        self.call("mlc_clock_start", &[Arg::Int(clocked.clock as i64)])
+    }
+
+    fn begin_timed(
+        &mut self,
+        clocked: &Clocked,
+        unit: usize,
+        is_loop: bool,
+    ) -> Result<(), CodegenError> {
+        clocked.begin_unit();
+        if !is_loop {
+            return Ok(());
+        }
+        let args = [clocked.clock as i64, unit as i64].map(Arg::Int);
+        self.call("mlc_clock_loop", &args)
+    }
+
+    fn end_timed(&mut self, clocked: &Clocked, unit: usize) -> Result<(), CodegenError> {
+        clocked.end_unit();
+        let args = [clocked.clock as i64, unit as i64].map(Arg::Int);
+        self.call("mlc_clock_unit", &args)
     }
 
     /// A table of numbers for a native kernel.

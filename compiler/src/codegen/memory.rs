@@ -3,7 +3,7 @@
 use super::plan::{Plan, alias, is_alias, is_given};
 use crate::ir::{Attr, DType, Graph, Literal, Type, Value};
 use crate::ops::Kernel;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// A buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -79,6 +79,105 @@ pub fn constant_bytes(g: &Graph, v: Value) -> Option<Vec<u8>> {
     })
 }
 
+/// A buffer in the arena: it is taken while the units from `first` to `last` run.
+#[derive(Clone, Copy, Debug)]
+struct Buffer {
+    bytes: usize,
+    first: usize,
+    last: usize,
+}
+
+impl Buffer {
+    /// With one more line: vector loops may write behind the end.
+    fn size(&self) -> usize {
+        self.bytes.next_multiple_of(64) + 64
+    }
+
+    fn meets(&self, o: &Self) -> bool {
+        self.first <= o.last && o.first <= self.last
+    }
+}
+
+/// Buffers above which only the fast way to place them is tried: the other one compares each with all.
+const MOST_COMPARED: usize = 1024;
+
+/// Where buffers, which are in the order of their first units, are in the arena; and how large that is.
+///
+/// First fit in the order of the units is best where sizes are few, as they mostly are. Where it leaves gaps, the largest are placed
+/// first (Pisarchyk and Lee 2020), and the smaller arena of the two is taken.
+fn place_buffers(buffers: &[Buffer], units: usize) -> (Vec<usize>, usize) {
+    let in_order = first_fit(buffers, units);
+    let least = peak(buffers, units, |b| b.size());
+    if in_order.1 == least || buffers.len() > MOST_COMPARED {
+        return in_order;
+    }
+    let by_size = largest_first(buffers);
+    if by_size.1 < in_order.1 {
+        by_size
+    } else {
+        in_order
+    }
+}
+
+/// The largest sum over the buffers that are taken while one unit runs.
+fn peak(buffers: &[Buffer], units: usize, weight: impl Fn(&Buffer) -> usize) -> usize {
+    let (mut more, mut less) = (vec![0; units + 1], vec![0; units + 1]);
+    for b in buffers {
+        more[b.first] += weight(b);
+        less[b.last.min(units)] += weight(b);
+    }
+    let (mut now, mut most) = (0, 0);
+    for (more, less) in more.into_iter().zip(less) {
+        now += more;
+        most = most.max(now);
+        now -= less;
+    }
+    most
+}
+
+fn first_fit(buffers: &[Buffer], units: usize) -> (Vec<usize>, usize) {
+    let mut ending: Vec<Vec<usize>> = vec![vec![]; units];
+    let mut arena = Arena::default();
+    let mut places = Vec::with_capacity(buffers.len());
+    let mut freed = 0;
+    for b in buffers {
+        while freed < b.first {
+            ending[freed].drain(..).for_each(|at| arena.free(at));
+            freed += 1;
+        }
+        let at = arena.take(b.size());
+        places.push(at);
+        if let Some(ending) = ending.get_mut(b.last) {
+            ending.push(at);
+        }
+    }
+    (places, arena.high)
+}
+
+/// Each buffer, from the largest to the smallest, at the first place that nothing has meanwhile.
+fn largest_first(buffers: &[Buffer]) -> (Vec<usize>, usize) {
+    let mut order: Vec<usize> = (0..buffers.len()).collect();
+    order.sort_by_key(|&i| (std::cmp::Reverse(buffers[i].size()), i));
+    let mut places = vec![0; buffers.len()];
+    // In the order of their places.
+    let mut placed: Vec<usize> = Vec::with_capacity(buffers.len());
+    let mut high = 0;
+    for i in order {
+        let mut at = 0;
+        for &other in placed.iter().filter(|&&o| buffers[o].meets(&buffers[i])) {
+            if at + buffers[i].size() <= places[other] {
+                break;
+            }
+            at = at.max(places[other] + buffers[other].size());
+        }
+        places[i] = at;
+        high = high.max(at + buffers[i].size());
+        let before = placed.partition_point(|&o| places[o] <= at);
+        placed.insert(before, i);
+    }
+    (places, high)
+}
+
 /// Frees and finds room in the arena: first fit.
 #[derive(Default)]
 struct Arena {
@@ -90,9 +189,7 @@ struct Arena {
 }
 
 impl Arena {
-    fn take(&mut self, bytes: usize) -> usize {
-        // One more line: vector loops may write behind the end.
-        let size = bytes.div_ceil(64) * 64 + 64;
+    fn take(&mut self, size: usize) -> usize {
         let found = self
             .gaps
             .iter()
@@ -138,12 +235,25 @@ impl Arena {
     }
 }
 
+/// The arena of a graph against the least that it can be for this order of units: what is alive while one of them runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Footprint {
+    pub arena_bytes: usize,
+    /// The largest sum of bytes of the values in the arena that are alive at one unit, and of its scratch.
+    pub alive_bytes: usize,
+    /// The most buffers that are alive at one unit: each may take [`PADDING`] more than its bytes.
+    pub buffers: usize,
+}
+
+/// Bytes that a buffer takes beyond its own, at most: it begins on 64 bytes, and has a line behind its end.
+pub const PADDING: usize = 128;
+
 /// The places of all kept values, and of scratch buffers.
 pub struct Memory {
     pub places: HashMap<Value, Place>,
     /// By unit: scratch buffers, in the order asked for.
     pub scratch: Vec<Vec<Place>>,
-    pub arena_bytes: usize,
+    pub footprint: Footprint,
     pub constants: Constants,
     /// Outputs that are copied from another place at the end: (output, value).
     pub copies: Vec<(usize, Value)>,
@@ -173,7 +283,7 @@ pub fn assign(g: &Graph, plan: &Plan, scratch: &[Vec<usize>]) -> Memory {
     let mut m = Memory {
         places: HashMap::new(),
         scratch: Vec::new(),
-        arena_bytes: 0,
+        footprint: Footprint::default(),
         constants: Constants::default(),
         copies: Vec::new(),
     };
@@ -186,7 +296,7 @@ pub fn assign(g: &Graph, plan: &Plan, scratch: &[Vec<usize>]) -> Memory {
             m.places.insert(r, Place::Output(i));
         }
     }
-    // The last unit that reads a value.
+    // The last unit that reads a value; what is copied at the end lives until then.
     let mut last: HashMap<Value, usize> = HashMap::new();
     for (i, u) in plan.units.iter().enumerate() {
         for &n in &u.nodes {
@@ -197,37 +307,51 @@ pub fn assign(g: &Graph, plan: &Plan, scratch: &[Vec<usize>]) -> Memory {
             }
         }
     }
-    // What is copied at the end lives until then.
-    for (_, v) in &m.copies {
-        last.remove(&root(g, *v));
-    }
-    let mut dead: Vec<Vec<Value>> = vec![vec![]; plan.units.len()];
-    for (v, i) in last {
-        dead[i].push(v);
-    }
-    let mut arena = Arena::default();
+    let end = plan.units.len();
+    let copied: HashSet<Value> = m.copies.iter().map(|(_, v)| root(g, *v)).collect();
+    let mut buffers: Vec<Buffer> = Vec::new();
+    let mut owners: Vec<Option<Value>> = Vec::new();
     for (i, u) in plan.units.iter().enumerate() {
-        let mut own = Vec::new();
         for &n in &u.nodes {
             if plan.kept[n.0 as usize] && !m.places.contains_key(&n) {
-                m.places
-                    .insert(n, Place::Arena(arena.take(g.ty(n).bytes())));
+                let last = match last.get(&n) {
+                    _ if copied.contains(&n) => end,
+                    Some(&reader) => reader.max(i),
+                    None => i,
+                };
+                let bytes = g.ty(n).bytes();
+                owners.push(Some(n));
+                buffers.push(Buffer {
+                    bytes,
+                    first: i,
+                    last,
+                });
             }
         }
         for &bytes in &scratch[i] {
-            own.push(arena.take(bytes));
-        }
-        for offset in &own {
-            arena.free(*offset);
-        }
-        m.scratch.push(own.into_iter().map(Place::Arena).collect());
-        for v in &dead[i] {
-            if let Some(Place::Arena(offset)) = m.places.get(v) {
-                arena.free(*offset);
-            }
+            owners.push(None);
+            buffers.push(Buffer {
+                bytes,
+                first: i,
+                last: i,
+            });
         }
     }
-    m.arena_bytes = arena.high + 64;
+    let (places, high) = place_buffers(&buffers, end);
+    m.scratch = vec![vec![]; end];
+    for ((owner, b), at) in owners.iter().zip(&buffers).zip(places) {
+        match owner {
+            Some(v) => {
+                m.places.insert(*v, Place::Arena(at));
+            }
+            None => m.scratch[b.first].push(Place::Arena(at)),
+        }
+    }
+    m.footprint = Footprint {
+        arena_bytes: high + 64,
+        alive_bytes: peak(&buffers, end, |b| b.bytes),
+        buffers: peak(&buffers, end, |_| 1),
+    };
     m
 }
 
@@ -244,4 +368,53 @@ pub fn place(g: &Graph, m: &mut Memory, v: Value) -> Place {
     };
     m.places.insert(r, p);
     p
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Splitmix64.
+    fn word(state: &mut u64) -> usize {
+        *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = (*state ^ (*state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        ((z ^ (z >> 27)) >> 33) as usize
+    }
+
+    #[test]
+    fn buffers_alive_at_once_never_overlap() {
+        for seed in 0..200 {
+            let mut state = seed;
+            let units = 1 + word(&mut state) % 40;
+            let mut buffers: Vec<Buffer> = (0..word(&mut state) % 80)
+                .map(|_| {
+                    let first = word(&mut state) % units;
+                    Buffer {
+                        bytes: word(&mut state) % 2000,
+                        first,
+                        last: first + word(&mut state) % (units + 1 - first),
+                    }
+                })
+                .collect();
+            buffers.sort_by_key(|b| b.first);
+            let least = peak(&buffers, units, Buffer::size);
+            let ways = [
+                first_fit(&buffers, units),
+                largest_first(&buffers),
+                place_buffers(&buffers, units),
+            ];
+            for (places, high) in &ways {
+                assert!(*high >= least);
+                for (i, a) in buffers.iter().enumerate() {
+                    assert!(places[i] % 64 == 0 && places[i] + a.size() <= *high);
+                    for (j, b) in buffers.iter().enumerate().take(i) {
+                        let apart =
+                            places[i] + a.size() <= places[j] || places[j] + b.size() <= places[i];
+                        assert!(apart || !a.meets(b), "seed {seed}: {a:?} and {b:?}");
+                    }
+                }
+            }
+            assert!(ways[2].1 <= ways[0].1);
+        }
+    }
 }

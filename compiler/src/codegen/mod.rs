@@ -4,7 +4,10 @@
 //! - `nest` lays out one of them: rows, columns, tiles, phases, parts for threads.
 //! - `memory` gives every value that is kept a place: an input, an output, the arena, a constant.
 //! - `emit` writes the units as Cranelift code; `element` one element-wise operation.
+//! - `wide` writes the loops over elements for vectors of 512 bits, which Cranelift does not know; `formulas`: functions such
+//!   as `exp`, for these loops and for native kernels.
 //! - `cost` counts operations and bytes.
+//! - `clock` has units timed, in code that is asked for explicitly.
 //!
 //! Only the table's kernel classes and attributes are matched, never an operation. What needs more than simple arithmetic
 //! is a call of a native kernel, whose address the runtime gives by name.
@@ -12,15 +15,22 @@
 //! Invariant: buffers start on 64 bytes and may be read and written up to the next multiple of 64 behind their end, so
 //! vector loops need no tail.
 
+mod clock;
 pub mod cost;
 mod element;
 mod emit;
+pub mod formulas;
 mod memory;
 mod nest;
 mod plan;
+mod wide;
+
+pub use clock::{Form, UnitFacts};
+pub use memory::{Footprint, PADDING};
 
 use crate::ir::{Graph, print};
 use crate::ops::Linalg;
+use clock::Clocked;
 use cranelift::prelude::{Configurable, settings};
 use cranelift_jit::{JITBuilder, JITModule};
 use std::fmt;
@@ -30,6 +40,9 @@ use std::time::Instant;
 pub trait Natives: Sync {
     /// The address of the kernel of this name.
     fn address(&self, name: &str) -> Option<*const u8>;
+
+    /// Whether code may use vectors of 512 bits: AVX-512 F, BW, DQ and VL.
+    fn wide(&self) -> bool;
 
     /// Bytes of scratch that the kernel of linear algebra needs for a matrix of `m` rows and `n` columns, and another
     /// operand of `k` columns.
@@ -59,6 +72,8 @@ pub struct Compiled {
     entry: Entry,
     /// Bytes of scratch memory that a call needs.
     pub arena_bytes: usize,
+    /// How near that is to the least.
+    pub footprint: Footprint,
     /// Loops and native calls in a run.
     pub kernels: usize,
     /// Seconds that planning took, and that writing machine code took.
@@ -100,12 +115,13 @@ pub fn describe(g: &Graph) -> String {
     let plan = plan::plan(g, &live);
     let mut text = String::new();
     for unit in &plan.units {
-        let nest = nest::Nest::new(g, unit, &plan.kept);
+        let nest = nest::Nest::new(g, unit, &plan.kept, false);
         text += &if unit.fused {
             let many =
                 |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
             format!(
-                "loop {} x {}, {}, {}, vectors of {}:",
+                "loop {}{} x {}, {}, {}, vectors of {}:",
+                if nest.by_row { "by row " } else { "" },
                 nest.rows,
                 nest.columns,
                 many(nest.phases, "phase"),
@@ -129,11 +145,40 @@ pub fn describe(g: &Graph) -> String {
     text
 }
 
+/// How near the arenas of a graph and of the bodies of its loops, which come before it, are to the least.
+pub fn footprints(g: &Graph, natives: &dyn Natives) -> Vec<Footprint> {
+    let mut all = Vec::new();
+    emit::footprints(g, natives, &mut all);
+    all
+}
+
 /// Makes machine code for a graph, whose lanes and sites are gone.
 ///
 /// # Errors
 /// If a native kernel is missing or the code generator refuses.
 pub fn compile(g: &Graph, natives: &dyn Natives) -> Result<Compiled, CodegenError> {
+    make(g, natives, None)
+}
+
+/// The same, in code that calls the clock at an address between units (see `clock`), and what these are.
+///
+/// # Errors
+/// As [`compile`].
+pub fn compile_clocked(
+    g: &Graph,
+    natives: &dyn Natives,
+    clock: usize,
+) -> Result<(Compiled, Vec<UnitFacts>), CodegenError> {
+    let clocked = Clocked::new(natives, clock);
+    let compiled = make(g, &clocked, Some(&clocked))?;
+    Ok((compiled, clocked.facts(g)))
+}
+
+fn make(
+    g: &Graph,
+    natives: &dyn Natives,
+    clocked: Option<&Clocked>,
+) -> Result<Compiled, CodegenError> {
     let start = Instant::now();
     let plan = plan::plan(g, &print::live(g));
     let planned = start.elapsed().as_secs_f64();
@@ -158,7 +203,7 @@ pub fn compile(g: &Graph, natives: &dyn Natives) -> Result<Compiled, CodegenErro
         isa,
         cranelift_module::default_libcall_names(),
     ));
-    let mut compiled = emit::function(g, &plan, natives, module)?;
+    let mut compiled = emit::function(g, &plan, natives, clocked, module)?;
     compiled.seconds = [planned, start.elapsed().as_secs_f64() - planned];
     Ok(compiled)
 }

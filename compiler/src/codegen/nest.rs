@@ -1,11 +1,14 @@
 //! The loop nest of a fused unit: rows and columns, tiles, phases, and how it is divided among threads.
 //!
 //! A tile is a stretch of one row. In each tile the unit's nodes run in phases: a loop of simple arithmetic, then the native
-//! kernels and reductions that need its results, then the next loop.
+//! kernels and reductions that need its results, then the next loop. If some node reads what a reduction leaves of its row, the tile
+//! is the whole row: the reduction is complete before the next phase, which begins with the nodes of one element a row.
 
+use super::cost::weight;
 use super::element::{native, vector};
-use super::plan::{self, Access, Folding, Unit, access};
-use crate::ir::{DType, Graph, Value};
+use super::plan::{self, Access, Folding, Unit, access, row_source};
+use super::wide;
+use crate::ir::{DType, Graph, Shape, Value};
 use crate::ops::{Kernel, Scalar};
 use std::collections::{HashMap, HashSet};
 
@@ -15,15 +18,16 @@ pub const TILE: usize = 512;
 /// Partial results that a row is folded into before they are added up, in a fixed order.
 pub const LANES: usize = 16;
 
-/// The work, in simple operations on one element, above which a nest is divided among threads, and of one part. Waking a
-/// waiting thread costs about as much as 4,000.
-const PART: usize = 1 << 15;
-
-/// What a native kernel costs an element, in simple operations.
-const NATIVE_COST: usize = 6;
+/// The work of one part of a nest, by the weights of its operations: a nest of more is divided among threads. Handing parts out
+/// and waiting for them costs about as much as a quarter of this.
+const PART: usize = 1 << 18;
 
 /// Parts at most.
 const MAX_PARTS: usize = 16;
+
+/// Bytes that a nest leaves from which it writes them past the caches: more than the last cache holds beside what is read.
+/// Below, the next nest finds them there.
+const STREAM: usize = 24 << 20;
 
 /// Where an operand's element stands, for row `r` and column `c`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -49,8 +53,11 @@ pub struct Fold {
 /// The loop nest of a unit.
 #[derive(Debug)]
 pub struct Nest {
+    shape: Shape,
     pub rows: usize,
     pub columns: usize,
+    /// Whether each row is worked on as a whole.
+    pub by_row: bool,
     /// Elements in a vector of the loops of arithmetic.
     pub lanes: usize,
     /// By node: the loop it is in; a native kernel or reduction runs after the loop of its number.
@@ -64,6 +71,12 @@ pub struct Nest {
     pub parts: usize,
     /// Rows of a part; if there is only one row, columns.
     pub chunk: usize,
+    /// Whether the loops over elements are written for vectors of 512 bits.
+    pub wide: bool,
+    /// Whether these write what is kept past the caches.
+    pub streams: bool,
+    /// Whether they are all there is: one call works on all rows and columns.
+    pub direct: bool,
 }
 
 pub fn scalar_of(g: &Graph, v: Value) -> Option<Scalar> {
@@ -87,11 +100,14 @@ pub fn operand_type(g: &Graph, v: Value) -> DType {
 }
 
 impl Nest {
-    pub fn new(g: &Graph, unit: &Unit, kept: &[bool]) -> Self {
-        let shape = &g.ty(unit.nodes[0]).shape;
+    /// `wide`: are there vectors of 512 bits?
+    pub fn new(g: &Graph, unit: &Unit, kept: &[bool], wide: bool) -> Self {
+        let shape = &unit.shape;
         let mut nest = Self {
+            shape: shape.clone(),
             rows: shape[..unit.split].iter().product(),
             columns: shape[unit.split..].iter().product(),
+            by_row: false,
             lanes: 1,
             phase: HashMap::new(),
             phases: 0,
@@ -100,19 +116,29 @@ impl Nest {
             folds: vec![],
             parts: 1,
             chunk: 0,
+            wide: false,
+            streams: false,
+            direct: false,
         };
         if !unit.fused {
             return nest;
         }
+        nest.by_row = unit.nodes.iter().any(|&n| {
+            let inside = |o: Value| {
+                !nest.members.contains(&o) && nest.members.contains(&access(g, o).source)
+            };
+            nest.is_row_node(g, n) || g.operands(n).into_iter().any(inside)
+        });
+        nest.wide = wide && nest.rows * nest.columns > 0 && wide::supports(g, unit);
         for &n in &unit.nodes {
             if scalar_of(g, n).is_none()
                 && let Some((kind, _)) = plan::folding(g, n)
             {
                 // With a single row, what is left for each row is one element.
-                let kind = if nest.rows == 1 && kind == Folding::Row {
-                    Folding::Whole
-                } else {
-                    kind
+                let kind = match kind {
+                    Folding::Row if nest.rows == 1 && !nest.by_row => Folding::Whole,
+                    Folding::Whole if nest.rows == 1 && nest.by_row => Folding::Row,
+                    _ => kind,
                 };
                 let operand = g.operands(n)[0];
                 nest.folds.push(Fold {
@@ -121,31 +147,77 @@ impl Nest {
                     kind,
                 });
             }
-            let after = |o: &Value| {
-                let phase = nest.phase.get(o)?;
-                Some(phase + usize::from(nest.on_tiles(g, *o)))
-            };
-            let p = g.operands(n).iter().filter_map(after).max().unwrap_or(0);
+            let ready = g.operands(n).into_iter().map(|o| nest.ready(g, o));
+            let p = ready.max().unwrap_or(0);
             nest.phases = nest.phases.max(p + 1);
             nest.phase.insert(n, p);
         }
         nest.find_scratch(g, unit, kept);
+        let called = |n: &Value| native_of(g, *n).is_some() && !wide::elements::in_loop(g, *n);
+        let whole = nest.by_row || !nest.tiled();
+        nest.direct = nest.wide && whole && !unit.nodes.iter().any(called);
+        let left = unit.nodes.iter().filter(|n| kept[n.0 as usize]);
+        let left: usize = left.map(|n| g.ty(*n).bytes()).sum();
+        let aligned = nest.rows == 1 || nest.columns.is_multiple_of(wide::write::WIDTH);
+        nest.streams = nest.direct && nest.phases == 1 && aligned && left >= STREAM;
         nest.lanes = nest.find_lanes(g, unit, kept);
         nest.divide(g, unit);
         nest
     }
 
+    /// The first phase in which an operand can be read.
+    pub fn ready(&self, g: &Graph, o: Value) -> usize {
+        let made = if self.members.contains(&o) {
+            o
+        } else {
+            access(g, o).source
+        };
+        self.phase
+            .get(&made)
+            .map_or(0, |phase| phase + usize::from(self.on_tiles(g, made)))
+    }
+
+    /// Whether an element-wise node has one element for each row.
+    pub fn is_row_node(&self, g: &Graph, v: Value) -> bool {
+        scalar_of(g, v).is_some() && g.ty(v).shape != self.shape
+    }
+
     /// Whether the node runs after the loop of its phase, on a whole tile. Of one element, native kernels have a form that takes and gives
     /// a number.
     pub fn on_tiles(&self, g: &Graph, v: Value) -> bool {
-        let one = self.rows * self.columns == 1;
-        scalar_of(g, v).is_none_or(|f| native(f).is_some() && !one)
+        let one = self.rows * self.columns == 1 || self.is_row_node(g, v);
+        let inside = self.wide && wide::elements::in_loop(g, v);
+        scalar_of(g, v).is_none_or(|f| native(f).is_some() && !one && !inside)
+    }
+
+    /// Whether the node's operands are read from whole tiles.
+    fn reads_tiles(&self, g: &Graph, v: Value) -> bool {
+        self.on_tiles(g, v) && !(self.wide && scalar_of(g, v).is_none())
+    }
+
+    /// The nodes of a phase that have one element for each row.
+    pub fn of_rows(&self, g: &Graph, unit: &Unit, phase: usize) -> Vec<Value> {
+        let here = |n: &&Value| self.phase[n] == phase && self.is_row_node(g, **n);
+        unit.nodes.iter().filter(here).copied().collect()
+    }
+
+    /// The nodes of a phase that are computed in its loop over elements.
+    pub fn simple(&self, g: &Graph, unit: &Unit, phase: usize) -> Vec<Value> {
+        let inside = |n: Value| !self.on_tiles(g, n) && !self.is_row_node(g, n);
+        let here = |n: &&Value| self.phase[n] == phase && inside(**n);
+        unit.nodes.iter().filter(here).copied().collect()
+    }
+
+    /// Operands from outside that the loop of a phase copies to scratch tiles.
+    pub fn spilled(&self, g: &Graph, phase: usize) -> Vec<Value> {
+        let here = |v: &&Value| !self.members.contains(v) && self.ready(g, **v) == phase;
+        self.scratch.iter().filter(here).copied().collect()
     }
 
     fn find_scratch(&mut self, g: &Graph, unit: &Unit, kept: &[bool]) {
         let mut need = Vec::new();
         for &n in &unit.nodes {
-            let tiles = self.on_tiles(g, n);
+            let tiles = self.reads_tiles(g, n);
             if native_of(g, n).is_some() && tiles && !kept[n.0 as usize] {
                 need.push(n);
             }
@@ -169,13 +241,17 @@ impl Nest {
 
     /// How many elements a vector holds here; 1 if some operation knows no vectors.
     fn find_lanes(&self, g: &Graph, unit: &Unit, kept: &[bool]) -> usize {
-        let wide = unit.nodes.iter().any(|&n| {
+        let whole = || {
+            let nodes = unit.nodes.iter().copied();
+            nodes.filter(|&n| !self.is_row_node(g, n))
+        };
+        let wide = whole().any(|n| {
             g.ty(n).dtype == DType::F64
                 || g.operands(n).iter().any(|&o| g.ty(o).dtype == DType::F64)
         });
         let lanes = if wide { 2 } else { 4 };
         let is_bool = |v: Value| g.ty(v).dtype == DType::Bool;
-        let fits = unit.nodes.iter().all(|&n| {
+        let fits = whole().all(|n| {
             let stored = kept[n.0 as usize] || self.scratch.contains(&n);
             let outside = |o: &Value| {
                 !self.members.contains(o)
@@ -199,29 +275,33 @@ impl Nest {
 
     /// Into how many parts, and how large.
     fn divide(&mut self, g: &Graph, unit: &Unit) {
-        let cost: usize = unit
-            .nodes
-            .iter()
-            .map(|&n| if self.on_tiles(g, n) { NATIVE_COST } else { 1 })
-            .sum();
+        let whole = unit.nodes.iter().filter(|n| !self.is_row_node(g, **n));
+        let weigh = |n: &Value| scalar_of(g, *n).map_or(1, weight);
+        let cost: usize = whole.map(weigh).sum();
         let work = (self.rows * self.columns).saturating_mul(cost);
         let (count, grain) = if self.rows > 1 {
             (self.rows, 1)
         } else {
             (self.columns, TILE)
         };
-        let wanted = (work / PART).clamp(1, MAX_PARTS);
+        let parts = if self.by_row && self.rows == 1 {
+            1
+        } else {
+            MAX_PARTS
+        };
+        let wanted = (work / PART).clamp(1, parts);
         self.chunk = count.div_ceil(wanted).max(1).next_multiple_of(grain);
         self.parts = count.div_ceil(self.chunk).max(1);
     }
 
-    fn tiled(&self) -> bool {
+    /// Whether rows are worked on tile by tile.
+    pub fn tiled(&self) -> bool {
         self.phases > 1 || !self.scratch.is_empty()
     }
 
     /// Elements of a tile.
     pub fn tile(&self) -> usize {
-        if self.tiled() {
+        if self.tiled() && !self.by_row {
             TILE.min(self.columns)
         } else {
             self.columns
@@ -230,7 +310,7 @@ impl Nest {
 
     /// Bytes of a scratch tile: vector loops may write behind its end.
     pub fn tile_bytes(&self, g: &Graph, v: Value) -> usize {
-        self.tile() * g.ty(v).dtype.size() + 64
+        (self.tile() * g.ty(v).dtype.size()).next_multiple_of(64) + 64
     }
 
     /// Whether a reduction needs a place for partial results while rows are worked on.
@@ -249,26 +329,38 @@ impl Nest {
         }
     }
 
-    /// Sizes of the scratch buffers that live in the arena: first, if the nest is not divided, the tiles and the places of
-    /// partial results; if it is, the results of its parts.
+    /// Sizes of the scratch buffers that live in the arena: first the tiles, those of each part if there are several; then the
+    /// places of partial results, or the results of the parts.
     pub fn scratch_bytes(&self, g: &Graph) -> Vec<usize> {
+        let tiles = self.tiles_in_arena().iter();
+        let tiles = tiles.map(|&v| self.tile_bytes(g, v) * self.parts);
         if self.parts > 1 {
-            return self
-                .folds
-                .iter()
-                .filter_map(|f| Some(self.partial_bytes(g, f)? * self.parts))
-                .collect();
+            let results = self.folds.iter();
+            let results = results.filter_map(|f| Some(self.partial_bytes(g, f)? * self.parts));
+            return tiles.chain(results).collect();
         }
-        let tiles = self.scratch.iter().map(|&v| self.tile_bytes(g, v));
         let gathers = self.folds.iter().filter(|f| self.gathers(f));
         tiles
             .chain(gathers.map(|f| LANES * g.ty(f.node).dtype.size()))
             .collect()
     }
 
+    /// The scratch tiles that are not on the stack of the part that uses them: those of whole rows may be too large for it.
+    pub fn tiles_in_arena(&self) -> &[Value] {
+        if self.parts > 1 && !self.by_row {
+            &[]
+        } else {
+            &self.scratch
+        }
+    }
+
     pub fn reach(&self, g: &Graph, o: Value) -> Reach {
-        let Access { axes, source } = self.source(g, o);
         let shape = &g.ty(o).shape;
+        if *shape != self.shape {
+            let (_, one) = row_source(g, o);
+            return if one { Reach::Scalar } else { Reach::Column };
+        }
+        let Access { axes, source } = self.source(g, o);
         let long: Vec<usize> = (0..shape.len()).filter(|&a| shape[a] != 1).collect();
         let have: Vec<usize> = axes.into_iter().filter(|&a| shape[a] != 1).collect();
         if have == long {
@@ -286,6 +378,10 @@ impl Nest {
     pub fn source(&self, g: &Graph, o: Value) -> Access {
         let a = access(g, o);
         let shape = &g.ty(o).shape;
+        if *shape != self.shape {
+            let source = row_source(g, o).0;
+            return Access { source, ..a };
+        }
         let long: Vec<usize> = (0..shape.len()).filter(|&x| shape[x] != 1).collect();
         let have: Vec<usize> = a.axes.iter().copied().filter(|&x| shape[x] != 1).collect();
         let extent: usize = have.iter().map(|&x| shape[x]).product();

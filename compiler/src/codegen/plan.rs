@@ -1,22 +1,40 @@
 //! What is computed together, and in which order.
 
-use crate::ir::{Attr, Graph, Value};
+mod groups;
+
+use crate::ir::{Attr, Graph, Shape, Value};
 use crate::ops::{Kernel, Monoid, View};
+use groups::Groups;
 use std::collections::{BTreeSet, HashMap};
 
 /// One loop nest or native call.
 #[derive(Debug)]
 pub struct Unit {
-    /// Element-wise nodes of one shape and reductions of them, oldest first; or a single node of another kind; or a loop
-    /// and those of its parts that are read.
+    /// Element-wise nodes of one shape, reductions over that shape, and nodes of one element a row that are computed from these,
+    /// oldest first; or a single node of another kind; or a loop and those of its parts that are read.
     pub nodes: Vec<Value>,
     pub fused: bool,
-    /// Of a fused unit's shape: how many leading axes make up the rows of its loop nest.
+    /// Of a fused unit: the shape that its loop nest runs over.
+    pub shape: Shape,
+    /// How many of its leading axes make up the rows of the nest.
     pub split: usize,
 }
 
 /// Columns below which a reduction over rows or columns is not worth a loop nest of its own.
 const MIN_COLUMNS: usize = 32;
+
+/// Elements at most in a row that is worked on as a whole, so that what reads a reduction of it can follow in the same nest: a
+/// few such rows stay in the second-level cache.
+const ROW: usize = 4096;
+
+/// How many groups are looked at to find a place in the order for one join. Joins that need more are not made.
+const SEARCH: usize = 512;
+
+/// Nodes at most that are computed once a row between a reduction of the row and what reads them.
+const CONE: usize = 16;
+
+/// Nodes at most in a group made of two.
+const LARGEST: usize = 1024;
 
 /// What a reduction inside a loop nest over rows and columns leaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -147,172 +165,105 @@ fn split_of(shape: &[usize], axes: &[usize]) -> Result<Option<usize>, ()> {
     Err(())
 }
 
-/// How many groups are looked at to find a place in the order for one join. Joins that need more are not made.
-const SEARCH: usize = 512;
-
-/// The groups being formed, in an order in which they can run.
-///
-/// A group runs after all those it needs: its level is above theirs. A join that asks for another need raises the level of
-/// the group, and of those above it as far as that is called for (Pearce and Kelly 2006); if one of these is the need
-/// itself, the groups would form a circle.
-#[derive(Default)]
-struct Groups {
-    members: Vec<Vec<Value>>,
-    /// By group: how many leading axes its rows are, once an operand or a reduction has decided it.
-    split: Vec<Option<usize>>,
-    level: Vec<usize>,
-    /// By group: the groups that need it directly.
-    users: Vec<Vec<usize>>,
+/// An operand that repeats one element along each row of its shape, which is short enough to be worked on as a whole: what it
+/// repeats, and how many leading axes the rows are (none if there is one row).
+fn row_read(g: &Graph, o: Value) -> Option<(Value, usize)> {
+    if !is_broadcast(g, o) {
+        return None;
+    }
+    let Access { source, axes } = access(g, o);
+    let shape = &g.ty(o).shape;
+    let long = |a: &usize| shape[*a] != 1;
+    let have: Vec<usize> = axes.into_iter().filter(long).collect();
+    let all: Vec<usize> = (0..shape.len()).filter(long).collect();
+    if have.len() == all.len() || !all.starts_with(&have) || is_given(g, source) {
+        return None;
+    }
+    let split = have.last().map_or(0, |a| a + 1);
+    let columns = shape[split..].iter().product();
+    (1..=ROW).contains(&columns).then_some((source, split))
 }
 
-impl Groups {
-    fn add(&mut self, v: Value, needs: &[usize]) -> usize {
-        let group = self.members.len();
-        self.members.push(vec![v]);
-        self.split.push(None);
-        let level = needs.iter().map(|&n| self.level[n] + 1).max();
-        self.level.push(level.unwrap_or(0));
-        self.users.push(vec![]);
-        self.need(group, needs);
-        group
+/// Where a node of one element a row reads an operand: through broadcasts, if these give all of the rows one element or each
+/// its own. The flag says that it is one for all.
+pub fn row_source(g: &Graph, o: Value) -> (Value, bool) {
+    let Access { source, axes } = access(g, o);
+    let shape = &g.ty(o).shape;
+    let have = axes.iter().filter(|&&a| shape[a] != 1).count();
+    if have == 0 || g.literal(source).is_some() {
+        (source, true)
+    } else if have == shape.iter().filter(|&&n| n != 1).count() {
+        (source, false)
+    } else {
+        (o, false)
     }
-
-    fn need(&mut self, group: usize, needs: &[usize]) {
-        for &n in needs.iter().filter(|&&n| n != group) {
-            if self.users[n].last() != Some(&group) {
-                self.users[n].push(group);
-            }
-        }
-    }
-
-    /// Makes room for the group to need others: raises levels. False, and nothing changed, if that would be a circle or take
-    /// too long.
-    fn make_room(&mut self, group: usize, needs: &[usize]) -> bool {
-        let mut changed: Vec<(usize, usize)> = Vec::new();
-        let wanted = needs.iter().map(|&n| self.level[n] + 1).max().unwrap_or(0);
-        let mut next = vec![(group, wanted)];
-        let mut fits = true;
-        let mut looked = 0;
-        while let Some((at, level)) = next.pop() {
-            looked += 1;
-            if (needs.contains(&at) && at != group) || looked > SEARCH {
-                fits = false;
-                break;
-            }
-            if self.level[at] >= level {
-                continue;
-            }
-            changed.push((at, self.level[at]));
-            self.level[at] = level;
-            next.extend(self.users[at].iter().map(|&u| (u, level + 1)));
-        }
-        if !fits {
-            for (at, level) in changed.into_iter().rev() {
-                self.level[at] = level;
-            }
-        }
-        fits
-    }
-
-    /// Lets the operands of a new member, or what a new reduction leaves, decide what rows are.
-    fn decide(&mut self, g: &Graph, group: usize, v: Value, group_of: &HashMap<Value, usize>) {
-        let wish = match folding(g, v) {
-            Some((_, wish)) => wish,
-            None => g
-                .operands(v)
-                .into_iter()
-                .filter(|o| group_of.get(o) != Some(&group))
-                .find_map(|o| split_of(&g.ty(v).shape, &access(g, o).axes).ok().flatten()),
-        };
-        self.split[group] = self.split[group].or(wish);
-    }
-
-    fn join(&mut self, group: usize, v: Value, needs: &[usize]) {
-        self.members[group].push(v);
-        self.need(group, needs);
-    }
-}
-
-/// The group that makes what an operand is: through aliases and repeated broadcasts.
-fn maker(g: &Graph, mut v: Value, group_of: &HashMap<Value, usize>) -> Option<usize> {
-    while is_alias(g, v) || is_broadcast(g, v) {
-        v = g.operands(v)[0];
-    }
-    group_of.get(&v).copied()
 }
 
 /// Plans the work of the nodes given, which are all that outputs need.
 pub fn plan(g: &Graph, live: &[Value]) -> Plan {
     let mut groups = Groups::default();
-    let mut group_of: HashMap<Value, usize> = HashMap::new();
     for &v in live {
         if is_given(g, v) || is_alias(g, v) || is_broadcast(g, v) {
             continue;
         }
-        let mut needs: Vec<usize> = Vec::new();
-        for o in g.operands(v) {
-            needs.extend(maker(g, o, &group_of).filter(|m| !needs.contains(m)));
-        }
-        let joined = if is_map(g, v) {
-            candidate(g, v, &needs, &mut groups, &group_of)
-        } else if g.node(v).def.kernel == Kernel::Part {
-            // A loop writes its parts.
-            group_of.get(&g.operands(v)[0]).copied()
-        } else {
-            reduced_group(g, v, &groups, &group_of)
-        };
-        let group = match joined {
-            Some(group) => {
-                groups.join(group, v, &needs);
-                group
+        if is_map(g, v) {
+            if !groups.find_place(g, v) {
+                groups.add(g, v, Some(v));
             }
-            None => groups.add(v, &needs),
-        };
-        if is_map(g, groups.members[group][0]) {
-            groups.decide(g, group, v, &group_of);
+            continue;
         }
-        group_of.insert(v, group);
+        let joined = if g.node(v).def.kernel == Kernel::Part {
+            // A loop writes its parts.
+            groups.of(g.operands(v)[0])
+        } else {
+            reduced_group(g, v, &groups)
+        };
+        match joined {
+            Some(group) => groups.join(g, group, v),
+            None => {
+                let over = g.operands(v).first().copied();
+                let nest = folding(g, v).is_some() && over.is_some_and(|o| !is_broadcast(g, o));
+                groups.add(g, v, over.filter(|_| nest));
+            }
+        }
     }
-    order(g, live, &groups, &group_of)
-}
-
-/// A group of the same shape that the node can join without making a circle.
-fn candidate(
-    g: &Graph,
-    v: Value,
-    needs: &[usize],
-    groups: &mut Groups,
-    group_of: &HashMap<Value, usize>,
-) -> Option<usize> {
-    let shape = &g.ty(v).shape;
-    let operands = g.operands(v);
-    operands.iter().rev().find_map(|o| {
-        let &group = group_of.get(o)?;
-        let fits = is_map(g, *o) && g.ty(*o).shape == *shape;
-        // What a reduction of the group leaves, repeated, is known only when the group has run.
-        let own =
-            |x: &Value| group_of.get(x) != Some(&group) && maker(g, *x, group_of) == Some(group);
-        let others: Vec<usize> = needs.iter().copied().filter(|&n| n != group).collect();
-        (fits && !operands.iter().any(own) && groups.make_room(group, &others)).then_some(group)
-    })
+    adopt(g, live, &mut groups);
+    order(g, live, &groups)
 }
 
 /// The group whose loop nest can compute a reduction: that of its operand, if it agrees on what rows are.
-fn reduced_group(
-    g: &Graph,
-    v: Value,
-    groups: &Groups,
-    group_of: &HashMap<Value, usize>,
-) -> Option<usize> {
+fn reduced_group(g: &Graph, v: Value, groups: &Groups) -> Option<usize> {
     let (_, split) = folding(g, v)?;
     let operand = g.operands(v)[0];
-    let &group = group_of.get(&operand)?;
-    let agrees = split.is_none() || groups.split[group].is_none_or(|s| Some(s) == split);
-    (is_map(g, operand) && agrees).then_some(group)
+    let group = groups.of(operand)?;
+    let agrees = split.is_none() || groups.all[group].split.is_none_or(|s| Some(s) == split);
+    (groups.is_whole(g, operand, group) && agrees).then_some(group)
+}
+
+/// Reductions that are alone join a loop nest that reads what they reduce.
+fn adopt(g: &Graph, live: &[Value], groups: &mut Groups) {
+    let mut alone: HashMap<Value, Vec<usize>> = HashMap::new();
+    for group in 0..groups.all.len() {
+        if let (Some(over), [v]) = (groups.all[group].model, groups.members(group).as_slice())
+            && !is_map(g, *v)
+        {
+            alone.entry(over).or_default().push(group);
+        }
+    }
+    for &v in live.iter().filter(|&&v| is_map(g, v)) {
+        for o in g.operands(v) {
+            for &reduction in alone.get(&o).into_iter().flatten() {
+                let reader = groups.of(v).filter(|&r| groups.is_whole(g, v, r));
+                if let Some(reader) = reader.filter(|_| groups.is_separate(reduction)) {
+                    groups.merge(g, reader, reduction);
+                }
+            }
+        }
+    }
 }
 
 /// Splits, materialised broadcasts, and the final order.
-fn order(g: &Graph, live: &[Value], groups: &Groups, group_of: &HashMap<Value, usize>) -> Plan {
+fn order(g: &Graph, live: &[Value], groups: &Groups) -> Plan {
     let mut kept = vec![false; g.len()];
     let mut copies: Vec<Value> = Vec::new();
     let keep_root = |v: Value, kept: &mut Vec<bool>, copies: &mut Vec<Value>| {
@@ -325,31 +276,46 @@ fn order(g: &Graph, live: &[Value], groups: &Groups, group_of: &HashMap<Value, u
         }
         kept[v.0 as usize] = true;
     };
-    for (i, members) in groups.members.iter().enumerate() {
-        let fused = is_map(g, members[0]);
-        let shape = &g.ty(members[0]).shape;
-        let split = groups.split[i];
-        for &m in members {
+    let mut units = Vec::new();
+    for (i, group) in groups.all.iter().enumerate() {
+        let members = groups.members(i);
+        let Some(&first) = members.first() else {
+            continue;
+        };
+        // A reduction alone is a call.
+        let model = group
+            .model
+            .filter(|_| members.len() > 1 || is_map(g, first));
+        let shape = model.map_or(vec![], |m| g.ty(m).shape.clone());
+        for &m in &members {
             for o in g.operands(m) {
-                if group_of.get(&o) == Some(&i) {
+                if groups.of(o) == Some(i) {
                     continue;
                 }
-                if !fused {
-                    keep_root(o, &mut kept, &mut copies);
-                    continue;
-                }
-                let a = access(g, o);
-                // A literal is the same wherever it stands.
-                let direct = g.literal(a.source).is_some()
-                    || split_of(shape, &a.axes).is_ok_and(|p| p.is_none() || p == split);
-                let read = if direct { a.source } else { o };
+                let read = if model.is_none() {
+                    o
+                } else if is_map(g, m) && !groups.is_whole(g, m, i) {
+                    row_source(g, o).0
+                } else {
+                    let a = access(g, o);
+                    // A literal is the same wherever it stands.
+                    let direct = g.literal(a.source).is_some()
+                        || split_of(&shape, &a.axes).is_ok_and(|p| p.is_none() || p == group.split);
+                    if direct { a.source } else { o }
+                };
                 keep_root(read, &mut kept, &mut copies);
             }
-            if !is_map(g, m) {
-                // What a reduction leaves has a buffer; so do the results of units that are not fused.
+            if !groups.is_whole(g, m, i) {
+                // What a reduction or a row leaves has a buffer; so do the results of units that are not fused.
                 kept[m.0 as usize] = true;
             }
         }
+        units.push(Unit {
+            nodes: members,
+            fused: model.is_some(),
+            split: model.and(group.split).unwrap_or(0),
+            shape,
+        });
     }
     for (_, v) in &g.outputs {
         keep_root(*v, &mut kept, &mut copies);
@@ -361,19 +327,10 @@ fn order(g: &Graph, live: &[Value], groups: &Groups, group_of: &HashMap<Value, u
         keep_root(source, &mut kept, &mut copies);
         next += 1;
     }
-    let mut units: Vec<Unit> = groups
-        .members
-        .iter()
-        .zip(&groups.split)
-        .map(|(m, split)| Unit {
-            nodes: m.clone(),
-            fused: is_map(g, m[0]),
-            split: split.unwrap_or(0),
-        })
-        .collect();
     units.extend(copies.iter().map(|&v| Unit {
         nodes: vec![v],
         fused: false,
+        shape: vec![],
         split: 0,
     }));
     let sorted = sort(g, live, units);

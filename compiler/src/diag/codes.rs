@@ -678,6 +678,11 @@ pub const CODES: &[Code] = &[
         hint: "write `snapshot e, tol: 1e-3`",
     },
     Code {
+        code: "E0620",
+        about: "A stage has no step that could be profiled.",
+        hint: "name a stage that trains or computes",
+    },
+    Code {
         code: "E0640",
         about: "A statement of a step stands in a loop, a function or a condition.",
         hint: "compute values there, and write the statement at the top of the step",

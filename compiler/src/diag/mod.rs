@@ -42,6 +42,14 @@ impl Sources {
             .unwrap_or("")
     }
 
+    /// The number of the line where a span begins, counted from 1, and its text.
+    pub fn line(&self, span: Span) -> (usize, &str) {
+        let text = self.file_text(span.file);
+        let before = text.get(..span.start as usize).unwrap_or("");
+        let number = before.matches('\n').count();
+        (number + 1, text.lines().nth(number).unwrap_or(""))
+    }
+
     /// `file:line:column`, counted from 1, columns in characters.
     pub fn place(&self, span: Span) -> String {
         let before = self

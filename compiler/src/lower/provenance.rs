@@ -61,6 +61,20 @@ impl Session {
         }
     }
 
+    /// E0620: a report, whose items are programs of their own.
+    pub fn no_step(&self, stage: usize) -> Report {
+        let info = &self.stages()[stage];
+        let (name, kind) = (&info.name, info.kind);
+        let title = format!("`{name}` has no step: it is a `{kind}` stage");
+        let r = Report::new("E0620", title).label(info.span.start_only(), "this stage");
+        let others = self.stages().iter().filter(|s| s.kind != kind);
+        let others: Vec<String> = others.map(|s| format!("`{}`", s.name)).collect();
+        match others.is_empty() {
+            true => r,
+            false => r.hint(format!("profile one that has: {}", others.join(", "))),
+        }
+    }
+
     /// E0610.
     pub fn not_finite(&self, met: &Met) -> Report {
         let infinite = met.causes.first().is_some_and(|c| c.value.is_infinite());

@@ -499,7 +499,7 @@ impl Session {
     /// Parses one text into a module.
     pub(super) fn load_text(&mut self, display: &str, text: &str) -> (usize, Vec<Report>) {
         let file = self.sources.add(display, text);
-        let (tree, mut reports) = mlc_grammar::parse(file, text);
+        let (tree, mut reports) = crate::stdlib::parse(file, text);
         let index = self.add_module(display, tree);
         let tree = self.modules[index].tree;
         for item in tree.items.iter().filter(|i| i.kind == ast::ItemKind::Hole) {

@@ -177,7 +177,7 @@ unary!(
 unary!(
     ERFINV,
     "erfinv",
-    "The inverse of the error function. Error at most 2.5 ulp in f32 and 1.4 in f64.",
+    "The inverse of the error function. Error at most 3 ulp in f32 and 1.4 in f64.",
     real_alike,
     Erfinv,
     Domain::Between(-0.8, 0.8),

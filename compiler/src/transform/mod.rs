@@ -4,6 +4,7 @@ pub mod affine;
 pub mod batch;
 pub mod calls;
 pub mod differentiate;
+pub mod finite;
 pub mod kinds;
 pub mod lift;
 pub mod loops;

@@ -2,6 +2,7 @@
 
 use crate::checkpoint::Checkpoint;
 use crate::digest::Digest;
+use crate::log::{Log, Run};
 use crate::tensor::{AlignedBytes, DType, HostTensor};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -70,7 +71,7 @@ pub struct Saved {
     /// What it wrote.
     pub slots: Slots,
     /// Entries by name, in order.
-    pub logs: Vec<(String, Vec<HostTensor>)>,
+    pub logs: Vec<(String, Log)>,
     pub forms: Vec<Vec<String>>,
     /// What happened, with step and epoch, in order. The values of logs are the next entries of their names.
     pub happened: Vec<(Happened, usize, usize)>,
@@ -127,9 +128,8 @@ impl Saved {
     /// The bytes of its tensors, about.
     pub fn bytes(&self) -> usize {
         let slots = |s: &Slots| s.iter().map(|s| s.1.bytes().len()).sum::<usize>();
-        let all = |v: &[HostTensor]| v.iter().map(|t| t.bytes().len()).sum::<usize>();
         slots(&self.slots)
-            + self.logs.iter().map(|l| all(&l.1)).sum::<usize>()
+            + self.logs.iter().map(|l| l.1.bytes().len()).sum::<usize>()
             + self.checkpoints.iter().map(|c| slots(&c.1)).sum::<usize>()
             + self.shown.iter().map(Shown::bytes).sum::<usize>()
     }
@@ -153,22 +153,20 @@ impl Saved {
             put(format!("slot {i}"), t);
         }
         let mut logs = Vec::new();
-        for (i, (name, entries)) in self.logs.iter().enumerate() {
-            let mut runs: Vec<(usize, Vec<usize>)> = Vec::new();
-            let mut bytes = AlignedBytes::default();
-            for e in entries {
-                bytes.extend(e.bytes());
-                match runs.last_mut() {
-                    Some((n, shape)) if shape == e.shape() => *n += 1,
-                    _ => runs.push((1, e.shape().to_vec())),
-                }
+        for (i, (name, log)) in self.logs.iter().enumerate() {
+            let dtype = log.runs().first().map_or(DType::F32, |r| r.dtype);
+            if log.runs().iter().any(|r| r.dtype != dtype) {
+                return Err("entries of several types".into());
             }
-            let dtype = entries.first().map_or(DType::F32, HostTensor::dtype);
-            let flat = vec![bytes.len() / dtype.size()];
-            let t = HostTensor::from_bytes(dtype, flat, bytes).ok_or("entries of several types")?;
+            let flat = vec![log.bytes().len() / dtype.size()];
+            let bytes = AlignedBytes::copy_of(log.bytes());
+            let t = HostTensor::from_bytes(dtype, flat, bytes).ok_or("half an element")?;
             put(format!("log {i}"), &t);
-            let name = name.clone();
-            logs.push(LogHeader { name, runs });
+            let runs = log.runs().iter();
+            logs.push(LogHeader {
+                name: name.clone(),
+                runs: runs.map(|r| (r.entries, r.shape.clone())).collect(),
+            });
         }
         for (i, s) in self.shown.iter().enumerate() {
             for (j, (_, t)) in s.values.iter().enumerate() {
@@ -238,8 +236,8 @@ impl Saved {
         let mut logs = Vec::new();
         for (i, header) in rest.logs.into_iter().enumerate() {
             let flat = take(format!("log {i}"))?;
-            let entries = header.entries(&flat).ok_or("a log is of another length")?;
-            logs.push((header.name, entries));
+            let log = header.log(&flat).ok_or("a log is of another length")?;
+            logs.push((header.name, log));
         }
         let mut shown = Vec::new();
         for (i, (block, item, names)) in rest.shown.into_iter().enumerate() {
@@ -298,20 +296,14 @@ impl Shown {
 }
 
 impl LogHeader {
-    /// Cuts entries out of all their elements.
-    fn entries(&self, flat: &HostTensor) -> Option<Vec<HostTensor>> {
-        let mut at = 0usize;
-        let mut out = Vec::new();
-        for (n, shape) in &self.runs {
-            let size = crate::tensor::count_elements(shape)?.checked_mul(flat.dtype().size())?;
-            for _ in 0..*n {
-                let bytes = flat.bytes().get(at..at.checked_add(size)?)?;
-                let bytes = AlignedBytes::copy_of(bytes);
-                out.push(HostTensor::from_bytes(flat.dtype(), shape.clone(), bytes)?);
-                at += size;
-            }
-        }
-        (at == flat.bytes().len()).then_some(out)
+    /// The log of which these are all elements.
+    fn log(&self, flat: &HostTensor) -> Option<Log> {
+        let run = |(entries, shape): &(usize, Vec<usize>)| Run {
+            entries: *entries,
+            dtype: flat.dtype(),
+            shape: shape.clone(),
+        };
+        Log::new(self.runs.iter().map(run).collect(), flat.bytes().to_vec())
     }
 }
 

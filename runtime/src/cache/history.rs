@@ -41,7 +41,11 @@ impl<P: Serialize + for<'a> Deserialize<'a> + Clone> History<P> {
     /// What is remembered of a pipeline: nothing where there is nothing that can be read.
     pub fn load(cache: &Cache, pipeline: &Path) -> Self {
         let text = std::fs::read(Self::path(cache, pipeline)).unwrap_or_default();
-        serde_json::from_slice(&text).unwrap_or_else(|_| Self {
+        Self::read(&text, pipeline)
+    }
+
+    fn read(text: &[u8], pipeline: &Path) -> Self {
+        serde_json::from_slice(text).unwrap_or_else(|_| Self {
             pipeline: pipeline.display().to_string(),
             stages: BTreeMap::new(),
         })
@@ -57,12 +61,17 @@ impl<P: Serialize + for<'a> Deserialize<'a> + Clone> History<P> {
         stages: &BTreeMap<String, Past<P>>,
         whole: bool,
     ) -> io::Result<()> {
-        let mut history = Self::load(cache, pipeline);
+        let path = Self::path(cache, pipeline);
+        let before = std::fs::read(&path).unwrap_or_default();
+        let mut history = Self::read(&before, pipeline);
         if whole || history.stages.len() + stages.len() > MOST {
             history.stages.clear();
         }
         history.stages.extend(stages.clone());
         let text = serde_json::to_vec(&history).map_err(io::Error::other)?;
-        write_whole(&Self::path(cache, pipeline), &[&text])
+        if text == before {
+            return Ok(());
+        }
+        write_whole(&path, &[&text])
     }
 }

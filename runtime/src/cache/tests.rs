@@ -1,6 +1,13 @@
 use super::*;
+use crate::log::{Entry, Log};
 use crate::tensor::HostTensor;
 use std::rc::Rc;
+
+fn log(entries: &[HostTensor]) -> Log {
+    let mut log = Log::default();
+    entries.iter().for_each(|t| log.push(Entry::of(t)));
+    log
+}
 
 fn saved(n: u8) -> Saved {
     let t = |x: f32| HostTensor::from_f32(&[2], &[x, f32::NAN]);
@@ -15,11 +22,11 @@ fn saved(n: u8) -> Saved {
         },
         slots: vec![("w".into(), Rc::new(t(1.0)))],
         logs: vec![
-            ("loss".into(), vec![t(2.0), t(3.0)]),
-            ("none".into(), vec![]),
+            ("loss".into(), log(&[t(2.0), t(3.0)])),
+            ("none".into(), log(&[])),
             (
                 "ragged".into(),
-                vec![t(2.0), HostTensor::from_f32(&[], &[4.0])],
+                log(&[t(2.0), HostTensor::from_f32(&[], &[4.0])]),
             ),
         ],
         forms: vec![vec!["loss".into(), "ragged".into()]],

@@ -2,7 +2,7 @@
 
 use super::batches::Batch;
 use super::burst::Burst;
-use super::engine::Compilation;
+use super::engine::{Compilation, Engine};
 use super::run::Pipeline;
 use super::stage::{Halt, Position};
 use super::steps::Steps;
@@ -66,6 +66,24 @@ impl Pipeline {
         effort: Effort,
         observer: &mut dyn Observer,
     ) -> Result<Option<Timed>, RunError> {
+        let (program, lowering) = self.ready(stage, observer)?;
+        let Some(step) = step_of(&program).cloned() else {
+            return Ok(None);
+        };
+        let mut engine = match &program {
+            StageProgram::Train(_) => self.step_engine(stage, step.clone(), "step", observer)?,
+            _ => self.stage_engine(stage, step.clone(), "step", observer)?,
+        };
+        self.timed(stage, &program, &mut engine, effort, lowering, observer)
+            .map(Some)
+    }
+
+    /// The program of a stage whose needs have been run, and the seconds that lowering took.
+    pub(super) fn ready(
+        &mut self,
+        stage: usize,
+        observer: &mut dyn Observer,
+    ) -> Result<(StageProgram, f64), RunError> {
         let info = self.session.stages()[stage].clone();
         for need in info.needs.iter().chain(&info.after) {
             self.run_stage(*need, observer)?;
@@ -73,113 +91,140 @@ impl Pipeline {
         let (program, lowering) = self.lower(stage, observer)?;
         let program = self.with_chosen(stage, program, observer)?;
         self.run_inits(observer)?;
-        let version = self.version_before(stage)?;
-        let (seconds, steps, engine) = match program {
-            StageProgram::Train(plan) => {
-                self.time_steps(stage, &plan, version, effort, observer)?
-            }
-            StageProgram::Compute(program) => {
-                self.time_runs(stage, *program, &version, effort, observer)?
-            }
-            StageProgram::Report(_) => return Ok(None),
-        };
-        let (program, compilation) = engine;
-        Ok(Some(Timed {
-            stage: info.name,
+        Ok((program, lowering))
+    }
+
+    /// Times an engine of a stage's step.
+    pub(super) fn timed(
+        &mut self,
+        stage: usize,
+        program: &StageProgram,
+        engine: &mut Engine,
+        effort: Effort,
+        lowering: f64,
+        observer: &mut dyn Observer,
+    ) -> Result<Timed, RunError> {
+        let (seconds, steps) = self.repeated(stage, program, engine, observer, |step| {
+            sample(effort, step)
+        })?;
+        let graph = engine.program.graph.clone();
+        Ok(Timed {
+            stage: self.session.stages()[stage].name.clone(),
             seconds,
             steps,
             lowering: lowering * 1e3,
-            compilation,
-            cost: cost(&optimise(program.graph, &self.options.engine.disabled)),
-        }))
+            compilation: engine.compilation.clone(),
+            cost: cost(&optimise(graph, &self.options.engine.disabled)),
+        })
     }
 
-    fn time_steps(
+    /// Gives `f` a step of the stage to run again and again, each going on from the last, by an engine of the stage's step.
+    pub(super) fn repeated<T>(
+        &mut self,
+        stage: usize,
+        program: &StageProgram,
+        engine: &mut Engine,
+        observer: &mut dyn Observer,
+        f: impl FnOnce(&mut dyn FnMut() -> Result<(), RunError>) -> Result<T, RunError>,
+    ) -> Result<T, RunError> {
+        let version = self.version_before(stage)?;
+        if let StageProgram::Train(plan) = program {
+            return self.repeated_steps(stage, plan, engine, version, observer, f);
+        }
+        let at = self.after_failures(engine);
+        let inputs = self.inputs(&engine.program.sources, &version, at)?;
+        f(&mut || {
+            for (output, t) in engine.run(&inputs).into_iter().enumerate() {
+                engine.recycle(output, t);
+            }
+            Ok(())
+        })
+    }
+
+    fn repeated_steps<T>(
         &mut self,
         stage: usize,
         plan: &TrainPlan,
+        engine: &mut Engine,
         mut version: Version,
-        effort: Effort,
         observer: &mut dyn Observer,
-    ) -> Result<Samples, RunError> {
+        f: impl FnOnce(&mut dyn FnMut() -> Result<(), RunError>) -> Result<T, RunError>,
+    ) -> Result<T, RunError> {
         self.start_states(stage, plan, &mut version, observer)?;
-        // Made before those of `Steps`, which find its code: it is this one that says what compiling took.
-        let mut engine = self.stage_engine(stage, plan.step.clone(), "step", observer)?;
-        let mut at = Progress::default();
         let mut steps = Steps::new(self, stage, plan, observer)?;
-        let first = steps.batch(self, plan, &version, &at)?;
-        let rows = first.as_ref().map_or(0, |r| r.len());
+        let first = steps.batch(self, plan, &version, &Progress::default())?;
         let position = Position {
             step: 0,
             rows: first.as_ref(),
             any: true,
             ..Position::default()
         };
-        let made = (engine.program.clone(), engine.compilation.clone());
-        let mut order: Vec<Rc<Batch>> = Vec::new();
-        if let Some(batching) = &plan.batching {
-            // The batches of an epoch that are as long as the first.
-            while let Some(batch) = steps.batch(self, plan, &version, &at)? {
-                at.batch(batch.len());
-                if batch.len() == rows {
-                    order.push(batch);
-                }
-                // Of what is on disk, some are enough: together they may be larger than memory.
-                let on_disk = first.as_ref().is_some_and(|b| !b.columns.is_empty());
-                let many = on_disk && order.len() >= MOST_READ;
-                if batching.turn(&mut at, rows) || many {
-                    break;
-                }
-            }
-        }
+        let order = self.batches(&mut steps, plan, &version, first.as_ref())?;
         let mut nth = 0;
         let mut next = || {
             nth += 1;
             order.get((nth - 1) % order.len().max(1)).cloned()
         };
-        let samples = match Burst::new(self, &mut engine, &version, position)? {
-            Some(mut burst) => sample(effort, || {
-                burst.step(next().as_deref());
+        match Burst::new(self, engine, &mut version.clone(), position)? {
+            Some(mut burst) => f(&mut || {
+                if let Some(batch) = next() {
+                    burst.set_batch(batch);
+                }
+                burst.step();
                 burst.accept();
                 Ok(())
-            })?,
-            None => sample(effort, || {
+            }),
+            None => f(&mut || {
                 let rows = next();
                 let at = Position {
                     rows: rows.as_ref(),
                     ..position
                 };
-                self.advance(&mut engine, &mut version, at)
+                self.advance(engine, &mut version, at)
                     .map(|_| ())
                     .map_err(unexpected)
-            })?,
-        };
-        Ok((samples.0, samples.1, made))
+            }),
+        }
     }
 
-    fn time_runs(
+    /// The batches of an epoch that are as long as the first.
+    fn batches(
         &mut self,
-        stage: usize,
-        program: Program,
+        steps: &mut Steps,
+        plan: &TrainPlan,
         version: &Version,
-        effort: Effort,
-        observer: &mut dyn Observer,
-    ) -> Result<Samples, RunError> {
-        let mut engine = self.stage_engine(stage, program.clone(), "step", observer)?;
-        let at = self.after_failures(&engine);
-        let inputs = self.inputs(&program.sources, version, at)?;
-        let samples = sample(effort, || {
-            for (output, t) in engine.run(&inputs).into_iter().enumerate() {
-                engine.recycle(output, t);
+        first: Option<&Rc<Batch>>,
+    ) -> Result<Vec<Rc<Batch>>, RunError> {
+        let mut order: Vec<Rc<Batch>> = Vec::new();
+        let Some(batching) = &plan.batching else {
+            return Ok(order);
+        };
+        let mut at = Progress::default();
+        let rows = first.map_or(0, |r| r.len());
+        while let Some(batch) = steps.batch(self, plan, version, &at)? {
+            at.batch(batch.len());
+            if batch.len() == rows {
+                order.push(batch);
             }
-            Ok(())
-        })?;
-        Ok((samples.0, samples.1, (program, engine.compilation.clone())))
+            // Of what is on disk, some are enough: together they may be larger than memory.
+            let on_disk = first.is_some_and(|b| !b.columns.is_empty());
+            let many = on_disk && order.len() >= MOST_READ;
+            if batching.turn(&mut at, rows) || many {
+                break;
+            }
+        }
+        Ok(order)
     }
 }
 
-/// Seconds of a step by sample, steps of a sample, and the program with what making it ready took.
-type Samples = (Vec<f64>, usize, (Program, Compilation));
+/// The program that is run again and again; a report has none.
+pub(super) fn step_of(program: &StageProgram) -> Option<&Program> {
+    match program {
+        StageProgram::Train(plan) => Some(&plan.step),
+        StageProgram::Compute(program) => Some(program),
+        StageProgram::Report(_) => None,
+    }
+}
 
 fn unexpected(halt: Halt) -> RunError {
     match halt {

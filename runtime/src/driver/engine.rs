@@ -2,14 +2,15 @@
 
 use super::RunError;
 use crate::digest::{Digest, Feed};
-use crate::kernels::Kernels;
+use crate::kernels::{Clock, Kernels};
 use crate::tensor::{AlignedBytes, DType, HostTensor};
-use mlc_compiler::codegen::{self, Compiled};
+use mlc_compiler::codegen::{self, CodegenError, Compiled, Footprint, UnitFacts};
 use mlc_compiler::interp::{self, Tensor};
 use mlc_compiler::ir::{Graph, Type, fingerprint, print};
 use mlc_compiler::program::Program;
 use mlc_compiler::transform::{
     self,
+    finite::watch,
     lift::{Constant, lift},
 };
 use std::cell::RefCell;
@@ -35,6 +36,8 @@ pub struct Compilation {
     pub nodes: usize,
     pub kernels: usize,
     pub bytes_planned: usize,
+    /// How near that is to the least.
+    pub footprint: Footprint,
     /// Milliseconds of each pass, of planning the units, and of writing machine code.
     pub passes: Vec<(&'static str, f64)>,
 }
@@ -45,6 +48,8 @@ pub struct Engine {
     pub compilation: Compilation,
     /// Was machine code made, and not found?
     pub made: bool,
+    /// Large outputs for which machine code gives one more output: it is finite if they are.
+    watched: Vec<usize>,
     code: Code,
 }
 
@@ -97,6 +102,60 @@ impl Engine {
         memo: &Memo,
         lifted: bool,
     ) -> Result<Self, RunError> {
+        Self::watching(program, options, memo, lifted, &[])
+    }
+
+    /// The same; of these outputs it is to be asked after each run whether they are finite.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn watching(
+        program: Program,
+        options: &EngineOptions,
+        memo: &Memo,
+        lifted: bool,
+        outputs: &[usize],
+    ) -> Result<Self, RunError> {
+        Self::make(program, options, lifted, outputs, |graph| {
+            let mut f = Feed::default();
+            fingerprint::feed(graph, &mut f);
+            let key = f.digest();
+            if let Some(found) = memo.get(key) {
+                return Ok((found, false));
+            }
+            let compiled = Rc::new(codegen::compile(graph, &Kernels)?);
+            memo.put(key, compiled.clone());
+            Ok((compiled, true))
+        })
+    }
+
+    /// The same, by machine code that calls a clock between its units, and what these are. The clock must outlive it.
+    ///
+    /// # Errors
+    /// As [`Engine::new`].
+    pub fn clocked(
+        program: Program,
+        options: &EngineOptions,
+        lifted: bool,
+        clock: &Clock,
+    ) -> Result<(Self, Vec<UnitFacts>), RunError> {
+        let mut units = Vec::new();
+        let engine = Self::make(program, options, lifted, &[], |graph| {
+            let (compiled, facts) = codegen::compile_clocked(graph, &Kernels, clock.address())?;
+            units = facts;
+            Ok((Rc::new(compiled), true))
+        })?;
+        Ok((engine, units))
+    }
+
+    /// `code` gives the machine code of a graph, and whether it made it.
+    fn make(
+        program: Program,
+        options: &EngineOptions,
+        lifted: bool,
+        outputs: &[usize],
+        code: impl FnOnce(&Graph) -> Result<(Rc<Compiled>, bool), CodegenError>,
+    ) -> Result<Self, RunError> {
         let start = Instant::now();
         let (mut graph, passes) =
             transform::optimise_timed(program.graph.clone(), &options.disabled);
@@ -106,6 +165,10 @@ impl Engine {
             graph = lifted.graph;
             constants = lifted.constants;
         }
+        let watched = match options.interpret {
+            true => Vec::new(),
+            false => watch(&mut graph, outputs),
+        };
         let mut made = true;
         let live = print::live(&graph);
         let mut compilation = Compilation {
@@ -118,23 +181,10 @@ impl Engine {
             check_memory(&program.name, compilation.bytes_planned, options)?;
             Code::Interpreted(Box::new(graph))
         } else {
-            let mut f = Feed::default();
-            fingerprint::feed(&graph, &mut f);
-            let key = f.digest();
-            let compiled = match memo.get(key) {
-                Some(found) => {
-                    made = false;
-                    found
-                }
-                None => {
-                    let compiled = codegen::compile(&graph, &Kernels).map_err(|e| {
-                        RunError::Environment(format!("cannot compile `{}`: {e}", program.name))
-                    })?;
-                    let compiled = Rc::new(compiled);
-                    memo.put(key, compiled.clone());
-                    compiled
-                }
-            };
+            let (compiled, new) = code(&graph).map_err(|e| {
+                RunError::Environment(format!("cannot compile `{}`: {e}", program.name))
+            })?;
+            made = new;
             if made {
                 let [plan, code] = compiled.seconds;
                 compilation
@@ -143,6 +193,7 @@ impl Engine {
             }
             compilation.kernels = compiled.kernels;
             compilation.bytes_planned = compiled.arena_bytes;
+            compilation.footprint = compiled.footprint;
             check_memory(&program.name, compilation.bytes_planned, options)?;
             let types: Vec<Type> = graph
                 .outputs
@@ -162,6 +213,7 @@ impl Engine {
             program,
             compilation,
             made,
+            watched,
             code,
         })
     }
@@ -177,14 +229,19 @@ impl Engine {
                     .collect()
             }
             Code::Compiled(machine) => {
-                let mut outputs = machine.outputs();
-                let mut call = machine.call(inputs);
+                let all = 0..machine.types.len();
+                let mut outputs: Vec<HostTensor> = all.map(|o| machine.output(o)).collect();
+                let mut call = machine.call();
+                let mut addresses = call.addresses(inputs);
                 for (i, t) in outputs.iter_mut().enumerate() {
-                    call.set_output(i, t);
+                    call.set_output(&mut addresses, i, t);
                 }
                 // SAFETY: inputs are parallel to the program's sources, and their tensors have the types of the slots that the
                 // graph was built for; outputs are new or were given back, so that nobody else has them.
-                unsafe { call.run() };
+                unsafe { call.run(&addresses) };
+                if !self.watched.is_empty() {
+                    outputs.pop();
+                }
                 outputs
             }
         }
@@ -201,76 +258,119 @@ impl Engine {
     }
 }
 
-/// The addresses that a program is called with, for calling it again and again.
+/// Code that is called again and again.
 pub struct Call<'e> {
     compiled: &'e Compiled,
     arena: &'e mut AlignedBytes,
     types: &'e [Type],
+    constants: &'e [Rc<HostTensor>],
+}
+
+/// The addresses of what code reads and writes.
+#[derive(Clone)]
+pub struct Addresses {
     sources: Vec<*const u8>,
     targets: Vec<*mut u8>,
 }
 
+impl Addresses {
+    pub fn set_input(&mut self, input: usize, t: &HostTensor) {
+        self.sources[input] = t.bytes().as_ptr();
+    }
+
+    /// Where the outputs are written to.
+    pub fn targets(&self) -> &[*mut u8] {
+        &self.targets
+    }
+}
+
 impl Engine {
-    /// Makes ready to call the code with these inputs; outputs are to be set. Nothing where the program is interpreted.
-    pub fn call(&mut self, inputs: &[Rc<HostTensor>]) -> Option<Call<'_>> {
-        match &mut self.code {
-            Code::Compiled(machine) => Some(machine.call(inputs)),
+    /// Is it machine code that is run?
+    pub fn is_compiled(&self) -> bool {
+        matches!(self.code, Code::Compiled(_))
+    }
+
+    /// The code, to be called again and again, and the program that it is of. No code where that is interpreted.
+    pub fn parts(&mut self) -> (Option<Call<'_>>, &Program) {
+        let call = match &mut self.code {
+            Code::Compiled(machine) => Some(machine.call()),
             Code::Interpreted(_) => None,
+        };
+        (call, &self.program)
+    }
+
+    /// Outputs for which one more, behind all others, says whether they are finite.
+    pub fn watched(&self) -> &[usize] {
+        &self.watched
+    }
+
+    /// A buffer for an output of machine code.
+    pub fn output(&mut self, output: usize) -> HostTensor {
+        match &mut self.code {
+            Code::Compiled(machine) => machine.output(output),
+            Code::Interpreted(graph) => {
+                let ty = graph.ty(graph.outputs[output].1);
+                HostTensor::zeros(ty.dtype, &ty.shape)
+            }
         }
     }
 }
 
 impl Machine {
-    /// Buffers for the outputs: those that were given back, or new ones.
-    fn outputs(&mut self) -> Vec<HostTensor> {
-        let new = |ty: &Type| HostTensor::zeros(ty.dtype, &ty.shape);
-        self.types
-            .iter()
-            .zip(&mut self.spare)
-            .map(|(ty, spare)| spare.take().unwrap_or_else(|| new(ty)))
-            .collect()
+    /// A buffer for an output: one that was given back, or a new one.
+    fn output(&mut self, output: usize) -> HostTensor {
+        let ty = &self.types[output];
+        let spare = self.spare[output].take();
+        spare.unwrap_or_else(|| HostTensor::zeros(ty.dtype, &ty.shape))
     }
 
-    fn call(&mut self, inputs: &[Rc<HostTensor>]) -> Call<'_> {
-        let all = inputs.iter().chain(&self.constants);
+    fn call(&mut self) -> Call<'_> {
         Call {
-            sources: all.map(|t| t.bytes().as_ptr()).collect(),
-            targets: vec![std::ptr::null_mut(); self.types.len()],
             compiled: &self.compiled,
             arena: &mut self.arena,
             types: &self.types,
+            constants: &self.constants,
         }
     }
 }
 
 impl Call<'_> {
+    /// The addresses of the inputs; those of outputs are to be set.
+    pub fn addresses(&self, inputs: &[Rc<HostTensor>]) -> Addresses {
+        let all = inputs.iter().chain(self.constants);
+        Addresses {
+            sources: all.map(|t| t.bytes().as_ptr()).collect(),
+            targets: vec![std::ptr::null_mut(); self.types.len()],
+        }
+    }
+
     /// A tensor of an output's type.
     pub fn output(&self, output: usize) -> HostTensor {
         HostTensor::zeros(self.types[output].dtype, &self.types[output].shape)
     }
 
-    pub fn set_input(&mut self, input: usize, t: &HostTensor) {
-        self.sources[input] = t.bytes().as_ptr();
-    }
-
-    pub fn set_output(&mut self, output: usize, t: &mut HostTensor) {
+    pub fn set_output(&self, addresses: &mut Addresses, output: usize, t: &mut HostTensor) {
         assert!(
             t.dtype() == self.types[output].dtype && t.shape() == self.types[output].shape,
             "internal error: an output has another type"
         );
-        self.targets[output] = t.bytes_mut().as_mut_ptr();
+        addresses.targets[output] = t.bytes_mut().as_mut_ptr();
     }
 
     /// Runs the code.
     ///
     /// # Safety
-    /// The tensors whose addresses were given last are alive and have not moved, none of the outputs is an input or another
-    /// output, and each input has the type of the program's.
-    pub unsafe fn run(&mut self) {
-        debug_assert!(self.targets.iter().all(|t| !t.is_null()));
+    /// The tensors at these addresses are alive and have not moved, none of the outputs is an input or another output, and
+    /// each input has the type of the program's.
+    #[inline]
+    pub unsafe fn run(&mut self, addresses: &Addresses) {
+        debug_assert!(addresses.targets.iter().all(|t| !t.is_null()));
         let arena = self.arena.as_mut_slice().as_mut_ptr();
         // SAFETY: as promised; the arena has the size that the code asked for.
-        unsafe { self.compiled.call(&self.sources, &self.targets, arena) };
+        unsafe {
+            self.compiled
+                .call(&addresses.sources, &addresses.targets, arena);
+        }
     }
 }
 

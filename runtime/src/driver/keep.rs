@@ -7,6 +7,7 @@ use super::store::Version;
 use super::{Event, Observer, RunError};
 use crate::cache::{Happened, History, Missing, Past, Results, Saved, Shown};
 use crate::digest::Digest;
+use crate::log::Stretch;
 use crate::tensor::HostTensor;
 use mlc_compiler::program::{Every, Program, ReportItem, SlotId, StageProgram};
 use std::collections::BTreeMap;
@@ -36,10 +37,9 @@ pub struct Recording {
 /// A stage that holds more than this for its checkpoints and pictures is not kept.
 const MOST: usize = 1 << 30;
 
-/// How values come to be logged.
+/// How values come to be logged, other than by steps.
 #[derive(Clone, Copy)]
 pub enum Told<'a> {
-    Step,
     /// By an `every` block, or a stage that computes once.
     Block,
     /// The last entries of a stage that ended because this value was no number.
@@ -78,12 +78,11 @@ impl Recording {
         all.filter(|h| told(&h.0)).collect()
     }
 
-    /// Which form these values have.
-    fn form(&mut self, values: &[(String, HostTensor)]) -> usize {
-        let same = |form: &Vec<String>| form.iter().eq(values.iter().map(|v| &v.0));
+    /// Which form values of these names have.
+    fn form<'a>(&mut self, names: impl Iterator<Item = &'a String> + Clone) -> usize {
+        let same = |form: &Vec<String>| form.iter().eq(names.clone());
         self.forms.iter().position(same).unwrap_or_else(|| {
-            self.forms
-                .push(values.iter().map(|v| v.0.clone()).collect());
+            self.forms.push(names.clone().cloned().collect());
             self.forms.len() - 1
         })
     }
@@ -110,9 +109,8 @@ impl Pipeline {
         observer: &mut dyn Observer,
     ) -> Result<(), RunError> {
         if let Some(r) = &mut self.recording {
-            let form = r.form(&values);
+            let form = r.form(values.iter().map(|v| &v.0));
             let happened = match told {
-                Told::Step => Happened::Step { form },
                 Told::Block => Happened::Block { form },
                 Told::Failed(value) => {
                     r.failed = Some(value.to_string());
@@ -124,12 +122,6 @@ impl Pipeline {
         let name = self.session.stages()[stage].name.clone();
         let (stage_name, values_told) = (name.as_str(), values.as_slice());
         match told {
-            Told::Step => observer.event(&Event::Step {
-                stage: stage_name,
-                step,
-                epoch,
-                values: values_told,
-            }),
             Told::Block if values.is_empty() => {}
             Told::Block => observer.event(&Event::Log {
                 stage: stage_name,
@@ -147,6 +139,34 @@ impl Pipeline {
             }
         }
         self.record(stage, &name, step, epoch, values)
+    }
+
+    /// Logs what steps in a row logged, as [`Self::tell`] does.
+    pub(super) fn tell_steps(
+        &mut self,
+        stage: usize,
+        steps: Stretch,
+        observer: &mut dyn Observer,
+    ) -> Result<(), RunError> {
+        if let Some(r) = &mut self.recording {
+            let form = r.form(steps.columns.iter().map(|c| &c.name));
+            let each = (0..steps.steps).map(|i| {
+                let (step, epoch) = steps.at(i);
+                (Happened::Step { form }, step, epoch)
+            });
+            r.happened.extend(each);
+        }
+        let name = self.session.stages()[stage].name.clone();
+        observer.event(&Event::Steps {
+            stage: &name,
+            steps: &steps,
+        });
+        self.store.log_steps(stage, &steps);
+        if let (Some(m), false) = (&mut self.metrics, steps.columns.is_empty()) {
+            m.write_steps(&name, steps)
+                .map_err(|e| RunError::Environment(e.to_string()))?;
+        }
+        Ok(())
     }
 
     /// Notes what is shown in the report.
@@ -322,7 +342,7 @@ impl Pipeline {
                 "internal error: the kept result of `{name}` does not fit it"
             ))
         };
-        let mut next: BTreeMap<&str, std::slice::Iter<HostTensor>> = saved
+        let mut next: BTreeMap<&str, _> = saved
             .logs
             .iter()
             .map(|(n, entries)| (n.as_str(), entries.iter()))
@@ -331,7 +351,7 @@ impl Pipeline {
             let mut values = |form: usize| {
                 let one = |n: &String| {
                     let t = next.get_mut(n.as_str()).and_then(Iterator::next);
-                    t.map(|t| (n.clone(), t.clone()))
+                    t.map(|t| (n.clone(), t.tensor()))
                 };
                 let found: Option<Values> = saved.forms[form].iter().map(one).collect();
                 found.ok_or_else(wrong)
@@ -339,7 +359,8 @@ impl Pipeline {
             let at = (step, epoch);
             match happened {
                 Happened::Step { form } => {
-                    self.tell(stage, Told::Step, at, values(form)?, observer)?;
+                    let one = Stretch::one(at, &values(form)?);
+                    self.tell_steps(stage, one, observer)?;
                 }
                 Happened::Block { form } => {
                     self.tell(stage, Told::Block, at, values(form)?, observer)?;
@@ -420,10 +441,9 @@ impl Pipeline {
             return;
         };
         let logs = self.store.logs(stage);
-        let entries = logs.iter().flat_map(|l| &l.1);
         let bytes = r.bytes
             + slots.iter().map(|s| s.1.bytes().len()).sum::<usize>()
-            + entries.map(|t| t.bytes().len()).sum::<usize>();
+            + logs.iter().map(|l| l.1.bytes().len()).sum::<usize>();
         if !cache.worth(seconds, bytes) {
             return;
         }

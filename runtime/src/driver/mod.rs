@@ -7,9 +7,9 @@
 //! - `provenance` replays a step in the interpreter, to find where a value that is not finite comes from.
 //! - `resume` saves where a run is and goes on from there; `snapshot` is a file of that, `started` says what run it is.
 //! - `shows` puts into the report what stages show, `sweeps` what the applications of one stage came to.
-//! - `variance` measures how noisy gradients are, `bench` how long steps take.
+//! - `variance` measures how noisy gradients are, `bench` how long steps take, `profile` which of their units.
 //! - `verdict` says whether what a stage leaves may be used.
-//! - `stage` runs the steps of a stage, `steps` makes their batches, for which `batches` reads ahead what is on disk; `run` whole pipelines; `tests` their tests.
+//! - `stage` runs the steps of a stage, `stretches` those between which nothing is due, `steps` makes their batches, for which `batches` reads ahead what is on disk; `run` whole pipelines; `tests` their tests.
 
 mod batches;
 mod bench;
@@ -20,6 +20,7 @@ mod host;
 mod keep;
 mod parts;
 mod plan;
+mod profile;
 mod provenance;
 mod resume;
 mod run;
@@ -29,6 +30,7 @@ mod stage;
 mod started;
 mod steps;
 mod store;
+mod stretches;
 mod sweeps;
 mod tests;
 mod variance;
@@ -39,6 +41,7 @@ pub use engine::{Compilation, Engine, EngineOptions, Memo};
 pub use golden::{Change, Golden, golden_path};
 pub use host::{Data, FileHost, Files, read_text_file};
 pub use plan::{Foreseen, Why, Will};
+pub use profile::{Interval, Profile, ProfileEffort, TracedStep, UnitTime};
 pub use provenance::{Replayed, StepResult};
 pub use resume::Saves;
 pub use run::{Pipeline, RunOptions};
@@ -47,6 +50,7 @@ pub use tests::{TestOutcome, TestResult, Tests};
 pub use variance::Measured;
 pub use verdict::words;
 
+use crate::log::Stretch;
 use crate::tensor::HostTensor;
 use mlc_compiler::interp::trace::Cause;
 use mlc_compiler::lower::Failure;
@@ -64,12 +68,10 @@ pub enum Event<'a> {
         stage: &'a str,
         steps: usize,
     },
-    /// After each step: how far the stage is, and the step's logged values.
-    Step {
+    /// After steps in a row: how far the stage is, and what each of them logged.
+    Steps {
         stage: &'a str,
-        step: usize,
-        epoch: usize,
-        values: &'a [(String, HostTensor)],
+        steps: &'a Stretch,
     },
     /// An `every` block or a `compute` stage logged.
     Log {

@@ -274,15 +274,15 @@ impl Pipeline {
             let name = self.session.slots()[id.0 as usize].name.clone();
             results.slots.insert(name, self.digest_of(t));
         }
-        for (name, entries) in self.store.logs(stage) {
+        for (name, log) in self.store.logs(stage) {
             let mut f = Feed::default();
-            for t in entries {
-                (t.dtype(), t.shape()).hash(&mut f);
-                f.write(t.bytes());
+            for run in log.runs() {
+                (run.entries, run.dtype, &run.shape).hash(&mut f);
             }
+            f.write(log.bytes());
             let logged = crate::cache::Logged {
                 digest: f.digest(),
-                entries: entries.len(),
+                entries: log.len(),
             };
             results.logs.insert(name.clone(), logged);
         }

@@ -17,7 +17,7 @@ use crate::rundir::RunDir;
 use crate::tensor::{DType, HostTensor};
 use mlc_compiler::FileId;
 use mlc_compiler::lower::{Failure, LowerOptions, ReplResult, Session};
-use mlc_compiler::program::{Export, Program, SlotKind, StageProgram, TrainPlan};
+use mlc_compiler::program::{Export, Program, Sink, SlotKind, StageProgram, TrainPlan};
 use mlc_compiler::progress::Progress;
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
@@ -59,7 +59,7 @@ pub struct Pipeline {
     pub(super) replay: Option<(usize, usize)>,
     pub(super) path: PathBuf,
     dir: Option<RunDir>,
-    metrics: Option<MetricsWriter>,
+    pub(super) metrics: Option<MetricsWriter>,
     pub(super) report: Option<Report>,
     has_reports: bool,
     pub(super) done: Vec<usize>,
@@ -534,7 +534,7 @@ impl Pipeline {
         label: &str,
         observer: &mut dyn Observer,
     ) -> Result<Engine, RunError> {
-        self.make_engine(program, label, false, observer)
+        self.make_engine(program, label, false, &[], observer)
     }
 
     /// The engine of a stage's program: what applications of one stage differ in is given to the same machine code.
@@ -545,7 +545,31 @@ impl Pipeline {
         label: &str,
         observer: &mut dyn Observer,
     ) -> Result<Engine, RunError> {
-        self.make_engine(program, label, self.session.is_applied(stage), observer)
+        self.make_engine(
+            program,
+            label,
+            self.session.is_applied(stage),
+            &[],
+            observer,
+        )
+    }
+
+    /// The engine of a stage's step, whose parameters must be finite after each run.
+    pub(super) fn step_engine(
+        &self,
+        stage: usize,
+        program: Program,
+        label: &str,
+        observer: &mut dyn Observer,
+    ) -> Result<Engine, RunError> {
+        let is_param = |sink: &Sink| match sink {
+            Sink::Slot(id) => self.session.slots()[id.0 as usize].kind == SlotKind::Param,
+            _ => false,
+        };
+        let sinks = program.sinks.iter().enumerate();
+        let params: Vec<usize> = sinks.filter(|s| is_param(s.1)).map(|s| s.0).collect();
+        let lifted = self.session.is_applied(stage);
+        self.make_engine(program, label, lifted, &params, observer)
     }
 
     fn make_engine(
@@ -553,9 +577,10 @@ impl Pipeline {
         program: Program,
         label: &str,
         lifted: bool,
+        watched: &[usize],
         observer: &mut dyn Observer,
     ) -> Result<Engine, RunError> {
-        let engine = Engine::new(program, &self.options.engine, &self.memo, lifted)?;
+        let engine = Engine::watching(program, &self.options.engine, &self.memo, lifted, watched)?;
         if engine.made {
             observer.event(&Event::Compiled {
                 stage: label,
@@ -582,7 +607,7 @@ impl Pipeline {
                 .map_err(|e| RunError::Environment(e.to_string()))?;
         }
         for (n, t) in values {
-            self.store.log(stage, &n, t);
+            self.store.log(stage, &n, &t);
         }
         Ok(())
     }

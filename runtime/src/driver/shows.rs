@@ -15,17 +15,14 @@ impl Pipeline {
             return;
         };
         for (log, entries) in self.store.logs(stage) {
-            if entries.len() < 2 || entries.iter().any(|t| t.len() != 1) {
+            let numbers: Option<Vec<f64>> = entries.iter().map(|e| e.number()).collect();
+            let Some(numbers) = numbers.filter(|n| n.len() >= 2) else {
                 continue;
-            }
-            let points = entries
-                .iter()
-                .enumerate()
-                .map(|(i, t)| ((i + 1) as f64, t.to_f64_vec()[0]))
-                .collect();
+            };
+            let at = |(i, &x): (usize, &f64)| ((i + 1) as f64, x);
             let series = vec![Series {
                 name: log.clone(),
-                points,
+                points: numbers.iter().enumerate().map(at).collect(),
             }];
             report.line_plot(&format!("{name}: {log}"), "entry", log, series);
         }

@@ -1,6 +1,7 @@
 //! The steps of one training stage.
 
 use super::batches::Batch;
+use super::burst::{finite32, finite64, has_nan32, has_nan64};
 use super::engine::Engine;
 use super::keep::{Showing, Told};
 use super::resume::Now;
@@ -8,6 +9,7 @@ use super::run::Pipeline;
 use super::snapshot::Snapshot;
 use super::steps::Steps;
 use super::store::Version;
+use super::stretches::{Begin, Pace};
 use super::{Event, Observer, RunError};
 use crate::tensor::{DType, HostTensor};
 use mlc_compiler::program::{Export, Sink, SlotKind, Source, TrainPlan};
@@ -269,66 +271,60 @@ impl Pipeline {
         drop(resumed);
         // What the blocks were last run after.
         let mut told = at;
+        let mut pace = Pace::new();
         while at.done(plan.unit) < plan.count {
             let batch = steps.batch(self, plan, version, &at)?;
             let rows = batch.as_ref().map_or(0, |b| b.len());
-            let engine = steps.engine(self, plan, rows, observer)?;
+            let (engine, batches) = steps.engine(self, plan, rows, observer)?;
+            let begin = Begin {
+                stage,
+                plan,
+                at,
+                batch,
+                most: 1,
+                best: best.as_ref().map(|b| b.value),
+            };
+            if self.replay == Some((stage, at.steps + 1)) {
+                return Err(self.replay_step(engine, version, begin.position()));
+            }
+            let ran = self.run_steps(begin, engine, batches, &mut pace, version);
+            let mut stop = ran.stop;
+            if ran.told.steps > 0 {
+                skipped.1 = 0;
+                for _ in 0..ran.told.steps {
+                    step(&mut at, rows);
+                }
+                self.tell_steps(stage, ran.told, observer)?;
+            }
+            if let Some((value, version)) = ran.better {
+                best = Some(Best { value, version });
+            }
             let position = Position {
                 step: at.steps,
-                rows: batch.as_ref(),
+                rows: ran.batch.as_ref(),
                 watch: true,
                 ..Position::default()
             };
-            if self.replay == Some((stage, at.steps + 1)) {
-                return Err(self.replay_step(engine, version, position));
-            }
-            let before = plan
-                .keep
-                .as_ref()
-                .filter(|k| k.before)
-                .map(|_| version.clone());
-            let outcome = match self.advance(engine, version, position) {
-                Ok(outcome) => {
-                    skipped.1 = 0;
-                    outcome
-                }
-                Err(Halt::NotANumber(_)) if plan.skip.is_some_and(|most| skipped.1 < most) => {
+            match ran.halt {
+                None => {}
+                Some(Halt::NotANumber(_)) if plan.skip.is_some_and(|most| skipped.1 < most) => {
                     skipped = (skipped.0 + 1, skipped.1 + 1);
-                    Outcome {
-                        values: vec![(SKIPPED.into(), count(skipped.0))],
-                        ..Outcome::default()
-                    }
+                    let values = vec![(SKIPPED.into(), count(skipped.0))];
+                    let now = (at.steps + 1, at.epochs);
+                    self.tell(stage, Told::Block, now, values, observer)?;
+                    step(&mut at, rows);
                 }
                 // Among the applications of a stage, one that fails is a result like others.
-                Err(Halt::NotANumber(wrong)) if self.session.is_applied(stage) => {
+                Some(Halt::NotANumber(wrong)) if self.session.is_applied(stage) => {
                     self.log_failure(stage, &at, &wrong.name, plan, observer)?;
                     break;
                 }
-                Err(Halt::NotANumber(wrong)) => {
+                Some(Halt::NotANumber(wrong)) => {
                     let skips = plan.skip.map(|_| skipped.1);
                     let program = &engine.program;
                     return Err(self.not_a_number(stage, wrong, program, version, position, skips));
                 }
-                Err(Halt::Error(e)) => return Err(e),
-            };
-            if skipped.1 == 0 {
-                choose(
-                    &mut best,
-                    plan,
-                    &outcome,
-                    before.as_ref().unwrap_or(version),
-                );
-            }
-            let mut stop = outcome.stop;
-            let now = (at.steps + 1, at.epochs);
-            if skipped.1 > 0 {
-                self.tell(stage, Told::Block, now, outcome.values, observer)?;
-            } else {
-                self.tell(stage, Told::Step, now, outcome.values, observer)?;
-            }
-            match &batch {
-                None => at.step(),
-                Some(b) => at.batch(b.len()),
+                Some(Halt::Error(e)) => return Err(e),
             }
             let mut wanted = false;
             // A block may change the size of the batches, and that may end the epoch, after which other blocks run.
@@ -348,7 +344,11 @@ impl Pipeline {
                         stop = true;
                         continue;
                     };
-                    choose(&mut best, plan, &outcome, version);
+                    let so_far = best.as_ref().map(|b| b.value);
+                    if let Some(value) = outcome.better(plan, so_far) {
+                        let version = version.clone();
+                        best = Some(Best { value, version });
+                    }
                     stop |= outcome.stop;
                     let now = (at.steps, at.epochs);
                     self.tell(stage, Told::Block, now, outcome.values, observer)?;
@@ -469,6 +469,14 @@ impl Pipeline {
     }
 }
 
+/// One step further, on a batch of `rows` rows unless that is none.
+fn step(at: &mut Progress, rows: usize) {
+    match rows {
+        0 => at.step(),
+        rows => at.batch(rows),
+    }
+}
+
 /// The name under which the number of skipped steps is logged.
 const SKIPPED: &str = "skipped";
 
@@ -476,48 +484,40 @@ fn count(n: usize) -> HostTensor {
     HostTensor::from_i32(&[], &[i32::try_from(n).unwrap_or(i32::MAX)])
 }
 
-/// Keeps a version if it is better than the best so far.
-fn choose(best: &mut Option<Best>, plan: &TrainPlan, outcome: &Outcome, version: &Version) {
-    let Some(keep) = &plan.keep else { return };
-    let value = match &keep.log {
-        None => outcome.keep,
-        Some(log) => {
-            let logged = outcome.values.iter().find(|v| v.0 == *log);
-            logged.and_then(|v| v.1.to_f64_vec().first().copied())
-        }
-    };
-    let Some(value) = value else { return };
-    let better = |old: f64| {
-        if keep.lowest {
-            value < old
-        } else {
-            value > old
-        }
-    };
-    if best.as_ref().is_none_or(|b| better(b.value)) {
-        *best = Some(Best {
-            value,
-            version: version.clone(),
-        });
+impl Outcome {
+    /// What a version is chosen by, if it is better than the best so far.
+    pub fn better(&self, plan: &TrainPlan, best: Option<f64>) -> Option<f64> {
+        let keep = plan.keep.as_ref()?;
+        let value = match &keep.log {
+            None => self.keep?,
+            Some(log) => {
+                let logged = self.values.iter().find(|v| v.0 == *log)?;
+                logged.1.to_f64_vec().first().copied()?
+            }
+        };
+        let better = |old: f64| {
+            if keep.lowest {
+                value < old
+            } else {
+                value > old
+            }
+        };
+        best.is_none_or(better).then_some(value)
     }
 }
 
 fn has_nan(t: &HostTensor) -> bool {
     match t.dtype() {
-        DType::F32 => t.as_f32().iter().any(|x| x.is_nan()),
-        DType::F64 => t.as_f64().iter().any(|x| x.is_nan()),
+        DType::F32 => has_nan32(t.as_f32()),
+        DType::F64 => has_nan64(t.as_f64()),
         DType::I32 | DType::Bool => false,
     }
 }
 
-/// Are all elements finite? Each step asks this of all parameters, so blocks are looked at without a branch.
 fn is_finite(t: &HostTensor) -> bool {
-    const BLOCK: usize = 1024;
-    let finite32 = |b: &[f32]| b.iter().fold(true, |all, x| all & x.is_finite());
-    let finite64 = |b: &[f64]| b.iter().fold(true, |all, x| all & x.is_finite());
     match t.dtype() {
-        DType::F32 => t.as_f32().chunks(BLOCK).all(finite32),
-        DType::F64 => t.as_f64().chunks(BLOCK).all(finite64),
+        DType::F32 => finite32(t.as_f32()),
+        DType::F64 => finite64(t.as_f64()),
         DType::I32 | DType::Bool => true,
     }
 }

@@ -21,6 +21,13 @@ pub struct Steps {
     engines: HashMap<usize, Engine>,
     /// Gives the size of the next batch, if it changes.
     size: Option<Engine>,
+    batches: Batches,
+}
+
+/// Makes batches.
+pub struct Batches {
+    /// The stage's name, by which rows are shuffled.
+    key: u64,
     /// By epoch, the rows in its order: of the present one, and of the next where rows are read ahead.
     orders: BTreeMap<usize, Vec<usize>>,
     /// Reads what is on disk, where something is.
@@ -44,22 +51,26 @@ impl Steps {
                 let whole = plan.batching.as_ref().map_or(0, |b| b.size);
                 engines.insert(
                     whole,
-                    pipeline.stage_engine(stage, plan.step.clone(), &name, observer)?,
+                    pipeline.step_engine(stage, plan.step.clone(), &name, observer)?,
                 );
                 None
             }
         };
         if let (Some(rest), Some(b)) = (&plan.remainder, &plan.batching) {
-            let engine = pipeline.stage_engine(stage, rest.clone(), &name, observer)?;
+            let engine = pipeline.step_engine(stage, rest.clone(), &name, observer)?;
             engines.insert(b.rows % b.size, engine);
         }
+        let batches = Batches {
+            key: hash_name(&name),
+            orders: BTreeMap::new(),
+            ahead: pipeline.ahead(plan)?,
+        };
         Ok(Self {
             stage,
             name,
             engines,
             size,
-            orders: BTreeMap::new(),
-            ahead: pipeline.ahead(plan)?,
+            batches,
         })
     }
 
@@ -125,6 +136,47 @@ impl Steps {
                 }));
             }
         };
+        self.batches.take(pipeline, b, at, size).map(Some)
+    }
+
+    /// The step for batches of a number of rows, made ready when first asked for, and what makes the batches after it.
+    pub fn engine(
+        &mut self,
+        pipeline: &mut Pipeline,
+        plan: &TrainPlan,
+        rows: usize,
+        observer: &mut dyn Observer,
+    ) -> Result<(&mut Engine, &mut Batches), RunError> {
+        if !self.engines.contains_key(&rows) {
+            let known = plan.batching.as_ref().is_some_and(|b| b.size == rows);
+            let program = if known {
+                plan.step.clone()
+            } else {
+                let lowered = pipeline.session.lower_size(self.stage, &plan.step, rows)?;
+                pipeline.run_inits(observer)?;
+                pipeline.note_size(self.stage, rows, &lowered);
+                lowered
+            };
+            let engine = pipeline.step_engine(self.stage, program, &self.name, observer)?;
+            self.engines.insert(rows, engine);
+        }
+        let engine = self.engines.get_mut(&rows).expect("inserted above");
+        Ok((engine, &mut self.batches))
+    }
+}
+
+impl Batches {
+    /// The next batch, of so many rows or what is left.
+    ///
+    /// # Errors
+    /// If rows on disk cannot be read.
+    pub fn take(
+        &mut self,
+        pipeline: &Pipeline,
+        b: &Batching,
+        at: &Progress,
+        size: usize,
+    ) -> Result<Rc<Batch>, RunError> {
         self.orders.retain(|&epoch, _| epoch >= at.epochs);
         let rows = self.rows(pipeline, b, at, size);
         let columns = match &mut self.ahead {
@@ -141,7 +193,7 @@ impl Steps {
             }
         };
         let rows = Rc::new(HostTensor::from_i32(&[rows.len()], &rows));
-        Ok(Some(Rc::new(Batch { rows, columns })))
+        Ok(Rc::new(Batch { rows, columns }))
     }
 
     /// The rows of a batch: a function of the seed, the stage and how far it is.
@@ -149,7 +201,7 @@ impl Steps {
         let order = self.orders.entry(at.epochs).or_insert_with(|| {
             let key = ShuffleKey {
                 seed: pipeline.options.seed,
-                stage: hash_name(&self.name),
+                stage: self.key,
                 epoch: at.epochs as u64,
             };
             match b.shuffle {
@@ -158,29 +210,5 @@ impl Steps {
             }
         });
         order[b.next(at, size)].iter().map(|&i| i as i32).collect()
-    }
-
-    /// The step for batches of a number of rows, made ready when first asked for.
-    pub fn engine(
-        &mut self,
-        pipeline: &mut Pipeline,
-        plan: &TrainPlan,
-        rows: usize,
-        observer: &mut dyn Observer,
-    ) -> Result<&mut Engine, RunError> {
-        if !self.engines.contains_key(&rows) {
-            let known = plan.batching.as_ref().is_some_and(|b| b.size == rows);
-            let program = if known {
-                plan.step.clone()
-            } else {
-                let lowered = pipeline.session.lower_size(self.stage, &plan.step, rows)?;
-                pipeline.run_inits(observer)?;
-                pipeline.note_size(self.stage, rows, &lowered);
-                lowered
-            };
-            let engine = pipeline.stage_engine(self.stage, program, &self.name, observer)?;
-            self.engines.insert(rows, engine);
-        }
-        Ok(self.engines.get_mut(&rows).expect("inserted above"))
     }
 }

@@ -1,6 +1,7 @@
 //! Slots' values. Each stage works on a version of its own, so that what an earlier stage left stays readable.
 
 use super::Data;
+use crate::log::{Entry, Log, Stretch};
 use crate::tensor::HostTensor;
 use mlc_compiler::program::{Slot, SlotId, SlotKind};
 use std::collections::HashMap;
@@ -13,7 +14,7 @@ pub struct Store {
     /// By stage; only slots that the stage, or one before it, wrote.
     left: HashMap<usize, HashMap<SlotId, Rc<HostTensor>>>,
     /// By stage and name: one entry for each time it was logged.
-    logs: HashMap<usize, Vec<(String, Vec<HostTensor>)>>,
+    logs: HashMap<usize, Vec<(String, Log)>>,
 }
 
 /// The version of the slots that a stage works on.
@@ -82,30 +83,36 @@ impl Store {
         self.left.insert(stage, version.slots);
     }
 
-    pub fn log(&mut self, stage: usize, name: &str, value: HostTensor) {
-        let logs = self.logs.entry(stage).or_default();
-        match logs.iter_mut().find(|l| l.0 == name) {
-            Some(l) => l.1.push(value),
-            None => logs.push((name.to_string(), vec![value])),
+    pub fn log(&mut self, stage: usize, name: &str, value: &HostTensor) {
+        self.log_of(stage, name).push(Entry::of(value));
+    }
+
+    /// Logs what steps in a row logged.
+    pub fn log_steps(&mut self, stage: usize, steps: &Stretch) {
+        for c in &steps.columns {
+            let log = self.log_of(stage, &c.name);
+            log.append(c.dtype, &c.shape, steps.steps, &c.bytes);
         }
     }
 
+    fn log_of(&mut self, stage: usize, name: &str) -> &mut Log {
+        let logs = self.logs.entry(stage).or_default();
+        let known = logs.iter().position(|l| l.0 == name);
+        let at = known.unwrap_or_else(|| {
+            logs.push((name.to_string(), Log::default()));
+            logs.len() - 1
+        });
+        &mut logs[at].1
+    }
+
     /// What a stage logged, by name, in order of first appearance.
-    pub fn logs(&self, stage: usize) -> &[(String, Vec<HostTensor>)] {
+    pub fn logs(&self, stage: usize) -> &[(String, Log)] {
         self.logs.get(&stage).map_or(&[], Vec::as_slice)
     }
 
     /// All entries of a log in one tensor.
     pub fn log_tensor(&self, stage: usize, name: &str) -> Option<HostTensor> {
-        let entries = &self.logs(stage).iter().find(|l| l.0 == name)?.1;
-        let first = entries.first()?;
-        let mut shape = vec![entries.len()];
-        shape.extend(first.shape());
-        let mut out = HostTensor::zeros(first.dtype(), &shape);
-        let n = first.bytes().len();
-        for (i, e) in entries.iter().enumerate() {
-            out.bytes_mut()[i * n..(i + 1) * n].copy_from_slice(e.bytes());
-        }
-        Some(out)
+        let log = self.logs(stage).iter().find(|l| l.0 == name)?;
+        log.1.tensor()
     }
 }

@@ -106,8 +106,7 @@ impl Pipeline {
     fn last_logged(&self, stages: &[usize]) -> Vec<Column> {
         let last = |stage: usize, name: &str| {
             let logs = self.store.logs(stage).iter().find(|l| l.0 == name)?;
-            let t = logs.1.last().filter(|t| t.len() == 1)?;
-            Some(written(t))
+            Some(written(logs.1.last()?.number()?))
         };
         let Some(&first) = stages.first() else {
             return Vec::new();
@@ -121,8 +120,7 @@ impl Pipeline {
     }
 }
 
-fn written(t: &HostTensor) -> String {
-    let x = t.to_f64_vec()[0];
+fn written(x: f64) -> String {
     match x.abs() {
         size if size != 0.0 && !(1e-4..1e6).contains(&size) => format!("{x:.4e}"),
         _ => {

@@ -2,6 +2,7 @@
 //! of its name, which gives the same bits.
 
 use super::{Entry, math, special, vectorised};
+use mlc_compiler::codegen::formulas;
 
 macro_rules! one {
     ($name:ident, $ty:ty, ($($x:ident),+), $f:expr) => {
@@ -71,14 +72,14 @@ macro_rules! angle {
     };
 }
 
-unary!(exp_f32, f32, math::exp);
-unary!(log_f32, f32, math::log);
-unary!(log1p_f32, f32, math::log1p);
-unary!(expm1_f32, f32, math::expm1);
-unary!(tanh_f32, f32, math::tanh);
-unary!(sigmoid_f32, f32, math::sigmoid);
-unary!(softplus_f32, f32, math::softplus);
-unary!(erfinv_f32, f32, math::erfinv);
+unary!(exp_f32, f32, formulas::exp::<f32>);
+unary!(log_f32, f32, formulas::log::<f32>);
+unary!(log1p_f32, f32, formulas::log1p::<f32>);
+unary!(expm1_f32, f32, formulas::expm1::<f32>);
+unary!(tanh_f32, f32, formulas::tanh::<f32>);
+unary!(sigmoid_f32, f32, formulas::sigmoid::<f32>);
+unary!(softplus_f32, f32, formulas::softplus::<f32>);
+unary!(erfinv_f32, f32, formulas::erfinv::<f32>);
 angle!(sin_f32, math::sin, libm::sin);
 angle!(cos_f32, math::cos, libm::cos);
 unary_by_f64!(erf_f32, libm::erf);
@@ -150,7 +151,6 @@ by_f64! {
     atanh_f32 atanh_f64 (x) libm::atanh;
     exp2_f32 exp2_f64 (x) libm::exp2;
     log2_f32 log2_f64 (x) libm::log2;
-    pow_f32 pow_f64 (x, y) libm::pow;
     atan2_f32 atan2_f64 (x, y) libm::atan2;
     polygamma_f32 polygamma_f64 (x, y) special::polygamma;
     logaddexp_f32 logaddexp_f64 (x, y) special::logaddexp;
@@ -164,6 +164,21 @@ by_f64! {
     betainc_by_a_f32 betainc_by_a_f64 (x, y, z) special::betainc_by_a;
     betainc_by_b_f32 betainc_by_b_f64 (x, y, z) special::betainc_by_b;
 }
+
+one!(pow_f32, f32, (x, y), math::pow);
+one!(pow_f64, f64, (x, y), libm::pow);
+vectorised!(pow_f32(n: usize, x: *const f32, y: *const f32, out: *mut f32) {
+    for i in 0..n {
+        // SAFETY: the arrays hold `n` elements; an element is read before it is written.
+        unsafe { *out.add(i) = math::pow(*x.add(i), *y.add(i)) };
+    }
+});
+vectorised!(pow_f64(n: usize, x: *const f64, y: *const f64, out: *mut f64) {
+    for i in 0..n {
+        // SAFETY: as above.
+        unsafe { *out.add(i) = libm::pow(*x.add(i), *y.add(i)) };
+    }
+});
 
 macro_rules! entries {
     ($($name:ident)*) => {

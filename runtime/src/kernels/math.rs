@@ -1,160 +1,12 @@
-//! Functions of one number, in f32 by polynomials that compilers turn into vector code, in f64 by libm.
-//!
-//! The coefficients for f32 are those of the Cephes library (Moshier), but for `erfinv`, which is Giles' ("Approximating
-//! the erfinv function", 2012).
+//! Functions of one number that are no formulas of the compiler's: angles in f32 by polynomials that compilers turn into
+//! vector code, others in f64.
 
 #![expect(
     clippy::excessive_precision,
     reason = "coefficients stand as they were published"
 )]
 
-/// `2^n`, for n in -126..=127.
-#[inline(always)]
-fn pow2(n: i32) -> f32 {
-    f32::from_bits(((n + 127) << 23) as u32)
-}
-
-/// exp(x), within 2 ulp; underflow is to zero.
-#[inline(always)]
-pub fn exp(x: f32) -> f32 {
-    // Rounding by adding and taking away 1.5 * 2^23 works in every vector width.
-    const MAGIC: f32 = 12_582_912.0;
-    let clamped = x.clamp(-87.5, 88.8);
-    let n = (clamped * std::f32::consts::LOG2_E + MAGIC) - MAGIC;
-    let r = (clamped - n * 0.693_359_4) - n * -2.121_944_4e-4;
-    let p = ((((1.987_569_1e-4 * r + 1.398_199_9e-3) * r + 8.333_452e-3) * r + 4.166_579_6e-2) * r
-        + 1.666_666_5e-1)
-        * r
-        + 5e-1;
-    let y = (p * r * r + r) + 1.0;
-    // In two steps, because 2^128 is no f32.
-    let n = n as i32;
-    let half = n >> 1;
-    let y = y * pow2(half) * pow2(n - half);
-    let y = if x > 88.8 { f32::INFINITY } else { y };
-    let y = if x < -87.4 { 0.0 } else { y };
-    if x.is_nan() { x } else { y }
-}
-
-/// log(x), within 2 ulp.
-#[inline(always)]
-pub fn log(x: f32) -> f32 {
-    // Subnormal numbers are scaled up first.
-    let small = x < f32::MIN_POSITIVE;
-    let scaled = if small { x * 8_388_608.0 } else { x };
-    let bits = scaled.to_bits() as i32;
-    let shift = bits.wrapping_sub(0x3f35_04f3) >> 23;
-    let m = f32::from_bits(bits.wrapping_sub(shift << 23) as u32) - 1.0;
-    let e = shift as f32 - if small { 23.0 } else { 0.0 };
-    let z = m * m;
-    let p = (((((((7.037_683_6e-2 * m - 1.151_461e-1) * m + 1.167_699_9e-1) * m
-        - 1.242_014_1e-1)
-        * m
-        + 1.424_932_3e-1)
-        * m
-        - 1.666_805_8e-1)
-        * m
-        + 2.000_071_5e-1)
-        * m
-        - 2.499_999_4e-1)
-        * m
-        + 3.333_333_1e-1;
-    let y = m * z * p + e * -2.121_944_4e-4 - 0.5 * z;
-    let y = (m + y) + e * 0.693_359_4;
-    let y = if x == f32::INFINITY { x } else { y };
-    let y = if x == 0.0 { f32::NEG_INFINITY } else { y };
-    if x < 0.0 || x.is_nan() { f32::NAN } else { y }
-}
-
-/// log(1 + x)
-#[inline(always)]
-pub fn log1p(x: f32) -> f32 {
-    let u = 1.0 + x;
-    // What rounding took from 1 + x, to first order.
-    let lost = x - (u - 1.0);
-    let y = log(u) + lost / u;
-    let y = if u == 1.0 { x } else { y };
-    let y = if x == f32::INFINITY { x } else { y };
-    if x == -1.0 { f32::NEG_INFINITY } else { y }
-}
-
-/// exp(x) - 1
-#[inline(always)]
-pub fn expm1(x: f32) -> f32 {
-    let r = x;
-    let p = (((((2.480_158_7e-5 * r + 1.984_127e-4) * r + 1.388_888_9e-3) * r + 8.333_333e-3) * r
-        + 4.166_666_6e-2)
-        * r
-        + 1.666_666_7e-1)
-        * r
-        + 5e-1;
-    let near = p * r * r + r;
-    let far = exp(x) - 1.0;
-    if x.abs() < 0.5 { near } else { far }
-}
-
-#[inline(always)]
-pub fn tanh(x: f32) -> f32 {
-    let a = x.abs();
-    let far = 1.0 - 2.0 / (exp(2.0 * a) + 1.0);
-    let far = if x < 0.0 { -far } else { far };
-    let z = x * x;
-    let p = (((-5.704_988_7e-3 * z + 2.063_908_9e-2) * z - 5.373_971_5e-2) * z + 1.333_144_2e-1)
-        * z
-        - 3.333_328e-1;
-    let near = p * z * x + x;
-    let y = if a < 0.625 { near } else { far };
-    if x.is_nan() { x } else { y }
-}
-
-/// 1 / (1 + exp(-x))
-#[inline(always)]
-pub fn sigmoid(x: f32) -> f32 {
-    let e = exp(-x.abs());
-    let up = 1.0 / (1.0 + e);
-    let y = if x < 0.0 { e * up } else { up };
-    if x.is_nan() { x } else { y }
-}
-
-/// log(1 + exp(x))
-#[inline(always)]
-pub fn softplus(x: f32) -> f32 {
-    let y = (if x > 0.0 { x } else { 0.0 }) + log1p(exp(-x.abs()));
-    if x.is_nan() { x } else { y }
-}
-
-#[inline(always)]
-pub fn erfinv(x: f32) -> f32 {
-    let w = -log((1.0 - x) * (1.0 + x));
-    let v = w - 2.5;
-    let near = (((((((2.810_226_4e-8 * v + 3.432_739_4e-7) * v - 3.523_387_7e-6) * v
-        - 4.391_506_5e-6)
-        * v
-        + 2.185_808_7e-4)
-        * v
-        - 1.253_725_03e-3)
-        * v
-        - 4.177_681_64e-3)
-        * v
-        + 2.466_407_3e-1)
-        * v
-        + 1.501_409_41;
-    let v = w.sqrt() - 3.0;
-    let far = (((((((-2.002_142_57e-4 * v + 1.009_505_58e-4) * v + 1.349_343_22e-3) * v
-        - 3.673_428_44e-3)
-        * v
-        + 5.739_507_73e-3)
-        * v
-        - 7.622_461_3e-3)
-        * v
-        + 9.438_870_47e-3)
-        * v
-        + 1.001_674_06)
-        * v
-        + 2.832_976_82;
-    let y = if w < 5.0 { near } else { far } * x;
-    if x.abs() == 1.0 { x * f32::INFINITY } else { y }
-}
+use mlc_compiler::codegen::formulas;
 
 /// The largest angle that `sin` and `cos` reduce themselves.
 pub const ANGLE: f32 = 1e5;
@@ -202,6 +54,53 @@ pub fn sin(x: f32) -> f32 {
 #[inline(always)]
 pub fn cos(x: f32) -> f32 {
     sine(x, 1)
+}
+
+/// x^y, in f64: the logarithm to base 2 by the series of the inverse hyperbolic tangent, and the power of 2 by that of exp.
+/// The error before rounding is below 2^-36.
+#[inline(always)]
+pub fn pow(x: f32, y: f32) -> f32 {
+    // Rounding by adding and taking away 1.5 * 2^52 works in every vector width.
+    const MAGIC: f64 = 6_755_399_441_055_744.0;
+    let (base, y) = (f64::from(x).abs(), f64::from(y));
+    let bits = base.to_bits() as i64;
+    // base = m 2^e, with m from the root of a half to that of two.
+    let e = bits.wrapping_sub(0x3fe6_a09e_667f_3bcd) >> 52;
+    let m = f64::from_bits(bits.wrapping_sub(e << 52) as u64);
+    let s = (m - 1.0) / (m + 1.0);
+    let z = s * s;
+    let (z2, z4) = (z * z, z * z * (z * z));
+    let series = (1.0 + z * (1.0 / 3.0) + z2 * (1.0 / 5.0 + z * (1.0 / 7.0)))
+        + z4 * (1.0 / 9.0 + z * (1.0 / 11.0) + z2 * (1.0 / 13.0 + z * (1.0 / 15.0)));
+    // An int in the lower bits of MAGIC, as a number.
+    let e = f64::from_bits((e as u64).wrapping_add(MAGIC.to_bits())) - MAGIC;
+    let log = e + s * series * (2.0 * std::f64::consts::LOG2_E);
+    let log = if base == 0.0 { f64::NEG_INFINITY } else { log };
+    let log = if base < f64::INFINITY { log } else { base };
+    let t = y * log;
+    let t = if t > 200.0 { 200.0 } else { t };
+    let t = if t < -200.0 { -200.0 } else { t };
+    let shifted = t + MAGIC;
+    let r = (t - (shifted - MAGIC)) * std::f64::consts::LN_2;
+    let (r2, r4) = (r * r, r * r * (r * r));
+    let low = (1.0 + r) + r2 * (1.0 / 2.0 + r * (1.0 / 6.0));
+    let high = (1.0 / 24.0 + r * (1.0 / 120.0)) + r2 * (1.0 / 720.0 + r * (1.0 / 5040.0));
+    let p = low + r4 * (high + r4 * (1.0 / 40320.0 + r * (1.0 / 362_880.0)));
+    let scale = f64::from_bits((shifted.to_bits() << 52).wrapping_add(1.0f64.to_bits()));
+    let power = p * scale;
+    let one = y == 0.0 || base == 1.0 && !y.is_nan();
+    let power = if one { 1.0 } else { power };
+    // Of negative numbers only integral powers are real; above 2^53 all are even.
+    let whole = |y: f64| {
+        let near = (y + MAGIC) - MAGIC;
+        near == y || y.abs() >= 4_503_599_627_370_496.0
+    };
+    let negative = x.is_sign_negative();
+    let odd = whole(y) && !whole(0.5 * y);
+    let power = if negative && odd { -power } else { power };
+    let real = x >= 0.0 || x == f32::NEG_INFINITY || whole(y);
+    let power = if real { power } else { f64::NAN };
+    if x == 1.0 { 1.0 } else { power as f32 }
 }
 
 /// digamma(x), by recurrence to large arguments and the asymptotic series (Abramowitz and Stegun 6.3.18).
@@ -272,7 +171,7 @@ pub fn erfinv64(x: f64) -> f64 {
     }
     let a = x.abs();
     let mut y = if a < 0.999_999 {
-        f64::from(erfinv(a as f32))
+        f64::from(formulas::erfinv(a as f32))
     } else {
         // The tail: erfc(y) ~ exp(-y^2) / (y sqrt(pi)).
         let l = -(1.0 - a).ln();

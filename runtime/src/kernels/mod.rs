@@ -6,12 +6,14 @@
 //! - `linalg`: factorisations and solves, by the `faer` crate.
 //! - `loops`: sequential loops, whose bodies are compiled functions.
 //! - `pool`: threads for the parts of large loop nests and products.
+//! - `clock`: what programs call whose units are timed.
 //!
 //! Every kernel takes words (numbers and addresses) and gives nothing back. Array kernels are compiled for AVX-512, for
 //! AVX2 and for any machine from the same source, without fused multiply-add, so that all three give the same bits. In
 //! `products`, `tiles` has it and is written with `std::arch`.
 
 mod arrays;
+mod clock;
 mod lanes;
 mod linalg;
 mod lines;
@@ -26,6 +28,8 @@ pub use loops::break_loops;
 
 use mlc_compiler::codegen::Natives;
 use mlc_compiler::ops::Linalg;
+use std::collections::HashMap;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 /// The instruction set that kernels use.
@@ -44,6 +48,7 @@ fn best() -> Vector {
         if is_x86_feature_detected!("avx512f")
             && is_x86_feature_detected!("avx512dq")
             && is_x86_feature_detected!("avx512vl")
+            && is_x86_feature_detected!("avx512bw")
         {
             return Vector::Avx512;
         }
@@ -133,19 +138,31 @@ type Entry = (&'static str, *const u8);
 /// The kernels of this module, for the code generator.
 pub struct Kernels;
 
+/// All kernels.
+fn entries() -> impl Iterator<Item = Entry> {
+    let tables = [
+        lanes::table(),
+        random::table(),
+        arrays::table(),
+        lines::table(),
+        loops::table(),
+        products::table(),
+        linalg::table(),
+        pool::table(),
+        clock::table(),
+    ];
+    tables.into_iter().flatten()
+}
+
 impl Natives for Kernels {
     fn address(&self, name: &str) -> Option<*const u8> {
-        let tables = [
-            lanes::table(),
-            random::table(),
-            arrays::table(),
-            lines::table(),
-            loops::table(),
-            products::table(),
-            linalg::table(),
-            pool::table(),
-        ];
-        tables.iter().flatten().find(|e| e.0 == name).map(|e| e.1)
+        static ADDRESSES: OnceLock<HashMap<&str, usize>> = OnceLock::new();
+        let known = ADDRESSES.get_or_init(|| entries().map(|e| (e.0, e.1 as usize)).collect());
+        known.get(name).map(|&address| address as *const u8)
+    }
+
+    fn wide(&self) -> bool {
+        vector() == Vector::Avx512
     }
 
     fn linalg_scratch(&self, what: Linalg, m: usize, n: usize, k: usize) -> usize {
@@ -155,22 +172,10 @@ impl Natives for Kernels {
 
 /// The names of all kernels.
 pub fn names() -> Vec<&'static str> {
-    [
-        lanes::table(),
-        random::table(),
-        arrays::table(),
-        lines::table(),
-        loops::table(),
-        products::table(),
-        linalg::table(),
-        pool::table(),
-    ]
-    .into_iter()
-    .flatten()
-    .map(|e| e.0)
-    .collect()
+    entries().map(|e| e.0).collect()
 }
 
 pub use arrays::copy_large;
-pub use pool::set_threads;
+pub use clock::{Clock, Span, Spent, ticks};
+pub use pool::{Part, set_threads, watch};
 pub use products::multiply_square;

@@ -3,7 +3,9 @@
 //! Which thread runs a part, and how many threads there are, never changes a result: parts are decided by shapes alone.
 
 use super::Entry;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use super::clock::ticks;
+use std::cell::Cell;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, OnceLock};
 
 /// How often a waiting thread looks for work before it goes to sleep: some tenths of a millisecond, which the stretches of a step
@@ -83,7 +85,7 @@ fn pool() -> &'static Pool {
     })
 }
 
-/// How many threads jobs may use. They are started by the first job that has work for them: many runs have none.
+/// Says how many threads jobs may use. They are started by the first job that has work for them: many runs have none.
 pub fn set_threads(n: usize) {
     WANTED.store(n.max(1), Ordering::Relaxed);
 }
@@ -93,10 +95,13 @@ pub fn set_threads(n: usize) {
 fn start(n: usize) {
     let mut started = STARTED.lock().unwrap_or_else(|e| e.into_inner());
     while *started + 1 < n {
-        let name = format!("mlc-{}", *started + 1);
+        let number = *started + 1;
         let spawned = std::thread::Builder::new()
-            .name(name)
-            .spawn(|| pool().work());
+            .name(format!("mlc-{number}"))
+            .spawn(move || {
+                THREAD.set(number);
+                pool().work();
+            });
         if spawned.is_err() {
             break;
         }
@@ -105,6 +110,11 @@ fn start(n: usize) {
     // Where the system gives no more, those that there are do it.
     WANTED.store(n.min(*started + 1), Ordering::Relaxed);
     RUNNING.fetch_max(*started + 1, Ordering::Relaxed);
+}
+
+/// How many threads jobs may use.
+pub fn threads() -> usize {
+    WANTED.load(Ordering::Relaxed)
 }
 
 impl Pool {
@@ -182,6 +192,43 @@ impl Pool {
     }
 }
 
+thread_local! {
+    /// The number of this thread of the pool; 0 of others.
+    static THREAD: Cell<usize> = const { Cell::new(0) };
+}
+
+/// A part of a job that several threads shared: who ran it, and when, in ticks of the clock.
+#[derive(Clone, Copy, Debug)]
+pub struct Part {
+    pub thread: usize,
+    pub part: usize,
+    pub start: u64,
+    pub end: u64,
+}
+
+/// Are parts noted? Asked once a job, so that those which are not pay nothing.
+static WATCHED: AtomicBool = AtomicBool::new(false);
+static SEEN: Mutex<Vec<Part>> = Mutex::new(Vec::new());
+
+/// Has the parts of jobs noted, or no longer; gives those that were.
+pub fn watch(on: bool) -> Vec<Part> {
+    WATCHED.store(on, Ordering::Relaxed);
+    std::mem::take(&mut *SEEN.lock().unwrap_or_else(|e| e.into_inner()))
+}
+
+/// Runs a part and notes it.
+fn noted(part: usize, f: impl FnOnce()) {
+    let start = ticks();
+    f();
+    let seen = Part {
+        thread: THREAD.get(),
+        part,
+        start,
+        end: ticks(),
+    };
+    SEEN.lock().unwrap_or_else(|e| e.into_inner()).push(seen);
+}
+
 /// Only one job at a time uses the threads; another one, from another thread, runs where it is.
 static BUSY: Mutex<()> = Mutex::new(());
 
@@ -190,6 +237,10 @@ pub fn run<F: Fn(usize) + Sync>(parts: usize, f: F) {
     unsafe fn call<F: Fn(usize)>(context: *const (), part: usize) {
         // SAFETY: the context is the function given to `run`, which waits until all parts are done.
         unsafe { (*context.cast::<F>())(part) }
+    }
+    unsafe fn call_noted<F: Fn(usize)>(context: *const (), part: usize) {
+        // SAFETY: as above.
+        noted(part, || unsafe { (*context.cast::<F>())(part) });
     }
     let wanted = WANTED.load(Ordering::Relaxed);
     if parts >= 2 && wanted > RUNNING.load(Ordering::Relaxed) {
@@ -200,24 +251,20 @@ pub fn run<F: Fn(usize) + Sync>(parts: usize, f: F) {
     if free.is_none() {
         return (0..parts).for_each(f);
     }
+    let watched = WATCHED.load(Ordering::Relaxed);
     pool().run(Job {
-        run: call::<F>,
+        run: if watched { call_noted::<F> } else { call::<F> },
         context: std::ptr::from_ref(&f).cast(),
         parts,
     });
 }
 
-/// How many threads a job can have.
-pub fn threads() -> usize {
-    WANTED.load(Ordering::Relaxed)
-}
-
 /// A compiled part: inputs, outputs, arena, number of the part.
-type Part = unsafe extern "C" fn(usize, usize, usize, usize);
+type Compiled = unsafe extern "C" fn(usize, usize, usize, usize);
 
 /// Runs a compiled function for each part.
 unsafe extern "C" fn parallel(
-    part: Part,
+    part: Compiled,
     inputs: usize,
     outputs: usize,
     arena: usize,

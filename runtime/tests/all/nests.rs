@@ -75,6 +75,129 @@ fn reductions_in_nests_agree_with_the_interpreter_for_any_threads() {
     }
 }
 
+/// A softmax of rows and its derivative, with what each row's reductions leave read back along the row: by arithmetic, by native
+/// kernels, and by reductions of columns and of everything.
+fn softmax(dtype: DType, rows: usize, columns: usize, vector: bool) -> (Graph, Vec<Type>) {
+    let mut g = Graph::new();
+    let (shape, axis) = if vector {
+        (vec![columns], 0)
+    } else {
+        (vec![rows, columns], 1)
+    };
+    let whole = Type::new(dtype, shape.clone());
+    let weights = Type::new(dtype, vec![columns]);
+    let x = g.input("x", whole.clone());
+    let ct = g.input("ct", whole.clone());
+    let w = g.input("w", weights.clone());
+    let along = |g: &mut Graph, v: Value| {
+        let axes = if vector { vec![] } else { vec![0] };
+        g.broadcast(v, shape.clone(), axes)
+    };
+    let reduce =
+        |g: &mut Graph, def: &'static OpDef, v: Value| g.add(def, Attr::Axes(vec![axis]), &[v]);
+    let highest = reduce(&mut g, &ops::MAX_OVER, x);
+    let finite = g.add(&ops::IS_FINITE, Attr::None, &[highest]);
+    let zero = g.constant_like(0.0, highest);
+    let shift = g.add(&ops::SELECT, Attr::None, &[finite, highest, zero]);
+    let shifts = along(&mut g, shift);
+    let moved = g.add(&ops::SUB, Attr::None, &[x, shifts]);
+    let e = g.add(&ops::EXP, Attr::None, &[moved]);
+    let total = reduce(&mut g, &ops::SUM, e);
+    let log = g.add(&ops::LOG, Attr::None, &[total]);
+    let log = g.add2(log, shift);
+    let logs = along(&mut g, log);
+    let low = g.add(&ops::SUB, Attr::None, &[x, logs]);
+    let p = g.add(&ops::EXP, Attr::None, &[low]);
+    let native = g.add(&ops::POW, Attr::None, &[p, logs]);
+    let back = g.mul(p, ct);
+    let inner = reduce(&mut g, &ops::SUM, back);
+    let inner = along(&mut g, inner);
+    let off = g.add(&ops::SUB, Attr::None, &[ct, inner]);
+    let dx = g.mul(p, off);
+    let axes = if vector { vec![0] } else { vec![1] };
+    let w = g.broadcast(w, shape.clone(), axes);
+    let scaled = g.mul(w, dx);
+    let mut outputs = vec![p, log, native, dx, scaled];
+    if !vector {
+        outputs.push(g.add(&ops::SUM, Attr::Axes(vec![0]), &[scaled]));
+        outputs.push(g.add(&ops::SUM, Attr::Axes(vec![0]), &[ct]));
+        outputs.push(g.add(&ops::MAX_OVER, Attr::Axes(vec![0, 1]), &[native]));
+    }
+    g.outputs = outputs
+        .into_iter()
+        .enumerate()
+        .map(|(i, v)| (format!("y{i}"), v))
+        .collect();
+    (g, vec![whole.clone(), whole, weights])
+}
+
+#[test]
+fn rows_in_one_pass_agree_with_the_interpreter_for_any_threads() {
+    let shapes = [
+        (96, 64),
+        (7, 700),
+        (40, 33),
+        (3000, 48),
+        (3, 4096),
+        (3, 4097),
+        (1, 700),
+        (1, 40),
+        (1, 1),
+        (5, 3),
+        (0, 40),
+    ];
+    for (rows, columns) in shapes {
+        for (dtype, tolerance) in [(DType::F32, 2e-4), (DType::F64, 1e-9)] {
+            for vector in [true, false] {
+                let (g, types) = softmax(dtype, rows, columns, vector);
+                let mut words = Words(23);
+                let inputs: Vec<Tensor> = types
+                    .iter()
+                    .map(|ty| {
+                        let domain = Domain::Between(-1.5, 1.5);
+                        Tensor::new(ty.clone(), values(ty, domain, &mut words))
+                    })
+                    .collect();
+                set_threads(1);
+                let one = run_compiled(&g, &inputs);
+                set_threads(3);
+                let three = run_compiled(&g, &inputs);
+                for (i, (exact, y)) in eval(&g, &inputs).iter().zip(&one).enumerate() {
+                    let what =
+                        format!("output {i} of {rows} x {columns}, {dtype:?}, vector {vector}");
+                    assert_close(exact, y, tolerance, &what);
+                    assert_eq!(bytes(y), bytes(&three[i]), "{what}: threads");
+                }
+            }
+        }
+    }
+}
+
+/// What the graph is compiled to, without the names of its nodes.
+fn units(g: &Graph) -> Vec<String> {
+    let text = mlc_compiler::codegen::describe(g);
+    let nest = |line: &str| line.split(':').next().unwrap_or_default().to_string();
+    text.lines().map(nest).collect()
+}
+
+#[test]
+fn rows_are_worked_on_in_one_pass_where_they_are_short() {
+    let (short, _) = softmax(DType::F32, 64, 1024, false);
+    assert!(
+        units(&short)
+            .iter()
+            .any(|u| u.starts_with("loop by row 64 x 1024, 6 phases")),
+        "{:?}",
+        units(&short)
+    );
+    let loops = |g: &Graph| units(g).iter().filter(|u| u.contains(" x 1024")).count();
+    assert_eq!(loops(&short), 1);
+    let (vector, _) = softmax(DType::F32, 1, 1024, true);
+    assert_eq!(loops(&vector), 1);
+    let (long, _) = softmax(DType::F32, 64, 8192, false);
+    assert!(units(&long).iter().all(|u| !u.contains("by row")));
+}
+
 #[test]
 fn products_do_not_depend_on_threads() {
     let mut g = Graph::new();

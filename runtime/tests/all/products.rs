@@ -92,7 +92,7 @@ fn products_agree_with_the_interpreter_in_any_layout() {
 }
 
 #[test]
-fn products_of_any_kind_do_not_depend_on_threads() {
+fn products_do_not_depend_on_threads() {
     check(DType::F32, ["mk", "kn"], [1, 130, 260, 517]);
     check(DType::F32, ["km", "nk"], [1, 260, 40, 517]);
     check(DType::F32, ["km", "kn"], [1, 3, 100, 20000]);

@@ -4,6 +4,8 @@ use super::super::CodegenError;
 use super::super::element::{Element, clif};
 use super::super::nest::{Fold, LANES, Nest, Reach, TILE, native_of, operand_type, scalar_of};
 use super::super::plan::{Folding, Unit};
+use super::super::wide::Slot;
+use super::wide::{Called, Callees};
 use super::{Arg, Emit, monoid_name, suffix};
 use crate::ir::{DType, Graph, Literal, Value};
 use crate::ops::{Kernel, Scalar};
@@ -20,6 +22,8 @@ pub struct Nesting<'n> {
     scratch: HashMap<Value, cl::Value>,
     /// By reduction: where its partial results are, or the elements that it adds to.
     folded: HashMap<Value, cl::Value>,
+    /// Code of its loops over elements that is there already.
+    wide: Option<Called<'n>>,
 }
 
 /// One tile of one row, in code.
@@ -64,6 +68,7 @@ impl Emit<'_, '_> {
         nest: &Nest,
         index: usize,
         kept: &[bool],
+        loops: Option<Callees>,
     ) -> Result<(), CodegenError> {
         self.preload(unit, nest, kept);
         let mut places = self.m.scratch[index].clone().into_iter();
@@ -77,6 +82,7 @@ impl Emit<'_, '_> {
             kept,
             scratch: HashMap::new(),
             folded: HashMap::new(),
+            wide: None,
         };
         for &v in &nest.scratch {
             h.scratch.insert(v, next(self)?);
@@ -88,6 +94,7 @@ impl Emit<'_, '_> {
             let target = self.address(f.node);
             h.folded.insert(f.node, target);
         }
+        h.wide = loops.map(|l| self.places(&h, l));
         let zero = self.b.ins().iconst(types::I64, 0);
         let count = if nest.rows > 1 {
             nest.rows
@@ -97,7 +104,8 @@ impl Emit<'_, '_> {
         let end = self.b.ins().iconst(types::I64, count as i64);
         self.start_folds(&h)?;
         self.range(&h, zero, end)?;
-        for f in nest.folds.iter().filter(|f| f.kind == Folding::Whole) {
+        let whole = |f: &&Fold| f.kind == Folding::Whole && !nest.direct;
+        for f in nest.folds.iter().filter(whole) {
             let out = self.address(f.node);
             self.finish(f, h.folded[&f.node], out)?;
         }
@@ -111,6 +119,7 @@ impl Emit<'_, '_> {
         nest: &Nest,
         index: usize,
         kept: &[bool],
+        loops: Option<Callees>,
         part: cl::Value,
     ) -> Result<(), CodegenError> {
         self.preload(unit, nest, kept);
@@ -120,12 +129,20 @@ impl Emit<'_, '_> {
             kept,
             scratch: HashMap::new(),
             folded: HashMap::new(),
+            wide: None,
         };
+        let mut places = self.m.scratch[index].clone().into_iter();
         for &v in &nest.scratch {
-            let at = self.on_stack(nest.tile_bytes(self.g, v));
+            let bytes = nest.tile_bytes(self.g, v);
+            let at = if nest.tiles_in_arena().is_empty() {
+                self.on_stack(bytes)
+            } else {
+                let base = self.base(places.next().ok_or_else(no_scratch)?);
+                let offset = self.b.ins().imul_imm_s(part, bytes as i64);
+                self.b.ins().iadd(base, offset)
+            };
             h.scratch.insert(v, at);
         }
-        let mut places = self.m.scratch[index].clone().into_iter();
         for f in &nest.folds {
             if let Some(bytes) = nest.partial_bytes(self.g, f) {
                 let base = self.base(places.next().ok_or_else(no_scratch)?);
@@ -142,6 +159,7 @@ impl Emit<'_, '_> {
         } else {
             nest.columns
         };
+        h.wide = loops.map(|l| self.places(&h, l));
         let count = self.b.ins().iconst(types::I64, count as i64);
         let start = self.b.ins().imul_imm_s(part, nest.chunk as i64);
         let end = self.b.ins().iadd_imm_s(start, nest.chunk as i64);
@@ -152,7 +170,8 @@ impl Emit<'_, '_> {
 
     /// Adds the parts' results up, from the first to the last.
     pub(super) fn join(&mut self, nest: &Nest, index: usize) -> Result<(), CodegenError> {
-        let mut places = self.m.scratch[index].clone().into_iter();
+        let tiles = nest.tiles_in_arena().len();
+        let mut places = self.m.scratch[index].clone().into_iter().skip(tiles);
         for f in &nest.folds {
             let Some(bytes) = nest.partial_bytes(self.g, f) else {
                 continue;
@@ -201,6 +220,8 @@ impl Emit<'_, '_> {
             let n = match f.kind {
                 Folding::Row => continue,
                 Folding::Column => h.nest.columns,
+                // Set in the loops.
+                Folding::Whole if h.nest.direct => continue,
                 Folding::Whole => LANES,
             };
             self.start(f, n, h.folded[&f.node])?;
@@ -223,6 +244,16 @@ impl Emit<'_, '_> {
     fn range(&mut self, h: &Nesting, start: cl::Value, end: cl::Value) -> Result<(), CodegenError> {
         let nest = h.nest;
         let zero = self.b.ins().iconst(types::I64, 0);
+        if let Some(wide) = h.wide.as_ref().filter(|_| nest.direct) {
+            let (one, columns) = (1, nest.columns as i64);
+            let [one, columns] = [one, columns].map(|n| self.b.ins().iconst(types::I64, n));
+            let range = match nest.rows {
+                1 => [zero, one, start, end],
+                _ => [start, end, zero, columns],
+            };
+            self.wide_loop(wide, 0, range);
+            return Ok(());
+        }
         if nest.rows == 1 {
             return self.row(h, zero, start, end);
         }
@@ -244,6 +275,34 @@ impl Emit<'_, '_> {
             }
             Ok(())
         })
+    }
+
+    /// The table of the addresses that the code of a nest's loops wants.
+    fn places<'n>(&mut self, h: &Nesting, loops: Callees<'n>) -> Called<'n> {
+        let size = 8 * loops.slots.len().max(1) as u32;
+        let slot = self.b.create_sized_stack_slot(StackSlotData::new(
+            StackSlotKind::ExplicitSlot,
+            size,
+            3,
+        ));
+        for (i, s) in loops.slots.iter().enumerate() {
+            let at = match s {
+                Slot::Value(v) => self.address(*v),
+                Slot::Scratch(v) => h.scratch[v],
+                Slot::Fold(v) => h.folded[v],
+            };
+            self.b.ins().stack_store(types::I64, at, slot, 8 * i as i32);
+        }
+        let table = self.b.ins().stack_addr(types::I64, slot, 0);
+        Called { loops, table }
+    }
+
+    /// The code of a phase, on rows and columns: their first ones and ends.
+    fn wide_loop(&mut self, wide: &Called, phase: usize, [row, rows, first, end]: [cl::Value; 4]) {
+        if let Some(callee) = wide.loops.phases[phase] {
+            let args = [wide.table, row, rows, first, end];
+            self.b.ins().call(callee, &args);
+        }
     }
 
     /// Where a reduction leaves what it makes of a row.
@@ -283,24 +342,18 @@ impl Emit<'_, '_> {
         let nest = h.nest;
         for phase in 0..nest.phases {
             let here = |n: &&Value| nest.phase[n] == phase;
-            let simple: Vec<Value> = h
-                .unit
-                .nodes
-                .iter()
-                .filter(here)
-                .copied()
-                .filter(|&n| !nest.on_tiles(self.g, n))
-                .collect();
-            let spilled: Vec<Value> = if phase == 0 {
-                nest.scratch
-                    .iter()
-                    .copied()
-                    .filter(|v| !nest.members.contains(v))
-                    .collect()
-            } else {
-                vec![]
-            };
-            if !simple.is_empty() || !spilled.is_empty() {
+            let of_rows = nest.of_rows(self.g, h.unit, phase);
+            let simple = nest.simple(self.g, h.unit, phase);
+            let spilled = nest.spilled(self.g, phase);
+            if !of_rows.is_empty() {
+                let zero = self.b.ins().iconst(types::I64, 0);
+                self.elements(h, tile, zero, 1, &of_rows, &[])?;
+            }
+            if let Some(wide) = &h.wide {
+                let next_row = self.b.ins().iadd_imm_s(tile.row, 1);
+                let end = self.b.ins().iadd(tile.first, tile.len);
+                self.wide_loop(wide, phase, [tile.row, next_row, tile.first, end]);
+            } else if !simple.is_empty() || !spilled.is_empty() {
                 self.arithmetic(h, tile, &simple, &spilled)?;
             }
             for &n in h.unit.nodes.iter().filter(here) {
@@ -308,7 +361,8 @@ impl Emit<'_, '_> {
                     self.native_tile(h, tile, n)?;
                 }
             }
-            for f in nest.folds.iter().filter(|f| nest.phase[&f.node] == phase) {
+            let folds = nest.folds.iter().filter(|f| nest.phase[&f.node] == phase);
+            for f in folds.filter(|_| !nest.wide) {
                 self.fold_tile(h, tile, f)?;
             }
         }
@@ -412,7 +466,7 @@ impl Emit<'_, '_> {
             };
             values.insert(n, v);
             if h.kept[n.0 as usize] {
-                let at = self.element_address(h.nest, tile, i, n, Reach::Full);
+                let at = self.element_address(h.nest, tile, i, n, h.nest.reach(self.g, n));
                 self.b.ins().store(elements(), v, at, 0);
             } else if let Some(&place) = h.scratch.get(&n) {
                 let at = self.scratch_address(place, i, to);
@@ -459,7 +513,7 @@ impl Emit<'_, '_> {
         let v = if h.nest.members.contains(&o) {
             let at = match h.scratch.get(&o) {
                 Some(&place) => self.scratch_address(place, i, dtype),
-                None => self.element_address(h.nest, tile, i, o, Reach::Full),
+                None => self.element_address(h.nest, tile, i, o, h.nest.reach(self.g, o)),
             };
             self.b.ins().load(ty, flags, at, 0)
         } else {

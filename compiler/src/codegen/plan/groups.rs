@@ -1,0 +1,425 @@
+//! Groups of nodes that are computed together, as they form: who belongs where, and an order in which they can run.
+
+use super::{
+    CONE, Folding, LARGEST, SEARCH, access, folding, is_alias, is_broadcast, is_map, row_read,
+    split_of,
+};
+use crate::ir::{Graph, Shape, Value};
+use std::collections::HashMap;
+
+/// Nodes that are computed together.
+pub struct Group {
+    members: Vec<Value>,
+    /// A value of the shape of its loop nest; `None` if it is a native call.
+    pub model: Option<Value>,
+    /// How many leading axes its rows are, once an operand or a reduction has decided it.
+    pub split: Option<usize>,
+    level: usize,
+    /// The groups that need it directly.
+    users: Vec<usize>,
+    /// Those of them that read it as no fellow of its nest could.
+    apart: Vec<usize>,
+    /// Itself, or the group that it has become a part of.
+    merged: usize,
+}
+
+impl Group {
+    fn part_of(group: usize) -> Self {
+        Self {
+            members: vec![],
+            model: None,
+            split: None,
+            level: 0,
+            users: vec![],
+            apart: vec![],
+            merged: group,
+        }
+    }
+}
+
+/// The groups being formed, in an order in which they can run.
+///
+/// A group runs after all those it needs: its level is above theirs. A join that asks for another need raises the level of
+/// the group, and of those above it as far as that is called for (Pearce and Kelly 2006); if one of these is the need
+/// itself, the groups would form a circle.
+#[derive(Default)]
+pub struct Groups {
+    pub all: Vec<Group>,
+    of: HashMap<Value, usize>,
+}
+
+/// What a node would join to be computed with one of its operands.
+pub struct Target {
+    /// Groups that would have to be one.
+    groups: Vec<usize>,
+    /// For an operand that repeats one element a row: how many leading axes the rows are.
+    split: Option<usize>,
+    /// What would have to come along: the nodes between the reductions of rows in the groups and what is repeated.
+    cone: Vec<Value>,
+}
+
+impl Groups {
+    fn current(&self, mut group: usize) -> usize {
+        while self.all[group].merged != group {
+            group = self.all[group].merged;
+        }
+        group
+    }
+
+    /// Whether the group has not become a part of another.
+    pub fn is_separate(&self, group: usize) -> bool {
+        self.all[group].merged == group
+    }
+
+    pub fn of(&self, v: Value) -> Option<usize> {
+        self.of.get(&v).map(|&group| self.current(group))
+    }
+
+    /// The group that makes what an operand is: through aliases and repeated broadcasts.
+    pub fn maker(&self, g: &Graph, mut v: Value) -> Option<usize> {
+        while is_alias(g, v) || is_broadcast(g, v) {
+            v = g.operands(v)[0];
+        }
+        self.of(v)
+    }
+
+    /// The groups that make the operands of a node.
+    fn needs(&self, g: &Graph, v: Value) -> Vec<usize> {
+        let mut needs = Vec::new();
+        for o in g.operands(v) {
+            needs.extend(self.maker(g, o).filter(|m| !needs.contains(m)));
+        }
+        needs
+    }
+
+    pub fn shape<'g>(&self, g: &'g Graph, group: usize) -> Option<&'g Shape> {
+        self.all[group].model.map(|m| &g.ty(m).shape)
+    }
+
+    /// Whether an element-wise node has the shape of the group's nest.
+    pub fn is_whole(&self, g: &Graph, v: Value, group: usize) -> bool {
+        is_map(g, v) && self.shape(g, group) == Some(&g.ty(v).shape)
+    }
+
+    /// Whether a member leaves one element for each row, if the rows are `split` leading axes.
+    fn leaves_rows(&self, g: &Graph, v: Value, group: usize, split: usize) -> bool {
+        let decided = self.all[group].split;
+        if self.of(v) != Some(group) || self.all[group].model.is_none() {
+            return false;
+        }
+        match folding(g, v) {
+            Some((Folding::Row, _)) => decided == Some(split),
+            Some((Folding::Whole, _)) => split == 0 && decided.is_none_or(|s| s == 0),
+            Some((Folding::Column, _)) => false,
+            None => is_map(g, v) && !self.is_whole(g, v, group) && decided == Some(split),
+        }
+    }
+
+    /// Whether a whole node that reads the operand can be in one nest with what makes it.
+    fn can_share(&self, g: &Graph, v: Value, o: Value, maker: usize) -> bool {
+        let shape = &g.ty(v).shape;
+        if self.shape(g, maker) != Some(shape) || !is_map(g, v) {
+            return false;
+        }
+        let by_row = |(source, split)| {
+            self.all[maker].split == Some(split) && self.leaves_rows(g, source, maker, split)
+        };
+        self.of(o) == Some(maker) && self.is_whole(g, o, maker)
+            || row_read(g, o).is_some_and(by_row)
+    }
+
+    /// Whether a member of `group` may read the operand, as far as that is of the same group.
+    fn can_read(&self, g: &Graph, v: Value, group: usize) -> bool {
+        g.operands(v)
+            .into_iter()
+            .all(|o| self.maker(g, o) != Some(group) || self.can_share(g, v, o, group))
+    }
+
+    pub fn add(&mut self, g: &Graph, v: Value, model: Option<Value>) -> usize {
+        let group = self.all.len();
+        let needs = self.needs(g, v);
+        let level = needs.iter().map(|&n| self.all[n].level + 1).max();
+        self.all.push(Group {
+            members: vec![],
+            model,
+            split: None,
+            level: level.unwrap_or(0),
+            users: vec![],
+            apart: vec![],
+            merged: group,
+        });
+        self.join(g, group, v);
+        group
+    }
+
+    /// The members of a group, oldest first.
+    pub fn members(&self, group: usize) -> Vec<Value> {
+        let mut members = self.all[group].members.clone();
+        members.retain(|&m| self.of(m) == Some(group));
+        members.sort();
+        members
+    }
+
+    /// Makes the node a member, for whose needs there is room.
+    pub fn join(&mut self, g: &Graph, group: usize, v: Value) {
+        for o in g.operands(v) {
+            if let Some(maker) = self.maker(g, o).filter(|&m| m != group) {
+                // Fellows of a nest that is divided otherwise are told by that.
+                let whole = self.is_whole(g, v, group);
+                let shared = whole && self.can_share(g, v, o, maker)
+                    || !is_map(g, v) && self.of(o) == Some(maker) && self.is_whole(g, o, maker);
+                self.need(group, maker, !shared);
+            }
+        }
+        self.decide(g, group, v);
+        self.all[group].members.push(v);
+        self.of.insert(v, group);
+    }
+
+    fn need(&mut self, group: usize, needed: usize, apart: bool) {
+        let n = &mut self.all[needed];
+        if n.users.last() != Some(&group) {
+            n.users.push(group);
+        }
+        if apart && n.apart.last() != Some(&group) {
+            n.apart.push(group);
+        }
+    }
+
+    /// Lets the operands of a new member, or what a new reduction leaves, decide what rows are.
+    fn decide(&mut self, g: &Graph, group: usize, v: Value) {
+        if self.all[group].model.is_none() || self.all[group].split.is_some() {
+            return;
+        }
+        let wish = match folding(g, v) {
+            Some((_, wish)) => wish,
+            None if !self.is_whole(g, v, group) => None,
+            None => g
+                .operands(v)
+                .into_iter()
+                .filter(|o| self.of(*o) != Some(group))
+                .find_map(|o| split_of(&g.ty(v).shape, &access(g, o).axes).ok().flatten()),
+        };
+        self.all[group].split = wish;
+    }
+
+    /// Makes room for the group to need others: raises levels. False, and nothing changed, if that would be a circle or take
+    /// too long.
+    fn make_room(&mut self, group: usize, needs: &[usize]) -> bool {
+        let wanted = needs.iter().map(|&n| self.all[n].level + 1).max();
+        self.raise(group, wanted.unwrap_or(0), needs, false)
+    }
+
+    /// Raises the level of a group, and of those above it as far as that is called for. False, and nothing changed, if one of
+    /// those `before` is among them, or if it takes too long. `direct`: one step from the group they may be.
+    fn raise(&mut self, group: usize, wanted: usize, before: &[usize], direct: bool) -> bool {
+        let mut changed: Vec<(usize, usize)> = Vec::new();
+        let mut next = vec![(group, wanted)];
+        let mut fits = true;
+        let mut looked = 0;
+        while let Some((at, level)) = next.pop() {
+            looked += 1;
+            if (before.contains(&at) && at != group) || looked > SEARCH || next.len() > SEARCH {
+                fits = false;
+                break;
+            }
+            if self.all[at].level >= level {
+                continue;
+            }
+            changed.push((at, self.all[at].level));
+            self.all[at].level = level;
+            for &u in self.all[at].users.iter().take(SEARCH + 1) {
+                let u = self.current(u);
+                let skipped = u == at || (direct && at == group && before.contains(&u));
+                if !skipped {
+                    next.push((u, level + 1));
+                }
+            }
+        }
+        if !fits {
+            for (at, level) in changed.into_iter().rev() {
+                self.all[at].level = level;
+            }
+        }
+        fits
+    }
+
+    /// Makes one group of two. False, and nothing changed, if they are no nest, differ in what rows are, or would form a
+    /// circle.
+    pub fn merge(&mut self, g: &Graph, a: usize, b: usize) -> bool {
+        let (a, b) = (self.current(a), self.current(b));
+        if a == b {
+            return true;
+        }
+        let [x, y] = [&self.all[a], &self.all[b]];
+        let same_rows = x.split.is_none() || y.split.is_none() || x.split == y.split;
+        let apart = |x: &Group, y: usize| {
+            x.apart.len() > SEARCH || x.apart.iter().any(|&u| self.current(u) == y)
+        };
+        let fits = self.shape(g, a).is_some()
+            && self.shape(g, a) == self.shape(g, b)
+            && same_rows
+            && x.members.len() + y.members.len() <= LARGEST
+            && !apart(x, b)
+            && !apart(y, a);
+        let (low, high) = if x.level <= y.level { (a, b) } else { (b, a) };
+        let level = self.all[high].level;
+        if !fits || !self.raise(low, level, &[high], true) {
+            return false;
+        }
+        let (small, large) = if self.all[a].members.len() < self.all[b].members.len() {
+            (a, b)
+        } else {
+            (b, a)
+        };
+        let Group {
+            members,
+            split,
+            users,
+            apart,
+            ..
+        } = std::mem::replace(&mut self.all[small], Group::part_of(large));
+        let whole = &mut self.all[large];
+        whole.members.extend(members);
+        whole.users.extend(users);
+        whole.apart.extend(apart);
+        whole.level = level;
+        whole.split = whole.split.or(split);
+        true
+    }
+
+    /// What an element-wise node can join, for each operand: the group of a whole node, or the groups that one number a row
+    /// comes from.
+    fn targets(&self, g: &Graph, v: Value) -> Vec<Target> {
+        let mut targets = Vec::new();
+        for o in g.operands(v).into_iter().rev() {
+            if let Some(group) = self.of(o).filter(|&m| self.is_whole(g, o, m)) {
+                targets.push(Target {
+                    groups: vec![group],
+                    split: None,
+                    cone: vec![],
+                });
+            } else if let Some((source, split)) = row_read(g, o) {
+                targets.extend(self.behind(g, &g.ty(v).shape, source, split));
+            }
+        }
+        targets
+    }
+
+    /// The groups whose rows a value comes from, and the nodes between.
+    fn behind(&self, g: &Graph, shape: &Shape, source: Value, split: usize) -> Option<Target> {
+        let home = self.of(source)?;
+        let rows_of = |v: Value| {
+            let group = self.of(v)?;
+            let fits = self.shape(g, group) == Some(shape) && self.leaves_rows(g, v, group, split);
+            fits.then_some(group)
+        };
+        let mut target = Target {
+            groups: rows_of(source).into_iter().collect(),
+            split: Some(split),
+            cone: vec![],
+        };
+        if !target.groups.is_empty() {
+            return Some(target);
+        }
+        if !self.is_whole(g, source, home) {
+            return None;
+        }
+        target.cone.push(source);
+        let mut next = 0;
+        while next < target.cone.len() {
+            for o in g.operands(target.cone[next]) {
+                if let Some(group) = rows_of(o) {
+                    target.groups.push(group);
+                } else if self.of(o) == Some(home)
+                    && self.is_whole(g, o, home)
+                    && !target.cone.contains(&o)
+                {
+                    target.cone.push(o);
+                }
+            }
+            next += 1;
+            if target.cone.len() > CONE {
+                return None;
+            }
+        }
+        (!target.groups.is_empty()).then_some(target)
+    }
+
+    /// Makes an element-wise node a member of a group, if there is one that it can join: of one that it makes of those of its
+    /// operands, as far as they can be one.
+    pub fn find_place(&mut self, g: &Graph, v: Value) -> bool {
+        let targets = self.targets(g, v);
+        (0..targets.len()).any(|first| {
+            let mut group = targets[first].groups[0];
+            let others = targets.iter().enumerate().filter(|t| t.0 != first);
+            for target in std::iter::once(&targets[first]).chain(others.map(|t| t.1)) {
+                group = self.current(group);
+                self.gather(g, group, target);
+            }
+            group = self.current(group);
+            let mut needs = self.needs(g, v);
+            needs.retain(|&n| n != group);
+            let fits = self.can_read(g, v, group) && self.make_room(group, &needs);
+            if fits {
+                self.join(g, group, v);
+            }
+            fits
+        })
+    }
+
+    /// Brings what a target is made of together in a group, if that can be.
+    fn gather(&mut self, g: &Graph, group: usize, target: &Target) {
+        if let Some(split) = target.split {
+            let agree = |s: &mut Self, x| {
+                let x = s.current(x);
+                s.settle(x, split)
+            };
+            if !agree(self, group) || !target.groups.iter().all(|&x| agree(self, x)) {
+                return;
+            }
+        }
+        if target.groups.iter().all(|&x| self.merge(g, group, x)) {
+            let group = self.current(group);
+            self.pull(g, group, &target.cone);
+        }
+    }
+
+    /// Says that the group's rows are so many leading axes. False if they are others.
+    fn settle(&mut self, group: usize, split: usize) -> bool {
+        let decided = &mut self.all[group].split;
+        *decided = decided.or(Some(split));
+        *decided == Some(split)
+    }
+
+    /// Moves nodes of one element a row into the group whose reductions they come from. False, and nothing changed, if that
+    /// would be a circle.
+    fn pull(&mut self, g: &Graph, group: usize, cone: &[Value]) -> bool {
+        let home = cone.first().and_then(|&v| self.of(v));
+        let Some(home) = home.filter(|&h| h != group) else {
+            return true;
+        };
+        let mut needs = Vec::new();
+        for &v in cone {
+            for o in g.operands(v).into_iter().filter(|o| !cone.contains(o)) {
+                needs.extend(
+                    self.maker(g, o)
+                        .filter(|m| *m != group && !needs.contains(m)),
+                );
+            }
+        }
+        if needs.contains(&home) || !self.make_room(group, &needs) {
+            return false;
+        }
+        for &v in cone {
+            // The old group's list keeps them, which `members` passes over.
+            self.of.insert(v, group);
+            self.all[group].members.push(v);
+        }
+        for n in needs {
+            self.need(group, n, true);
+        }
+        self.need(home, group, true);
+        true
+    }
+}
