@@ -1,6 +1,6 @@
 //! Reductions, copies and indexing on whole buffers.
 
-use super::{Entry, vectorised};
+use super::{Entry, pool, vectorised};
 
 /// Reduces the middle axis of `[outer, red, inner]`. Rows are folded in sixteen lanes and then a fixed tree, columns from
 /// the first to the last: the order depends on the shape alone.
@@ -212,36 +212,80 @@ unsafe fn copy_axes<T: Copy>(shape: &[i64], from: &[i64], to: &[i64], x: *const 
     }
 }
 
+/// Bytes of a part of a copy: fewer cost more to hand out than they bring.
+const COPIED: usize = 1 << 16;
+
+/// Parts of a copy at most.
+const MAX_PARTS: usize = 16;
+
+/// Runs `f` for stretches below `n`, in which `bytes` bytes are copied in all.
+fn in_stretches(n: usize, bytes: usize, f: impl Fn(usize, usize) + Sync) {
+    let parts = (bytes / COPIED).clamp(1, MAX_PARTS).min(n.max(1));
+    pool::run(parts, |part| f(part * n / parts, (part + 1) * n / parts));
+}
+
 /// Copies between even layouts. `meta`: extents, then strides of the source, then of the target, in elements of `size` bytes.
 unsafe extern "C" fn copy(rank: usize, meta: *const i64, size: usize, x: *const u8, out: *mut u8) {
-    // SAFETY: the code generator gives `3 * rank` numbers, and layouts that stay inside the buffers.
-    unsafe {
-        let meta = std::slice::from_raw_parts(meta, 3 * rank);
-        let (shape, strides) = meta.split_at(rank);
-        let (from, to) = strides.split_at(rank);
-        match size {
-            1 => copy_axes(shape, from, to, x, out),
-            4 => copy_axes::<u32>(shape, from, to, x.cast(), out.cast()),
-            _ => copy_axes::<u64>(shape, from, to, x.cast(), out.cast()),
+    // SAFETY: the code generator gives `3 * rank` numbers.
+    let meta = unsafe { std::slice::from_raw_parts(meta, 3 * rank) };
+    let (shape, strides) = meta.split_at(rank);
+    let (from, to) = strides.split_at(rank);
+    let bytes = shape.iter().product::<i64>() as usize * size;
+    let (x, out) = (x as usize, out as usize);
+    let axes = |first: usize, shape: &[i64], from: &[i64], to: &[i64], steps: [i64; 2]| {
+        let at = steps.map(|s| first as isize * s as isize * size as isize);
+        // SAFETY: the code generator's layouts stay inside the buffers, which do not overlap; stretches have places of
+        // their own.
+        unsafe {
+            let (x, out) = (
+                (x as *const u8).offset(at[0]),
+                (out as *mut u8).offset(at[1]),
+            );
+            match size {
+                1 => copy_axes(shape, from, to, x, out),
+                4 => copy_axes::<u32>(shape, from, to, x.cast(), out.cast()),
+                _ => copy_axes::<u64>(shape, from, to, x.cast(), out.cast()),
+            }
         }
+    };
+    match shape {
+        [] => axes(0, shape, from, to, [0; 2]),
+        [n] => in_stretches(*n as usize, bytes, |first, end| {
+            axes(first, &[(end - first) as i64], from, to, [from[0], to[0]]);
+        }),
+        [n, rest @ ..] => in_stretches(*n as usize, bytes, |first, end| {
+            for i in first..end {
+                axes(i, rest, &from[1..], &to[1..], [from[0], to[0]]);
+            }
+        }),
     }
 }
 
 /// `meta`: outer extent, extent of the indexed axis, bytes of the inner part, number of indices. Indices clamp.
 unsafe extern "C" fn gather(meta: *const i64, x: *const u8, index: *const i32, out: *mut u8) {
     // SAFETY: the code generator gives four numbers, and buffers of the sizes that they say.
-    unsafe {
+    let (m, index) = unsafe {
         let m = std::slice::from_raw_parts(meta, 4);
-        let (outer, extent, bytes, count) =
-            (m[0] as usize, m[1] as usize, m[2] as usize, m[3] as usize);
-        for o in 0..outer {
-            for i in 0..count {
-                let at = (*index.add(i)).clamp(0, extent as i32 - 1) as usize;
-                let source = x.add((o * extent + at) * bytes);
-                std::ptr::copy_nonoverlapping(source, out.add((o * count + i) * bytes), bytes);
+        (m, std::slice::from_raw_parts(index, m[3] as usize))
+    };
+    let (outer, extent, bytes, count) =
+        (m[0] as usize, m[1] as usize, m[2] as usize, m[3] as usize);
+    let (x, out) = (x as usize, out as usize);
+    in_stretches(outer * count, outer * count * bytes, |first, end| {
+        let (mut o, mut i) = (first / count.max(1), first % count.max(1));
+        for to in first..end {
+            let at = index[i].clamp(0, extent as i32 - 1) as usize;
+            // SAFETY: as above; stretches have places of their own.
+            unsafe {
+                let source = (x as *const u8).add((o * extent + at) * bytes);
+                std::ptr::copy_nonoverlapping(source, (out as *mut u8).add(to * bytes), bytes);
+            }
+            i += 1;
+            if i == count {
+                (o, i) = (o + 1, 0);
             }
         }
-    }
+    });
 }
 
 /// `meta`: outer extent, extent of the indexed axis, inner extent, number of indices. Indices clamp.
@@ -311,7 +355,7 @@ pub fn copy_large(from: &[f32], to: &mut [f32]) {
     const PART: usize = 1 << 16;
     assert!(from.len() == to.len(), "the arrays have one length");
     let target = to.as_mut_ptr() as usize;
-    super::pool::run(from.len().div_ceil(PART), |part| {
+    pool::run(from.len().div_ceil(PART), |part| {
         let some = &from[part * PART..((part + 1) * PART).min(from.len())];
         // SAFETY: each part writes to a stretch of its own, inside `to`, which is borrowed until all parts are done.
         unsafe {

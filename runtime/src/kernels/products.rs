@@ -166,6 +166,15 @@ unsafe fn by_few<T: Element>(size: Size, matrices: [View<T>; 3]) -> bool {
     found.is_some()
 }
 
+/// Parts of so many multiplications: two for each thread, since these may be held up.
+fn parts(work: usize) -> usize {
+    let most = match pool::threads() {
+        1 => 1,
+        n => 2 * n,
+    };
+    (work / PART).clamp(1, most)
+}
+
 /// Runs `f` for parts of a product that have rows or columns of their own.
 unsafe fn divided<T: Element>(
     parts: usize,
@@ -228,11 +237,7 @@ unsafe fn product<T: Element>(alone: bool, size: Size, matrices: [View<T>; 3]) {
         } else {
             (size, matrices)
         };
-        let parts = if alone {
-            1
-        } else {
-            (size.work() / PART).clamp(1, 2 * pool::threads())
-        };
+        let parts = if alone { 1 } else { parts(size.work()) };
         divided(parts, size, matrices, |size, matrices| {
             T::tiles(size, matrices);
         });
@@ -265,12 +270,11 @@ impl Batch {
 /// The products of a batch.
 unsafe fn products<T: Element>(batch: &Batch, size: Size, matrices: [View<T>; 3]) {
     let count = batch.extents[0] * batch.extents[1];
-    let threads = pool::threads();
-    if count < threads.max(2) {
+    if count < pool::threads().max(2) {
         // SAFETY: passed on.
         return (0..count).for_each(|b| unsafe { product(false, size, batch.at(b, matrices)) });
     }
-    let parts = (count * size.work() / PART).clamp(1, (2 * threads).min(count));
+    let parts = parts(count * size.work()).min(count);
     let [x, y, out] = matrices;
     pool::run(parts, |part| {
         let [first, end] = [part, part + 1].map(|p| p * count / parts);
@@ -492,65 +496,73 @@ mod tests {
         [33, 1000, 70],
     ];
 
-    #[test]
-    fn tiles_agree_with_the_crate_and_among_themselves() {
-        #[cfg(target_arch = "x86_64")]
+    /// Calls `f` for each size, and each choice of matrices that are transposed.
+    fn for_all(f: impl Fn(Size, [bool; 3])) {
         for [m, n, k] in SIZES {
             for turned in 0..8 {
-                let turned = [0, 1, 2].map(|i| turned & (1 << i) != 0);
-                let size = Size { m, n, k };
-                if tiled().is_none() {
-                    return;
-                }
-                let mut buffer = Buffer::default();
-                // SAFETY (of all): the views are of vectors, and the machine has the instructions.
-                let narrow = multiplied(size, turned, |s, [x, y, out]| unsafe {
-                    tiles::avx2_f32(s, x, y, out, &mut buffer)
-                });
-                let parts = multiplied(size, turned, |s, matrices| unsafe {
-                    divided(5, s, matrices, |s, [x, y, out]| {
-                        tiles::avx2_f32(s, x, y, out, &mut Buffer::default())
-                    })
-                });
-                assert_eq!(narrow, parts, "{m} x {n} x {k}, {turned:?}: parts");
-                let plain = multiplied(size, turned, |s, all| unsafe { f32::plain(s, all) });
-                for (a, b) in narrow.iter().zip(&plain) {
-                    let (a, b) = (f32::from_bits(*a), f32::from_bits(*b));
-                    assert!(
-                        (a - b).abs() < 1e-4,
-                        "{m} x {n} x {k}, {turned:?}: {a} or {b}"
-                    );
-                }
-                if vector() == Vector::Avx512 {
-                    let wide = multiplied(size, turned, |s, [x, y, out]| unsafe {
-                        tiles::avx512_f32(s, x, y, out, &mut buffer)
-                    });
-                    assert_eq!(narrow, wide, "{m} x {n} x {k}, {turned:?}: vectors");
-                }
+                f(Size { m, n, k }, [0, 1, 2].map(|i| turned & (1 << i) != 0));
             }
         }
     }
 
+    fn assert_near(x: &[u32], y: &[u32], size: Size, turned: [bool; 3]) {
+        for (a, b) in x.iter().zip(y) {
+            let (a, b) = (f32::from_bits(*a), f32::from_bits(*b));
+            let Size { m, n, k } = size;
+            assert!(
+                (a - b).abs() < 1e-4,
+                "{m} x {n} x {k}, {turned:?}: {a} or {b}"
+            );
+        }
+    }
+
+    fn plain(size: Size, turned: [bool; 3]) -> Vec<u32> {
+        multiplied(size, turned, |s, all| {
+            // SAFETY: the views are of vectors.
+            unsafe { f32::plain(s, all) }
+        })
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[test]
+    fn tiles_agree_with_the_crate_and_among_themselves() {
+        if tiled().is_none() {
+            return;
+        }
+        let narrow = |size: Size, [x, y, out]: [View<f32>; 3]| {
+            // SAFETY: the views are of vectors, and the machine has the instructions.
+            unsafe { tiles::avx2_f32(size, x, y, out, &mut Buffer::default()) }
+        };
+        let wide = |size: Size, [x, y, out]: [View<f32>; 3]| {
+            // SAFETY: as above.
+            unsafe { tiles::avx512_f32(size, x, y, out, &mut Buffer::default()) }
+        };
+        let parts = |size: Size, all: [View<f32>; 3]| {
+            // SAFETY: as above.
+            unsafe { divided(5, size, all, narrow) }
+        };
+        for_all(|size, turned| {
+            let one = multiplied(size, turned, narrow);
+            assert_near(&one, &plain(size, turned), size, turned);
+            assert!(one == multiplied(size, turned, parts), "parts");
+            if vector() == Vector::Avx512 {
+                assert!(one == multiplied(size, turned, wide), "vectors");
+            }
+        });
+    }
+
     #[test]
     fn few_vectors_are_products_like_others() {
-        for [m, n, k] in SIZES {
-            for turned in 0..8 {
-                let turned = [0, 1, 2].map(|i| turned & (1 << i) != 0);
-                for size in [[m, 1, k], [1, n, k], [m, 3, k], [2, n, k]] {
-                    let [m, n, k] = size;
-                    let size = Size { m, n, k };
-                    // SAFETY (of both): the views are of vectors.
-                    let some = multiplied(size, turned, |s, all| unsafe { product(false, s, all) });
-                    let plain = multiplied(size, turned, |s, all| unsafe { f32::plain(s, all) });
-                    for (a, b) in some.iter().zip(&plain) {
-                        let (a, b) = (f32::from_bits(*a), f32::from_bits(*b));
-                        assert!(
-                            (a - b).abs() < 1e-4,
-                            "{m} x {n} x {k}, {turned:?}: {a} or {b}"
-                        );
-                    }
-                }
+        for_all(|size, turned| {
+            let Size { m, n, k } = size;
+            for [m, n] in [[m, 1], [1, n], [m, 3], [2, n]] {
+                let size = Size { m, n, k };
+                let some = multiplied(size, turned, |s, all| {
+                    // SAFETY: the views are of vectors.
+                    unsafe { product(false, s, all) }
+                });
+                assert_near(&some, &plain(size, turned), size, turned);
             }
-        }
+        });
     }
 }

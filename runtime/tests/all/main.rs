@@ -1,5 +1,6 @@
 //! The tests of the runtime that need a whole compiler, in one binary.
 
+mod copies;
 mod kernels;
 mod linalg;
 mod nests;

@@ -36,46 +36,46 @@ struct Dots<T> {
     out: View<T>,
 }
 
-/// `out[i, j] = sum of x[i, l] * y[l, j]`: in sixteen lanes, which `P` vectors have, and then a fixed tree.
+/// `out[i, j] = sum of x[i, l] * y[l, j]`: in sixteen lanes, which `P` vectors have, and then a fixed tree; `R` rows at
+/// once.
 #[inline(always)]
-unsafe fn dots<V: Lanes, const P: usize>(d: &Dots<V::Number>) {
-    /// Rows at once.
-    const TOGETHER: usize = 4;
+unsafe fn dots<V: Lanes, const P: usize, const R: usize>(d: &Dots<V::Number>) {
     debug_assert!(P * V::N == LANES);
     let whole = d.k - d.k % LANES;
     let left: [usize; P] =
         std::array::from_fn(|p| (d.k - whole).saturating_sub(p * V::N).min(V::N));
     // SAFETY: the caller's rows and columns have `k` numbers; a row that is not there is the last one once more.
     unsafe {
-        for i in (0..d.m).step_by(TOGETHER) {
+        for i in (0..d.m).step_by(R) {
             let row = |r: usize| (i + r).min(d.m - 1);
-            let x: [*mut V::Number; TOGETHER] = std::array::from_fn(|r| d.x.from(row(r), 0).at);
+            let x: [*mut V::Number; R] = std::array::from_fn(|r| d.x.from(row(r), 0).at);
             for j in 0..d.n {
                 let y = d.y.from(0, j).at;
-                let mut sums = [[V::zero(); P]; TOGETHER];
+                let mut sums = [[V::zero(); P]; R];
                 for l in (0..whole).step_by(LANES) {
                     for p in 0..P {
-                        let y = V::load(y.add(l + p * V::N));
-                        for r in 0..TOGETHER {
-                            sums[r][p] = sums[r][p].plus(V::load(x[r].add(l + p * V::N)).times(y));
+                        let at = l + p * V::N;
+                        let y = V::load(y.add(at));
+                        for (sums, x) in sums.iter_mut().zip(x) {
+                            sums[p] = sums[p].plus(V::load(x.add(at)).times(y));
                         }
                     }
                 }
                 if whole < d.k {
-                    for p in 0..P {
+                    for (p, left) in left.into_iter().enumerate() {
                         let at = (whole + p * V::N).min(d.k);
-                        let y = V::load_some(y.add(at), left[p]);
-                        for r in 0..TOGETHER {
-                            sums[r][p] =
-                                sums[r][p].plus(V::load_some(x[r].add(at), left[p]).times(y));
+                        let y = V::load_some(y.add(at), left);
+                        for (sums, x) in sums.iter_mut().zip(x) {
+                            sums[p] = sums[p].plus(V::load_some(x.add(at), left).times(y));
                         }
                     }
                 }
                 for (r, mut sums) in sums.into_iter().enumerate() {
                     let mut half = P / 2;
                     while half > 0 {
-                        for p in 0..half {
-                            sums[p] = sums[p].plus(sums[p + half]);
+                        let (first, second) = sums.split_at_mut(half);
+                        for (a, b) in first.iter_mut().zip(second) {
+                            *a = a.plus(*b);
                         }
                         half /= 2;
                     }
@@ -86,78 +86,100 @@ unsafe fn dots<V: Lanes, const P: usize>(d: &Dots<V::Number>) {
     }
 }
 
-macro_rules! vectors {
-    ($ty:ident $dots:ident $scaled:ident $total:ident, $avx512:ty, $in_avx512:literal, $avx2:ty, $in_avx2:literal) => {
-        unsafe fn $dots(d: &Dots<$ty>) {
+/// `out[j] = sum of y[l] * x[l, j]` for `j` below `n`, from the first of the `k` rows of `x` to the last; rows are contiguous.
+#[inline(always)]
+unsafe fn scaled<V: Lanes>(
+    n: usize,
+    k: usize,
+    x: View<V::Number>,
+    y: *const V::Number,
+    out: *mut V::Number,
+) {
+    let whole = k - k % GROUP;
+    // SAFETY: the caller's matrix has these rows and columns, and there are so many factors and results.
+    unsafe {
+        for j in (0..n).step_by(V::N) {
+            V::zero().store_some(out.add(j), V::N.min(n - j));
+        }
+        for l in (0..whole).step_by(GROUP) {
+            add_rows::<V, GROUP>(n, x.from(l, 0), y.add(l), out);
+        }
+        for l in whole..k {
+            add_rows::<V, 1>(n, x.from(l, 0), y.add(l), out);
+        }
+    }
+}
+
+/// Adds `G` rows, each times its factor, to `out`, one after another.
+#[inline(always)]
+unsafe fn add_rows<V: Lanes, const G: usize>(
+    n: usize,
+    x: View<V::Number>,
+    y: *const V::Number,
+    out: *mut V::Number,
+) {
+    // SAFETY: as above.
+    unsafe {
+        let rows: [*mut V::Number; G] = std::array::from_fn(|g| x.from(g, 0).at);
+        let factors: [V; G] = std::array::from_fn(|g| V::splat(y.add(g)));
+        let whole = n - n % V::N;
+        for j in (0..whole).step_by(V::N) {
+            let mut sum = V::load(out.add(j));
+            for (row, factor) in rows.iter().zip(factors) {
+                sum = sum.plus(factor.times(V::load(row.add(j))));
+            }
+            sum.store(out.add(j));
+        }
+        if whole < n {
+            let left = n - whole;
+            let mut sum = V::load_some(out.add(whole), left);
+            for (row, factor) in rows.iter().zip(factors) {
+                sum = sum.plus(factor.times(V::load_some(row.add(whole), left)));
+            }
+            sum.store_some(out.add(whole), left);
+        }
+    }
+}
+
+/// A function that calls the one of three which is for the vectors in use.
+macro_rules! by_instruction_set {
+    ($name:ident($($arg:ident: $ty:ty),*), $in_avx512:expr, $in_avx2:expr, $portable:expr) => {
+        unsafe fn $name($($arg: $ty),*) {
             #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw")]
-            unsafe fn avx512(d: &Dots<$ty>) {
+            unsafe fn avx512($($arg: $ty),*) {
                 // SAFETY: the caller's promise.
-                unsafe { dots::<$avx512, $in_avx512>(d) }
+                unsafe { $in_avx512($($arg),*) }
             }
             #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx2")]
-            unsafe fn avx2(d: &Dots<$ty>) {
+            unsafe fn avx2($($arg: $ty),*) {
                 // SAFETY: the caller's promise.
-                unsafe { dots::<$avx2, $in_avx2>(d) }
+                unsafe { $in_avx2($($arg),*) }
             }
             // SAFETY: a vector path is chosen only where the machine has it; the rest is the caller's promise.
             unsafe {
                 match vector() {
                     #[cfg(target_arch = "x86_64")]
-                    Vector::Avx512 => avx512(d),
+                    Vector::Avx512 => avx512($($arg),*),
                     #[cfg(target_arch = "x86_64")]
-                    Vector::Avx2 => avx2(d),
-                    _ => dots::<[$ty; 4], 4>(d),
+                    Vector::Avx2 => avx2($($arg),*),
+                    _ => $portable($($arg),*),
                 }
             }
         }
+    };
+}
 
-        // `out[j] = sum of y[l] * x[l, j]`, from the first row of `x` to the last; its rows are contiguous, `row` apart.
-        vectorised!($scaled(n: usize, k: usize, x: *const $ty, row: isize, y: *const $ty, out: *mut $ty) {
-            #[inline(always)]
-            unsafe fn block<const N: usize, const G: usize>(x: *const $ty, row: isize, y: *const $ty, out: *mut $ty) {
-                // SAFETY: the caller's rows and result have `N` numbers here, and `y` has `G`.
-                unsafe {
-                    let out = &mut *out.cast::<[$ty; N]>();
-                    let mut sums = *out;
-                    for g in 0..G {
-                        let (x, y) = (&*x.offset(g as isize * row).cast::<[$ty; N]>(), *y.add(g));
-                        for i in 0..N {
-                            sums[i] += y * x[i];
-                        }
-                    }
-                    *out = sums;
-                }
-            }
-            #[inline(always)]
-            unsafe fn group<const G: usize>(n: usize, x: *const $ty, row: isize, y: *const $ty, out: *mut $ty) {
-                let (wide, narrow) = (n - n % LANES, n - n % 4);
-                // SAFETY: as above, for all `n` numbers.
-                unsafe {
-                    for j in (0..wide).step_by(LANES) {
-                        block::<LANES, G>(x.add(j), row, y, out.add(j));
-                    }
-                    for j in (wide..narrow).step_by(4) {
-                        block::<4, G>(x.add(j), row, y, out.add(j));
-                    }
-                    for j in narrow..n {
-                        block::<1, G>(x.add(j), row, y, out.add(j));
-                    }
-                }
-            }
-            // SAFETY: the caller gives layouts that stay inside the buffers, and a result apart from the operands.
-            unsafe {
-                std::slice::from_raw_parts_mut(out, n).fill(0.0);
-                let whole = k - k % GROUP;
-                for l in (0..whole).step_by(GROUP) {
-                    group::<GROUP>(n, x.offset(l as isize * row), row, y.add(l), out);
-                }
-                for l in whole..k {
-                    group::<1>(n, x.offset(l as isize * row), row, y.add(l), out);
-                }
-            }
-        });
+macro_rules! vectors {
+    ($ty:ident $dots:ident $scaled:ident $total:ident, $avx512:ty, $in_avx512:literal, $avx2:ty, $in_avx2:literal) => {
+        by_instruction_set!($dots(d: &Dots<$ty>), dots::<$avx512, $in_avx512, { 8 / $in_avx512 }>, dots::<$avx2, $in_avx2, { 8 / $in_avx2 }>, dots::<[$ty; 4], 4, 2>);
+        by_instruction_set!(
+            $scaled(n: usize, k: usize, x: View<$ty>, y: *const $ty, out: *mut $ty),
+            scaled::<$avx512>,
+            scaled::<$avx2>,
+            scaled::<[$ty; 4]>
+        );
 
         // Adds up `parts` rows of `n` numbers, from the first to the last.
         vectorised!($total(parts: usize, n: usize, x: *const $ty, out: *mut $ty) {
@@ -238,11 +260,11 @@ macro_rules! vectors {
                             if by_columns {
                                 let n = chunk.min(n - first);
                                 let (x, y, to) = (x.from(0, first), factors.from(0, 0), to.from(0, first));
-                                $scaled(n, k, x.at, x.row, y.at, to.at);
+                                $scaled(n, k, x, y.at, to.at);
                             } else {
                                 let k = chunk.min(k - first);
                                 let (x, y, to) = (x.from(first, 0), factors.from(0, first), to.from(part, 0));
-                                $scaled(n, k, x.at, x.row, y.at, to.at);
+                                $scaled(n, k, x, y.at, to.at);
                             }
                         });
                         if sums > 0 {
@@ -257,3 +279,64 @@ macro_rules! vectors {
 
 vectors!(f32 dots_f32 scaled_f32 total_f32, __m512, 1, __m256, 2);
 vectors!(f64 dots_f64 scaled_f64 total_f64, __m512d, 2, __m256d, 4);
+
+#[cfg(all(test, target_arch = "x86_64"))]
+mod tests {
+    use super::*;
+
+    /// The sums of rows and of columns, by one set of vectors.
+    fn sums(m: usize, k: usize, f: impl Fn(&Dots<f32>, &mut [f32])) -> Vec<u32> {
+        let number = |i: usize| ((i * 7919 + 13) % 1009) as f32 / 504.5 - 1.0;
+        let mut x: Vec<f32> = (0..m * k).map(number).collect();
+        let mut y: Vec<f32> = (0..3 * k.max(m)).map(|i| number(3 * i + 1)).collect();
+        let (mut rows, mut columns) = (vec![0.0; 3 * m], vec![0.0; k]);
+        let view = |at: &mut Vec<f32>, row: usize, column: usize| View {
+            at: at.as_mut_ptr(),
+            row: row as isize,
+            column: column as isize,
+        };
+        let dots = Dots {
+            m,
+            n: 3,
+            k,
+            x: view(&mut x, k, 1),
+            y: view(&mut y, 1, k),
+            out: view(&mut rows, 3, 1),
+        };
+        f(&dots, &mut columns);
+        rows.iter().chain(&columns).map(|x| x.to_bits()).collect()
+    }
+
+    #[test]
+    fn every_set_of_vectors_gives_the_same_bits() {
+        for (m, k) in [(1, 1), (3, 15), (8, 16), (9, 33), (21, 100), (2, 1000)] {
+            let portable = sums(m, k, |d, columns| {
+                // SAFETY: the views are of vectors, and there are `k` columns and `m` factors.
+                unsafe {
+                    dots::<[f32; 4], 4, 2>(d);
+                    scaled::<[f32; 4]>(d.k, d.m, d.x, d.y.at, columns.as_mut_ptr());
+                }
+            });
+            if vector() != Vector::Portable {
+                let narrow = sums(m, k, |d, columns| {
+                    // SAFETY: as above, and the machine has the instructions.
+                    unsafe {
+                        dots::<__m256, 2, 4>(d);
+                        scaled::<__m256>(d.k, d.m, d.x, d.y.at, columns.as_mut_ptr());
+                    }
+                });
+                assert!(portable == narrow, "{m} x {k}");
+            }
+            if vector() == Vector::Avx512 {
+                let wide = sums(m, k, |d, columns| {
+                    // SAFETY: as above.
+                    unsafe {
+                        dots::<__m512, 1, 8>(d);
+                        scaled::<__m512>(d.k, d.m, d.x, d.y.at, columns.as_mut_ptr());
+                    }
+                });
+                assert!(portable == wide, "{m} x {k}");
+            }
+        }
+    }
+}
