@@ -19,8 +19,9 @@ pub fn count_elements(shape: &[usize]) -> Option<usize> {
 /// The unit of allocation: a cache line.
 const LINE: usize = 64;
 
-/// Buffers of so many bytes are mapped: the system's zeros then cost nothing until they are written to.
-const LARGE: usize = 1 << 20;
+/// Buffers of so many bytes are mapped: the system's zeros then cost nothing until they are written to. Smaller ones are taken
+/// from what was given back before.
+const LARGE: usize = 32 << 20;
 
 /// An owned buffer of bytes that starts on a 64-byte boundary and can grow at its end. Up to its capacity, whole lines, it
 /// is zeros behind its end.
@@ -383,7 +384,7 @@ mod tests {
 
     #[test]
     fn large_buffers_are_zeros_and_grow() {
-        for len in [LARGE - 65, LARGE - 1, LARGE, LARGE + 1, 5 * LARGE + 70_000] {
+        for len in [LARGE - 65, LARGE - 1, LARGE, LARGE + 70_001] {
             let mut buffer = AlignedBytes::zeros(len);
             assert_eq!(buffer.as_slice().as_ptr().align_offset(LINE), 0);
             assert!(buffer.as_slice().iter().all(|&b| b == 0));
