@@ -53,15 +53,12 @@ fn end_with_the_reader() {
 #[cfg(not(unix))]
 fn end_with_the_reader() {}
 
-/// The threads of a run take their memory from one heap, which grows by much at once: most of a run is one thread, and not the
-/// main one, whose heaps of other threads grow page by page.
+/// The threads of a run take their memory from one heap: most of a run is one thread, and not the main one; heaps of other
+/// threads grow page by page.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 fn one_heap() {
     // SAFETY: no other thread runs yet.
-    unsafe {
-        libc::mallopt(libc::M_ARENA_MAX, 1);
-        libc::mallopt(libc::M_TOP_PAD, 4 << 20);
-    }
+    unsafe { libc::mallopt(libc::M_ARENA_MAX, 1) };
 }
 
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]

@@ -25,6 +25,11 @@ fn files() -> &'static [LibraryFile] {
     REPLACED.get().map_or(FILES, Vec::as_slice)
 }
 
+/// Is it the text of a file that was embedded?
+pub fn is_embedded(text: &str) -> bool {
+    FILES.iter().any(|f| f.1 == text)
+}
+
 /// The tree of a text, and what is wrong with it. A text of the library was parsed when the compiler was built.
 pub fn parse(file: FileId, text: &str) -> (ast::File, Vec<Report>) {
     let known = FILES.iter().find(|f| f.1 == text);

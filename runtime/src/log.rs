@@ -123,6 +123,15 @@ impl Log {
         })
     }
 
+    /// Reads the entries from the first on.
+    pub fn reader(&self) -> Reader<'_> {
+        Reader {
+            bytes: &self.bytes,
+            runs: &self.runs,
+            used: 0,
+        }
+    }
+
     pub fn last(&self) -> Option<Entry<'_>> {
         let run = self.runs.last()?;
         Some(Entry {
@@ -139,6 +148,38 @@ impl Log {
         };
         let shape = [&[run.entries], run.shape.as_slice()].concat();
         HostTensor::from_bytes(run.dtype, shape, AlignedBytes::copy_of(&self.bytes))
+    }
+}
+
+/// Where in a log one reads.
+pub struct Reader<'a> {
+    /// What is left of them.
+    bytes: &'a [u8],
+    runs: &'a [Run],
+    /// Entries of the first run that have been read.
+    used: usize,
+}
+
+impl<'a> Reader<'a> {
+    /// How many entries of one type come next.
+    pub fn left(&self) -> usize {
+        self.runs.first().map_or(0, |r| r.entries - self.used)
+    }
+
+    /// The next entries, which are of one type: with all their bytes.
+    pub fn take(&mut self, entries: usize) -> Option<Entry<'a>> {
+        let run = self.runs.first().filter(|_| entries <= self.left())?;
+        let (bytes, rest) = self.bytes.split_at(run.entry_bytes()? * entries);
+        self.bytes = rest;
+        self.used += entries;
+        if self.left() == 0 {
+            (self.runs, self.used) = (&self.runs[1..], 0);
+        }
+        Some(Entry {
+            dtype: run.dtype,
+            shape: &run.shape,
+            bytes,
+        })
     }
 }
 
@@ -230,6 +271,12 @@ mod tests {
         let one = Some(1.0);
         assert_eq!(numbers, [Some(1.5), Some(0.0), None, None, Some(7.0), one]);
         assert_eq!(log.last().unwrap().number(), one);
+        let mut reader = log.reader();
+        assert_eq!(reader.left(), 2);
+        assert!(reader.take(3).is_none());
+        assert_eq!(reader.take(1).unwrap().number(), Some(1.5));
+        assert_eq!((reader.left(), reader.take(1).unwrap().bytes.len()), (1, 4));
+        assert_eq!(reader.take(1).unwrap().tensor(), entries[2]);
         assert_eq!(log.tensor(), None);
         let parts = |bytes: &[u8]| Log::new(log.runs().to_vec(), bytes.to_vec());
         assert_eq!(parts(log.bytes()), Some(log.clone()));

@@ -106,12 +106,18 @@ fn number<T: serde::Serialize>(line: &mut Vec<u8>, x: &T) {
 
 /// Writes an entry as [`MetricValue`] is written.
 fn put_entry(line: &mut Vec<u8>, entry: Entry) {
-    // In this range the decimals that name an `f32` are written alike whether they are held as `f32` or `f64`.
-    let plain = |x: f32| x == 0.0 || (1e-4..1e12).contains(&x.abs());
-    if let ([], DType::F32, Ok(bytes)) = (entry.shape, entry.dtype, entry.bytes.try_into())
-        && plain(f32::from_ne_bytes(bytes))
-    {
-        return number(line, &f32::from_ne_bytes(bytes));
+    // In these ranges the decimals that name an `f32` are written alike whether they are held as `f32` or `f64`: without a power
+    // of ten in the first, and with one in the others.
+    let alike = |size: f32| {
+        let ends = size < 1e-7 || (1e17..f32::INFINITY).contains(&size);
+        ends || (1e-4..1e12).contains(&size)
+    };
+    if let ([], DType::F32, Ok(bytes)) = (entry.shape, entry.dtype, entry.bytes.try_into()) {
+        let x = f32::from_ne_bytes(bytes);
+        return match alike(x.abs()) {
+            true => number(line, &x),
+            false => number(line, &MetricValue::from(x).to_json()),
+        };
     }
     number(line, &MetricValue::from(&entry.tensor()).to_json());
 }

@@ -19,9 +19,9 @@ pub fn count_elements(shape: &[usize]) -> Option<usize> {
 /// The unit of allocation: a cache line.
 const LINE: usize = 64;
 
-/// The size of a huge page. Buffers of at least two are mapped, so that the system may give them such pages: zeros then cost
-/// nothing until they are written to, and one entry of the processor's tables is for as much as 512 are otherwise.
-const HUGE: usize = 2 << 20;
+/// Buffers of so many bytes are mapped: the system's zeros then cost nothing until they are written to. Smaller ones are taken
+/// from what was given back before.
+const LARGE: usize = 32 << 20;
 
 /// An owned buffer of bytes that starts on a 64-byte boundary and can grow at its end. Up to its capacity, whole lines, it
 /// is zeros behind its end.
@@ -140,41 +140,24 @@ unsafe fn release(start: NonNull<u8>, capacity: usize) {
 #[repr(align(64))]
 struct Line;
 
-/// A large buffer, mapped from the system on a boundary of huge pages; nothing if it is small. Where the system has no more,
-/// the program ends as it does with any other allocation.
+/// A large buffer, mapped from the system; nothing if it is small. Where the system has no more, the program ends as it does
+/// with any other allocation.
 #[cfg(target_os = "linux")]
 fn map(capacity: usize) -> Option<NonNull<u8>> {
-    if capacity < 2 * HUGE {
+    if capacity < LARGE {
         return None;
     }
-    let end = capacity.next_multiple_of(PAGE);
-    let whole = end + HUGE;
-    // SAFETY: a new mapping, of which what lies before and behind the buffer is given back; advice changes no contents.
-    unsafe {
-        let (read_write, private) = (
-            libc::PROT_READ | libc::PROT_WRITE,
-            libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
-        );
-        let base = libc::mmap(std::ptr::null_mut(), whole, read_write, private, -1, 0);
-        if base == libc::MAP_FAILED {
-            alloc::handle_alloc_error(layout(capacity));
-        }
-        let before = base.align_offset(HUGE);
-        let start = base.byte_add(before);
-        if before > 0 {
-            libc::munmap(base, before);
-        }
-        if whole > before + end {
-            libc::munmap(start.byte_add(end), whole - before - end);
-        }
-        libc::madvise(start, end, libc::MADV_HUGEPAGE);
-        NonNull::new(start.cast())
+    let (read_write, private) = (
+        libc::PROT_READ | libc::PROT_WRITE,
+        libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
+    );
+    // SAFETY: a new mapping, which starts on a page and so on a line.
+    let start = unsafe { libc::mmap(std::ptr::null_mut(), capacity, read_write, private, -1, 0) };
+    if start == libc::MAP_FAILED {
+        alloc::handle_alloc_error(layout(capacity));
     }
+    NonNull::new(start.cast())
 }
-
-/// A multiple of the size of the system's pages, huge ones aside.
-#[cfg(target_os = "linux")]
-const PAGE: usize = 64 << 10;
 
 /// Gives back what `map` gave. Did it give it?
 ///
@@ -182,11 +165,11 @@ const PAGE: usize = 64 << 10;
 /// As `release`.
 #[cfg(target_os = "linux")]
 unsafe fn unmap(start: NonNull<u8>, capacity: usize) -> bool {
-    if capacity < 2 * HUGE {
+    if capacity < LARGE {
         return false;
     }
     // SAFETY: a mapping of ours.
-    unsafe { libc::munmap(start.as_ptr().cast(), capacity.next_multiple_of(PAGE)) };
+    unsafe { libc::munmap(start.as_ptr().cast(), capacity) };
     true
 }
 
@@ -401,7 +384,7 @@ mod tests {
 
     #[test]
     fn large_buffers_are_zeros_and_grow() {
-        for len in [2 * HUGE - 1, 2 * HUGE, 2 * HUGE + 1, 5 * HUGE + 70_000] {
+        for len in [LARGE - 65, LARGE - 1, LARGE, LARGE + 70_001] {
             let mut buffer = AlignedBytes::zeros(len);
             assert_eq!(buffer.as_slice().as_ptr().align_offset(LINE), 0);
             assert!(buffer.as_slice().iter().all(|&b| b == 0));

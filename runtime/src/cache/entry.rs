@@ -30,10 +30,14 @@ pub struct Logged {
 /// Something a stage told.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Happened {
-    /// Values logged by a step, a block, or when a value was no number; the form has their names.
-    Step {
+    /// Values logged by steps in a row, of which it is told when the first was done; the form has their names.
+    Steps {
         form: usize,
+        steps: usize,
+        /// Is each step an epoch?
+        each: bool,
     },
+    /// Values logged by a block, or when a value was no number.
     Block {
         form: usize,
     },
@@ -261,7 +265,7 @@ impl Saved {
         }
         let happened = read_happened(&take("happened".into())?)?;
         let found = |h: &Happened| match *h {
-            Happened::Step { form } | Happened::Block { form } | Happened::Failed { form } => {
+            Happened::Steps { form, .. } | Happened::Block { form } | Happened::Failed { form } => {
                 form < rest.forms.len()
             }
             Happened::Verdict(_) => true,
@@ -307,34 +311,40 @@ impl LogHeader {
     }
 }
 
-/// Rows of what, which, step, epoch.
+/// Rows of what, which, step, epoch, how many steps.
 fn happened_tensor(happened: &[(Happened, usize, usize)]) -> Result<HostTensor, String> {
-    let mut rows = Vec::with_capacity(happened.len() * 4);
+    let mut rows = Vec::with_capacity(happened.len() * ROW);
     for &(h, step, epoch) in happened {
-        let (what, which) = match h {
-            Happened::Step { form } => (0, form),
-            Happened::Block { form } => (1, form),
-            Happened::Failed { form } => (2, form),
-            Happened::Shown(i) => (3, i),
-            Happened::Checkpoint(i) => (4, i),
-            Happened::Verdict(good) => (5, usize::from(good)),
+        let (what, which, steps) = match h {
+            Happened::Steps { form, steps, each } => (if each { 6 } else { 0 }, form, steps),
+            Happened::Block { form } => (1, form, 0),
+            Happened::Failed { form } => (2, form, 0),
+            Happened::Shown(i) => (3, i, 0),
+            Happened::Checkpoint(i) => (4, i, 0),
+            Happened::Verdict(good) => (5, usize::from(good), 0),
         };
-        for n in [what, which, step, epoch] {
+        for n in [what, which, step, epoch, steps] {
             rows.push(i32::try_from(n).map_err(|e| e.to_string())?);
         }
     }
-    Ok(HostTensor::from_i32(&[happened.len(), 4], &rows))
+    Ok(HostTensor::from_i32(&[happened.len(), ROW], &rows))
 }
 
+const ROW: usize = 5;
+
 fn read_happened(t: &HostTensor) -> Result<Vec<(Happened, usize, usize)>, String> {
-    if t.dtype() != DType::I32 || !t.len().is_multiple_of(4) {
+    if t.dtype() != DType::I32 || !t.len().is_multiple_of(ROW) {
         return Err("what happened is not written as it should be".into());
     }
     let row = |r: &[i32]| {
         let n = |i: usize| usize::try_from(r[i]).ok();
         let which = n(1)?;
         let h = match r[0] {
-            0 => Happened::Step { form: which },
+            what @ (0 | 6) => Happened::Steps {
+                form: which,
+                steps: n(4)?,
+                each: what == 6,
+            },
             1 => Happened::Block { form: which },
             2 => Happened::Failed { form: which },
             3 => Happened::Shown(which),
@@ -344,6 +354,6 @@ fn read_happened(t: &HostTensor) -> Result<Vec<(Happened, usize, usize)>, String
         };
         Some((h, n(2)?, n(3)?))
     };
-    let rows: Option<Vec<_>> = t.as_i32().chunks_exact(4).map(row).collect();
+    let rows: Option<Vec<_>> = t.as_i32().chunks_exact(ROW).map(row).collect();
     rows.ok_or_else(|| "something unknown happened in it".to_string())
 }

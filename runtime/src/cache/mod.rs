@@ -20,7 +20,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 /// What a file starts with: the format and its version.
-const MAGIC: &[u8; 8] = b"mlcstg01";
+const MAGIC: &[u8; 8] = b"mlcstg02";
 
 /// The magic and the digest of what follows.
 const PREFIX: usize = MAGIC.len() + 32;

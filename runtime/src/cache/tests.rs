@@ -11,6 +11,11 @@ fn log(entries: &[HostTensor]) -> Log {
 
 fn saved(n: u8) -> Saved {
     let t = |x: f32| HostTensor::from_f32(&[2], &[x, f32::NAN]);
+    let steps = Happened::Steps {
+        form: 0,
+        steps: 1,
+        each: true,
+    };
     Saved {
         key: Digest::of(&[n]),
         pipeline: "p.ml".into(),
@@ -31,7 +36,7 @@ fn saved(n: u8) -> Saved {
         ],
         forms: vec![vec!["loss".into(), "ragged".into()]],
         happened: vec![
-            (Happened::Step { form: 0 }, 1, 0),
+            (steps, 1, 0),
             (Happened::Shown(0), 1, 0),
             (Happened::Block { form: 0 }, 1, 1),
             (Happened::Checkpoint(0), 1, 1),

@@ -7,7 +7,7 @@ use super::store::Version;
 use super::{Event, Observer, RunError};
 use crate::cache::{Happened, History, Missing, Past, Results, Saved, Shown};
 use crate::digest::Digest;
-use crate::log::Stretch;
+use crate::log::{Column, Reader, Stretch};
 use crate::tensor::HostTensor;
 use mlc_compiler::program::{Every, Program, ReportItem, SlotId, StageProgram};
 use std::collections::BTreeMap;
@@ -87,6 +87,32 @@ impl Recording {
         })
     }
 
+    /// Notes steps, with those before them if they go on from them.
+    fn stepped(&mut self, form: usize, new: &Stretch) {
+        let epochs = |steps: usize| if new.each { steps } else { 0 };
+        if let Some((
+            Happened::Steps {
+                form: f,
+                steps,
+                each,
+            },
+            step,
+            epoch,
+        )) = self.happened.last_mut()
+            && (*f, *each) == (form, new.each)
+            && (*step + *steps, *epoch + epochs(*steps)) == (new.step, new.epoch)
+        {
+            *steps += new.steps;
+            return;
+        }
+        let steps = Happened::Steps {
+            form,
+            steps: new.steps,
+            each: new.each,
+        };
+        self.happened.push((steps, new.step, new.epoch));
+    }
+
     fn hold(&mut self, bytes: usize) {
         self.bytes += bytes;
         if self.bytes > MOST {
@@ -150,11 +176,7 @@ impl Pipeline {
     ) -> Result<(), RunError> {
         if let Some(r) = &mut self.recording {
             let form = r.form(steps.columns.iter().map(|c| &c.name));
-            let each = (0..steps.steps).map(|i| {
-                let (step, epoch) = steps.at(i);
-                (Happened::Step { form }, step, epoch)
-            });
-            r.happened.extend(each);
+            r.stepped(form, &steps);
         }
         let name = self.session.stages()[stage].name.clone();
         observer.event(&Event::Steps {
@@ -345,22 +367,33 @@ impl Pipeline {
         let mut next: BTreeMap<&str, _> = saved
             .logs
             .iter()
-            .map(|(n, entries)| (n.as_str(), entries.iter()))
+            .map(|(n, log)| (n.as_str(), log.reader()))
             .collect();
         for &(happened, step, epoch) in &saved.happened {
             let mut values = |form: usize| {
                 let one = |n: &String| {
-                    let t = next.get_mut(n.as_str()).and_then(Iterator::next);
-                    t.map(|t| (n.clone(), t.tensor()))
+                    let entry = next.get_mut(n.as_str())?.take(1)?;
+                    Some((n.clone(), entry.tensor()))
                 };
                 let found: Option<Values> = saved.forms[form].iter().map(one).collect();
                 found.ok_or_else(wrong)
             };
             let at = (step, epoch);
             match happened {
-                Happened::Step { form } => {
-                    let one = Stretch::one(at, &values(form)?);
-                    self.tell_steps(stage, one, observer)?;
+                Happened::Steps { form, steps, each } => {
+                    let mut done = 0;
+                    while done < steps {
+                        let names = &saved.forms[form];
+                        let told = next_steps(&mut next, names, steps - done).ok_or_else(wrong)?;
+                        let told = Stretch {
+                            step: step + done,
+                            epoch: epoch + if each { done } else { 0 },
+                            each,
+                            ..told
+                        };
+                        done += told.steps;
+                        self.tell_steps(stage, told, observer)?;
+                    }
                 }
                 Happened::Block { form } => {
                     self.tell(stage, Told::Block, at, values(form)?, observer)?;
@@ -488,6 +521,27 @@ impl Pipeline {
         observer.event(&Event::Trouble { what: &what });
         self.options.cache = None;
     }
+}
+
+/// What the next steps logged under these names: as many steps as logged values of one type, at most so many.
+fn next_steps(next: &mut BTreeMap<&str, Reader>, names: &[String], most: usize) -> Option<Stretch> {
+    let left = |n: &String| next.get(n.as_str()).map(Reader::left);
+    let left = names.iter().map(left).collect::<Option<Vec<usize>>>()?;
+    let steps = left.into_iter().chain([most]).min().filter(|&n| n > 0)?;
+    let column = |name: &String| {
+        let entries = next.get_mut(name.as_str())?.take(steps)?;
+        Some(Column {
+            name: name.clone(),
+            dtype: entries.dtype,
+            shape: entries.shape.to_vec(),
+            bytes: entries.bytes.to_vec(),
+        })
+    };
+    Some(Stretch {
+        steps,
+        columns: names.iter().map(column).collect::<Option<_>>()?,
+        ..Stretch::default()
+    })
 }
 
 /// What a version has otherwise than the one it came from.

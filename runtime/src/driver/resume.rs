@@ -24,6 +24,7 @@ use crate::metrics::MetricsWriter;
 use crate::rundir::RunDir;
 use crate::shuffle::hash_name;
 use mlc_compiler::progress::Progress;
+use std::cell::Cell;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -58,6 +59,8 @@ const FOLDER: &str = "checkpoints";
 pub struct Saver {
     folder: PathBuf,
     started: Started,
+    /// Is what the run was started with on the disk?
+    noted: Cell<bool>,
     /// Is the run one that goes on?
     again: bool,
     last: Instant,
@@ -80,6 +83,7 @@ impl Saver {
         Self {
             folder: folder.join(FOLDER),
             started,
+            noted: Cell::new(again),
             again,
             last: Instant::now(),
             took: Duration::ZERO,
@@ -111,6 +115,11 @@ impl Saver {
     fn write(&self, snapshot: &Snapshot) -> Result<(), String> {
         fs::create_dir_all(&self.folder)
             .map_err(|e| format!("cannot make `{}`: {e}", self.folder.display()))?;
+        if let (false, Some(run)) = (self.noted.get(), self.folder.parent()) {
+            let noted = self.started.write(run);
+            noted.map_err(|e| format!("cannot write to `{}`: {e}", run.display()))?;
+            self.noted.set(true);
+        }
         let stage = &snapshot.saved.stage;
         let last = match &snapshot.going {
             Some(g) => g.at.steps.to_string(),
@@ -160,7 +169,7 @@ impl Pipeline {
         let dir = RunDir::create(out, &name).map_err(|e| RunError::Environment(e.to_string()))?;
         let path = dir.path().to_path_buf();
         let started = self.started(pipeline, stages);
-        started.write(&path).map_err(|e| cannot_write(&path, &e))?;
+        started.note(&path).map_err(|e| cannot_write(&path, &e))?;
         // What an earlier run left in the folder is not this one's.
         remove_checkpoints(&path);
         let metrics = MetricsWriter::create(&dir.file("metrics.jsonl"));
@@ -384,19 +393,25 @@ impl Pipeline {
         Some(())
     }
 
-    /// The run has written everything: it needs its checkpoints no more.
-    pub(super) fn end_saving(&mut self) -> Result<(), RunError> {
-        let Some(mut saver) = self.saver.take() else {
-            return Ok(());
+    /// The file that says that the run has written everything.
+    pub(super) fn finished(&mut self) -> Result<Option<(PathBuf, Vec<u8>)>, RunError> {
+        let Some(saver) = &mut self.saver else {
+            return Ok(None);
         };
         let Some(folder) = saver.folder.parent() else {
-            return Ok(());
+            return Ok(None);
         };
         saver.started.finished = true;
-        let written = saver.started.write(folder);
-        written.map_err(|e| cannot_write(folder, &e))?;
-        remove_checkpoints(folder);
-        Ok(())
+        let file = saver.started.file(folder);
+        file.map(Some).map_err(|e| cannot_write(folder, &e))
+    }
+
+    /// The run has written everything: it needs its checkpoints no more.
+    pub(super) fn end_saving(&mut self) {
+        let saver = self.saver.take();
+        if let Some(folder) = saver.as_ref().and_then(|s| s.folder.parent()) {
+            remove_checkpoints(folder);
+        }
     }
 
     /// Has the run been asked to stop?

@@ -9,7 +9,7 @@ use super::stage::{Halt, Outcome, Position, TrainRun};
 use super::store::{Store, Version};
 use super::{Data, Event, FileHost, Observer, RunError, StopFlag};
 use crate::cache::{Cache, Past, Results, Saved};
-use crate::checkpoint::Checkpoint;
+use crate::checkpoint::{Checkpoint, write_together};
 use crate::digest::Digest;
 use crate::metrics::{MetricValue, MetricsError, MetricsWriter};
 use crate::report::Report;
@@ -621,6 +621,15 @@ impl Pipeline {
         let Some(dir) = &self.dir else {
             return Ok(None);
         };
+        let path = dir.file(&format!("{name}.safetensors"));
+        self.trained(version)
+            .write(&path)
+            .map_err(|e| RunError::Environment(e.to_string()))?;
+        Ok(Some(path))
+    }
+
+    /// The trained parameters and states of a version.
+    fn trained(&self, version: &Version) -> Checkpoint {
         let mut c = Checkpoint::default();
         for (i, slot) in self.session.slots().iter().enumerate() {
             if !matches!(slot.kind, SlotKind::Param | SlotKind::State) {
@@ -638,10 +647,7 @@ impl Pipeline {
             .insert("mlc".into(), env!("CARGO_PKG_VERSION").into());
         c.metadata
             .insert("seed".into(), self.options.seed.to_string());
-        let path = dir.file(&format!("{name}.safetensors"));
-        c.write(&path)
-            .map_err(|e| RunError::Environment(e.to_string()))?;
-        Ok(Some(path))
+        c
     }
 
     /// Writes what a stage exports. Applications of one stage write files of their own.
@@ -685,8 +691,11 @@ impl Pipeline {
             let ended = metrics.end();
             ended.map_err(|e| RunError::Environment(e.to_string()))?;
         }
-        if let Some(path) = self.checkpoint("final", &last)? {
-            observer.event(&Event::Wrote { path: &path });
+        let mut files: Vec<(PathBuf, Vec<u8>)> = Vec::new();
+        if let Some(dir) = &self.dir {
+            let bytes = self.trained(&last).to_bytes();
+            let bytes = bytes.map_err(|e| RunError::Environment(e.to_string()))?;
+            files.push((dir.file("final.safetensors"), bytes));
         }
         self.show_sweeps();
         let source = self.session.sources().file_text(FileId(0)).to_string();
@@ -694,13 +703,19 @@ impl Pipeline {
             let headers = ["stage", "how", "seconds"].map(String::from);
             report.table("times", &headers, &self.times);
             report.source("pipeline", &source);
-            let path = dir.file("report.html");
-            report.write(&path).map_err(|e| {
-                RunError::Environment(format!("cannot write `{}`: {e}", path.display()))
-            })?;
-            observer.event(&Event::Wrote { path: &path });
+            files.push((dir.file("report.html"), report.render().into_bytes()));
         }
-        self.end_saving()
+        let told = files.len();
+        files.extend(self.finished()?);
+        let all: Vec<(&Path, &[u8])> = files.iter().map(|f| (&*f.0, &*f.1)).collect();
+        write_together(&all).map_err(|(i, e)| {
+            RunError::Environment(format!("cannot write `{}`: {e}", all[i].0.display()))
+        })?;
+        for (path, _) in &files[..told] {
+            observer.event(&Event::Wrote { path });
+        }
+        self.end_saving();
+        Ok(())
     }
 }
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, ErrorKind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The version of the file and of the checkpoints beside it.
 pub const FORMAT: u32 = 1;
@@ -38,8 +38,28 @@ impl Started {
     /// # Errors
     /// If the system refuses.
     pub fn write(&self, folder: &Path) -> io::Result<()> {
+        let (path, bytes) = self.file(folder)?;
+        write_atomically(&path, &bytes)
+    }
+
+    /// The same without waiting for the disk: a run that has saved nothing yet is not resumed.
+    ///
+    /// # Errors
+    /// If the system refuses.
+    pub fn note(&self, folder: &Path) -> io::Result<()> {
+        let (path, bytes) = self.file(folder)?;
+        let temporary = folder.join(format!(".{FILE}.{}.tmp", std::process::id()));
+        fs::write(&temporary, bytes)?;
+        fs::rename(temporary, path)
+    }
+
+    /// The path of the file in the folder of a run, and what it holds.
+    ///
+    /// # Errors
+    /// Never, in fact.
+    pub fn file(&self, folder: &Path) -> io::Result<(PathBuf, Vec<u8>)> {
         let text = serde_json::to_string_pretty(self).map_err(io::Error::other)?;
-        write_atomically(&folder.join(FILE), (text + "\n").as_bytes())
+        Ok((folder.join(FILE), (text + "\n").into_bytes()))
     }
 
     /// What the run in a folder was started with.

@@ -203,7 +203,10 @@ impl Pipeline {
         let value = outcome.better(begin.plan, begin.best);
         let now = (begin.at.steps + 1, begin.at.epochs);
         Ran {
-            told: Stretch::one(now, &outcome.values),
+            told: Stretch {
+                each: begin.plan.batching.is_none(),
+                ..Stretch::one(now, &outcome.values)
+            },
             stop: outcome.stop,
             better: value.map(|v| (v, before.unwrap_or_else(|| version.clone()))),
             ..Ran::nothing(begin)
