@@ -57,6 +57,10 @@ impl Natives for NoClock {
             .filter(|_| !name.starts_with("mlc_clock"))
     }
 
+    fn wide(&self) -> bool {
+        Kernels.wide()
+    }
+
     fn linalg_scratch(&self, what: Linalg, m: usize, n: usize, k: usize) -> usize {
         Kernels.linalg_scratch(what, m, n, k)
     }
@@ -78,7 +82,7 @@ fn timed_code_computes_the_same_and_no_other_calls_a_clock() {
     let mut plain = Engine::new((*program).clone(), &options, &Memo::default(), false)
         .unwrap_or_else(|_| panic!());
     let (mut timed, units) =
-        Engine::clocked(*program, &options, false, &clock).unwrap_or_else(|_| panic!());
+        Engine::clocked(*program, &options, [false; 2], &clock).unwrap_or_else(|_| panic!());
     assert_eq!(units.len(), kernels);
     let seed = std::rc::Rc::new(mlc_runtime::tensor::HostTensor::from_i32(&[2], &[5, 0]));
     let step = std::rc::Rc::new(mlc_runtime::tensor::HostTensor::from_i32(&[], &[0]));
