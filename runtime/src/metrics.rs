@@ -104,20 +104,25 @@ fn number<T: serde::Serialize>(line: &mut Vec<u8>, x: &T) {
     serde_json::to_writer(line, x).expect("a number is written to memory");
 }
 
+/// Writes the shortest decimal that names an `f32`, as [`MetricValue`] is written.
+fn put_f32(line: &mut Vec<u8>, x: f32) {
+    let size = x.abs();
+    let written = if size == 0.0 || (1e-4..1e12).contains(&size) {
+        // An integer, too, is a real.
+        let end = if x.fract() == 0.0 { ".0" } else { "" };
+        write!(line, "{x}{end}")
+    } else if size < 1e-7 {
+        write!(line, "{x:e}")
+    } else {
+        return number(line, &MetricValue::from(x).to_json());
+    };
+    written.expect("a number is written to memory");
+}
+
 /// Writes an entry as [`MetricValue`] is written.
 fn put_entry(line: &mut Vec<u8>, entry: Entry) {
-    // In these ranges the decimals that name an `f32` are written alike whether they are held as `f32` or `f64`: without a power
-    // of ten in the first, and with one in the others.
-    let alike = |size: f32| {
-        let ends = size < 1e-7 || (1e17..f32::INFINITY).contains(&size);
-        ends || (1e-4..1e12).contains(&size)
-    };
     if let ([], DType::F32, Ok(bytes)) = (entry.shape, entry.dtype, entry.bytes.try_into()) {
-        let x = f32::from_ne_bytes(bytes);
-        return match alike(x.abs()) {
-            true => number(line, &x),
-            false => number(line, &MetricValue::from(x).to_json()),
-        };
+        return put_f32(line, f32::from_ne_bytes(bytes));
     }
     number(line, &MetricValue::from(&entry.tensor()).to_json());
 }
