@@ -1,6 +1,6 @@
 """Times the same computations written in different ways and says which differ by more than a tenth.
 
-    python docs/results/rewrites.py path/to/mlc [--rounds 5]
+    python docs/results/rewrites.py path/to/mlc [--rounds 5] [--stages NAME ..]
 
 times all stages of `examples/bench/rewrites.ml`, one after the other, in several rounds, and prints a Markdown table: the least time
 of each form over all rounds and its ratio to that of the first form, and the median of the ratios of single rounds. A form is marked
@@ -47,7 +47,7 @@ def machine():
 def main():
     a = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     a.add_argument("mlc", nargs="?", default="mlc", help="the program, by default that on the path")
-    a.add_argument("stages", nargs="*", help="only these stages")
+    a.add_argument("--stages", nargs="+", default=[], help="only these stages")
     a.add_argument("--rounds", type=int, default=5)
     a.add_argument("--threads", type=int, help="threads of mlc, by default all cores")
     a.add_argument("--seconds", type=float, default=0.1, help="seconds of samples of a stage a round, about")

@@ -240,14 +240,14 @@ TITLES = {
     ("width", "step"): "Time of a step by width",
     ("depth", "step"): "Time of a step by depth",
     ("depth", "compile"): "Compile time by depth",
-    ("links", "step"): "Time of a step by graph size, equal work",
+    ("links", "step"): "Time of a step by graph size",
     ("links", "compile"): "Compile time by graph size",
 }
 LABELS = {
     "batch": "rows of a batch",
     "width": "units of a hidden layer",
     "depth": "hidden layers",
-    "links": "links of the chain",
+    "links": "links of the chain; the same work in all",
 }
 STYLE = """
   text { font: 12px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; fill: #3d444d }
@@ -267,8 +267,8 @@ STYLE = """
     .jax { stroke: #f0883e } .jax.fill, text.jax { fill: #f0883e }
   }
 """
-WIDE, HIGH = 330, 240  # one panel
-LEFT, TOP, RIGHT, BOTTOM = 62, 34, 14, 46
+WIDE, HIGH = 336, 240  # one panel
+LEFT, TOP, RIGHT, BOTTOM = 62, 34, 20, 46
 HEAD = 44
 
 
@@ -321,6 +321,11 @@ def panel(x0, y0, axis, what, points):
     return out
 
 
+def rounds(data):
+    n = data["rounds"]
+    return f"{n} round" if n == 1 else f"{n} rounds"
+
+
 def picture(data):
     columns = 3
     rows = math.ceil(len(TITLES) / columns)
@@ -333,7 +338,7 @@ def picture(data):
                f'<line class="jax line" x1="{LEFT + 76}" x2="{LEFT + 100}" y1="24" y2="24"/>'
                f'<text class="jax" x="{LEFT + 106}" y="28">JAX</text>')
     out.append(f'<text class="small" x="{LEFT + 156}" y="28">medians; bands from the least time to the largest median of '
-               f'{data["rounds"]} rounds; both axes logarithmic. {data["machine"]}, jax {data["jax"]}, {data["date"]}</text>')
+               f'{rounds(data)}; both axes logarithmic. {data["machine"]}, jax {data["jax"]}, {data["date"]}</text>')
     for i, (axis, what) in enumerate(TITLES):
         out += panel(i % columns * WIDE, HEAD + i // columns * HIGH, axis, what, data["series"][axis])
     return "\n".join(out + ["</svg>"]) + "\n"
@@ -347,7 +352,7 @@ def short(s):
 
 
 def table(data):
-    out = [f"{data['machine']}, jax {data['jax']}, {data['date']}, {data['rounds']} rounds, load {data['load']} at the end.", "",
+    out = [f"{data['machine']}, jax {data['jax']}, {data['date']}, {rounds(data)}, load {data['load']} at the end.", "",
            "| | mlc, step | JAX, step | JAX / mlc | mlc, compile | JAX, compile | kernels of mlc |",
            "| --- | --- | --- | --- | --- | --- | --- |"]
     for axis, points in data["series"].items():

@@ -252,6 +252,30 @@ stage loss512_backward_steps = train for 20 steps { set dx = grad(loss_steps(x, 
 
 stage loss512_backward_matrices = train for 20 steps { set dx = grad(loss_matrices(x, many_labels), wrt: x) }
 
+// Sums, maxima and a function of short rows.
+
+let shift = randn(10)
+
+state few_rows = zeros(8192)
+
+fn map_library(l) = for row in l { exp(row - shift) }
+
+fn map_flat(l) = reshape(exp(flatten(l) - tile(shift, len(l))), shape(l))
+
+stage shortsum_forward_library = train for 20 steps { set few_rows = sum(few, axis: 1) }
+
+stage shortsum_forward_columns = train for 20 steps { set few_rows = sum(few.T, axis: 0) }
+
+stage shortsum_forward_product = train for 20 steps { set few_rows = few @ ones(10) }
+
+stage shortmax_forward_library = train for 20 steps { set few_rows = max(few, axis: 1) }
+
+stage shortmax_forward_columns = train for 20 steps { set few_rows = max(few.T, axis: 0) }
+
+stage shortmap_forward_library = train for 20 steps { set dfew = map_library(few) }
+
+stage shortmap_forward_flat = train for 20 steps { set dfew = map_flat(few) }
+
 // A step of Adam for a million parameters whose gradient is given.
 
 let g = randn(1000000)
