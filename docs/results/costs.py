@@ -142,6 +142,9 @@ def main():
             weights[name] = max(0.0, b / add - extra)
             old = was.get(name, 1 if group is PLAIN else other)
             print(f"| {name} | {1e3 * (b - extra * add) / NUMBERS:.1f} | {weights[name]:.1f} | {old} | {100 * off:.0f} % |")
+    worst = max(off for _, off in fitted.values())
+    if worst > 0.1:
+        print(f"\n// A line misses a time by {100 * worst:.0f} %: the machine was not idle, so do not keep these.")
     print(f"\n{arms(weights)}")
 
 
