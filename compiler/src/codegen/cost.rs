@@ -3,8 +3,7 @@
 //! Bytes are those of the buffers that a unit reads and writes, each once: the least that must move if nothing is in a cache.
 
 use super::element::native;
-use super::memory::root;
-use super::plan::{Plan, Unit, access};
+use super::plan::{Plan, Unit, access, root};
 use crate::ir::{Attr, Graph, Value, print};
 use crate::ops::Kernel;
 use std::collections::BTreeSet;
