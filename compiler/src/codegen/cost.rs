@@ -3,8 +3,7 @@
 //! Bytes are those of the buffers that a unit reads and writes, each once: the least that must move if nothing is in a cache.
 
 use super::element::native;
-use super::memory::root;
-use super::plan::{Plan, Unit, access};
+use super::plan::{Plan, Unit, access, root};
 use crate::ir::{Attr, Graph, Value, print};
 use crate::ops::{Kernel, Scalar};
 use std::collections::BTreeSet;
@@ -25,6 +24,9 @@ pub const NATIVE: f64 = 10.0;
 
 /// What one random word counts for.
 const WORD: f64 = 20.0;
+
+/// What a random word takes, as [`weight`].
+pub const WORD_WEIGHT: usize = 16;
 
 /// What an operation on one element takes against an addition: time in a loop over wide vectors, by measurement. Used to decide
 /// what is worth dividing among threads.

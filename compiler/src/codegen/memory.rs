@@ -1,6 +1,6 @@
 //! Where values are kept.
 
-use super::plan::{Plan, alias, is_alias, is_given};
+use super::plan::{Plan, alias, is_given, root};
 use crate::ir::{Attr, DType, Graph, Literal, Type, Value};
 use crate::ops::Kernel;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -268,14 +268,6 @@ pub fn offset(g: &Graph, mut v: Value) -> usize {
         v = g.operands(v)[0];
     }
     elements * size
-}
-
-/// The value in whose buffer `v` lies, all of it or a part.
-pub fn root(g: &Graph, mut v: Value) -> Value {
-    while is_alias(g, v) {
-        v = g.operands(v)[0];
-    }
-    v
 }
 
 /// Gives everything a place. `scratch`: by unit, the sizes in bytes of the scratch buffers that it needs while it runs.

@@ -4,7 +4,7 @@
 //! kernels and reductions that need its results, then the next loop. If some node reads what a reduction leaves of its row, the tile
 //! is the whole row: the reduction is complete before the next phase, which begins with the nodes of one element a row.
 
-use super::cost::weight;
+use super::cost::{WORD_WEIGHT, weight};
 use super::element::{native, vector};
 use super::plan::{self, Access, Folding, Unit, access, row_source};
 use super::wide;
@@ -65,6 +65,8 @@ pub struct Nest {
     pub phases: usize,
     /// Nodes and outside operands that need a scratch tile, in order.
     pub scratch: Vec<Value>,
+    /// By scratch tile: which of the buffers it is. Those that are not needed at one time share one.
+    pub buffers: Vec<usize>,
     pub members: HashSet<Value>,
     pub folds: Vec<Fold>,
     /// How many parts the nest is divided into, which any threads may run in any order: decided by the shape alone.
@@ -90,6 +92,11 @@ pub fn native_of(g: &Graph, v: Value) -> Option<&'static str> {
     scalar_of(g, v).and_then(native)
 }
 
+/// Whether the node is random words, which a native kernel writes tile by tile.
+pub fn is_draw(g: &Graph, v: Value) -> bool {
+    g.node(v).def.kernel == Kernel::Draw
+}
+
 /// The element type that decides what an operation does: that of the first operand, of a selection of the second.
 pub fn operand_type(g: &Graph, v: Value) -> DType {
     let operands = g.operands(v);
@@ -112,6 +119,7 @@ impl Nest {
             phase: HashMap::new(),
             phases: 0,
             scratch: vec![],
+            buffers: vec![],
             members: unit.nodes.iter().copied().collect(),
             folds: vec![],
             parts: 1,
@@ -152,14 +160,11 @@ impl Nest {
             nest.phases = nest.phases.max(p + 1);
             nest.phase.insert(n, p);
         }
+        nest.delay(g, unit, kept);
         nest.find_scratch(g, unit, kept);
-        let called = |n: &Value| native_of(g, *n).is_some() && !wide::elements::in_loop(g, *n);
-        let whole = nest.by_row || !nest.tiled();
-        nest.direct = nest.wide && whole && !unit.nodes.iter().any(called);
-        let left = unit.nodes.iter().filter(|n| kept[n.0 as usize]);
-        let left: usize = left.map(|n| g.ty(*n).bytes()).sum();
-        let aligned = nest.rows == 1 || nest.columns.is_multiple_of(wide::write::WIDTH);
-        nest.streams = nest.direct && nest.phases == 1 && aligned && left >= STREAM;
+        nest.share_tiles(g, unit);
+        nest.direct = nest.is_direct(g, unit);
+        nest.streams = nest.may_stream(g, unit, kept);
         nest.lanes = nest.find_lanes(g, unit, kept);
         nest.divide(g, unit);
         nest
@@ -190,6 +195,28 @@ impl Nest {
         scalar_of(g, v).is_none_or(|f| native(f).is_some() && !one && !inside)
     }
 
+    /// Whether nothing is called between the loops over elements, and rows are whole or tiles not needed.
+    fn is_direct(&self, g: &Graph, unit: &Unit) -> bool {
+        let called = |n: &Value| {
+            let function = native_of(g, *n).is_some() && !wide::elements::in_loop(g, *n);
+            function || is_draw(g, *n)
+        };
+        self.wide && (self.by_row || !self.tiled()) && !unit.nodes.iter().any(called)
+    }
+
+    /// Whether what is kept is large, and not read again in the nest.
+    fn may_stream(&self, g: &Graph, unit: &Unit, kept: &[bool]) -> bool {
+        let left = unit.nodes.iter().filter(|n| kept[n.0 as usize]);
+        let left: usize = left.map(|n| g.ty(*n).bytes()).sum();
+        let aligned = self.rows == 1 || self.columns.is_multiple_of(wide::write::WIDTH);
+        let again = |n: &Value| {
+            let here = |o: &Value| kept[o.0 as usize] && self.phase.contains_key(o);
+            let mut operands = g.operands(*n).into_iter();
+            operands.any(|o| here(&o) && self.phase[&o] != self.phase[n])
+        };
+        self.wide && aligned && left >= STREAM && !unit.nodes.iter().any(again)
+    }
+
     /// Whether the node's operands are read from whole tiles.
     fn reads_tiles(&self, g: &Graph, v: Value) -> bool {
         self.on_tiles(g, v) && !(self.wide && scalar_of(g, v).is_none())
@@ -214,13 +241,78 @@ impl Nest {
         self.scratch.iter().filter(here).copied().collect()
     }
 
+    /// By node: the last phase in which some node reads it.
+    fn last_reads(&self, g: &Graph, unit: &Unit) -> HashMap<Value, usize> {
+        let mut last = HashMap::new();
+        for &n in &unit.nodes {
+            for o in g.operands(n) {
+                let phase = last.entry(o).or_insert(0);
+                *phase = self.phase[&n].max(*phase);
+            }
+        }
+        last
+    }
+
+    /// Moves arithmetic to the first phase that needs it, unless more tiles would have to be kept for its operands than for it.
+    fn delay(&mut self, g: &Graph, unit: &Unit, kept: &[bool]) {
+        // By node: the first and the last phase in which those behind read it.
+        let mut reads: HashMap<Value, (usize, usize)> = HashMap::new();
+        for &n in unit.nodes.iter().rev() {
+            let operands = g.operands(n);
+            let arithmetic = !self.on_tiles(g, n) && !self.is_row_node(g, n);
+            if let Some(&(first, _)) = reads.get(&n).filter(|_| arithmetic) {
+                let dies = |o: &Value| {
+                    let stays = kept[o.0 as usize] || !self.members.contains(o);
+                    !stays && reads.get(o).is_none_or(|r| r.1 < first)
+                };
+                let dying: HashSet<&Value> = operands.iter().filter(|o| dies(o)).collect();
+                if dying.len() <= usize::from(!kept[n.0 as usize]) {
+                    self.phase.insert(n, first);
+                }
+            }
+            let at = self.phase[&n];
+            for o in operands {
+                let read = reads.entry(o).or_insert((at, at));
+                *read = (read.0.min(at), read.1.max(at));
+            }
+        }
+    }
+
+    /// Gives scratch tiles buffers.
+    fn share_tiles(&mut self, g: &Graph, unit: &Unit) {
+        let last = self.last_reads(g, unit);
+        let from = |v: &Value| {
+            let made = self.phase.get(v).copied();
+            made.unwrap_or_else(|| self.ready(g, *v))
+        };
+        let mut order: Vec<usize> = (0..self.scratch.len()).collect();
+        order.sort_by_key(|&i| from(&self.scratch[i]));
+        let mut free_after: Vec<usize> = Vec::new();
+        let mut buffers = vec![0; order.len()];
+        for i in order {
+            let v = self.scratch[i];
+            let until = last.get(&v).copied().unwrap_or(0).max(from(&v));
+            let free = free_after.iter().position(|&f| f < from(&v));
+            buffers[i] = free.unwrap_or(free_after.len());
+            match free {
+                Some(b) => free_after[b] = until,
+                None => free_after.push(until),
+            }
+        }
+        self.buffers = buffers;
+    }
+
     fn find_scratch(&mut self, g: &Graph, unit: &Unit, kept: &[bool]) {
         let mut need = Vec::new();
         for &n in &unit.nodes {
-            let tiles = self.reads_tiles(g, n);
-            if native_of(g, n).is_some() && tiles && !kept[n.0 as usize] {
+            let native = native_of(g, n).is_some() || is_draw(g, n);
+            if native && self.on_tiles(g, n) && !kept[n.0 as usize] {
                 need.push(n);
             }
+            if is_draw(g, n) {
+                continue;
+            }
+            let tiles = self.reads_tiles(g, n);
             for o in g.operands(n) {
                 if self.members.contains(&o) {
                     let crosses = tiles || self.phase[&o] != self.phase[&n];
@@ -276,7 +368,11 @@ impl Nest {
     /// Into how many parts, and how large.
     fn divide(&mut self, g: &Graph, unit: &Unit) {
         let whole = unit.nodes.iter().filter(|n| !self.is_row_node(g, **n));
-        let weigh = |n: &Value| scalar_of(g, *n).map_or(1, weight);
+        let weigh = |n: &Value| match scalar_of(g, *n) {
+            Some(f) => weight(f),
+            None if is_draw(g, *n) => WORD_WEIGHT,
+            None => 1,
+        };
         let cost: usize = whole.map(weigh).sum();
         let work = (self.rows * self.columns).saturating_mul(cost);
         let (count, grain) = if self.rows > 1 {
@@ -308,9 +404,15 @@ impl Nest {
         }
     }
 
-    /// Bytes of a scratch tile: vector loops may write behind its end.
-    pub fn tile_bytes(&self, g: &Graph, v: Value) -> usize {
-        (self.tile() * g.ty(v).dtype.size()).next_multiple_of(64) + 64
+    /// Bytes of each buffer for scratch tiles: vector loops may write behind its end.
+    pub fn buffer_bytes(&self, g: &Graph) -> Vec<usize> {
+        let count = self.buffers.iter().max().map_or(0, |b| b + 1);
+        let mut bytes = vec![0; count];
+        for (v, &b) in self.scratch.iter().zip(&self.buffers) {
+            let tile = (self.tile() * g.ty(*v).dtype.size()).next_multiple_of(64) + 64;
+            bytes[b] = tile.max(bytes[b]);
+        }
+        bytes
     }
 
     /// Whether a reduction needs a place for partial results while rows are worked on.
@@ -329,29 +431,27 @@ impl Nest {
         }
     }
 
-    /// Sizes of the scratch buffers that live in the arena: first the tiles, those of each part if there are several; then the
+    /// Sizes of the scratch buffers that live in the arena: first those for tiles, of each part if there are several; then the
     /// places of partial results, or the results of the parts.
     pub fn scratch_bytes(&self, g: &Graph) -> Vec<usize> {
-        let tiles = self.tiles_in_arena().iter();
-        let tiles = tiles.map(|&v| self.tile_bytes(g, v) * self.parts);
+        let mut bytes = vec![];
+        if self.tiles_in_arena() {
+            let tiles = self.buffer_bytes(g).into_iter();
+            bytes.extend(tiles.map(|b| b * self.parts));
+        }
         if self.parts > 1 {
             let results = self.folds.iter();
-            let results = results.filter_map(|f| Some(self.partial_bytes(g, f)? * self.parts));
-            return tiles.chain(results).collect();
+            bytes.extend(results.filter_map(|f| Some(self.partial_bytes(g, f)? * self.parts)));
+        } else {
+            let gathers = self.folds.iter().filter(|f| self.gathers(f));
+            bytes.extend(gathers.map(|f| LANES * g.ty(f.node).dtype.size()));
         }
-        let gathers = self.folds.iter().filter(|f| self.gathers(f));
-        tiles
-            .chain(gathers.map(|f| LANES * g.ty(f.node).dtype.size()))
-            .collect()
+        bytes
     }
 
-    /// The scratch tiles that are not on the stack of the part that uses them: those of whole rows may be too large for it.
-    pub fn tiles_in_arena(&self) -> &[Value] {
-        if self.parts > 1 && !self.by_row {
-            &[]
-        } else {
-            &self.scratch
-        }
+    /// Whether scratch tiles are not on the stack of the part that uses them: those of whole rows may be too large for it.
+    pub fn tiles_in_arena(&self) -> bool {
+        self.parts == 1 || self.by_row
     }
 
     pub fn reach(&self, g: &Graph, o: Value) -> Reach {

@@ -10,8 +10,8 @@ use std::collections::{BTreeSet, HashMap};
 /// One loop nest or native call.
 #[derive(Debug)]
 pub struct Unit {
-    /// Element-wise nodes of one shape, reductions over that shape, and nodes of one element a row that are computed from these,
-    /// oldest first; or a single node of another kind; or a loop and those of its parts that are read.
+    /// Element-wise nodes and random words of one shape, reductions over that shape, and nodes of one element a row that are
+    /// computed from these, oldest first; or a single node of another kind; or a loop and those of its parts that are read.
     pub nodes: Vec<Value>,
     pub fused: bool,
     /// Of a fused unit: the shape that its loop nest runs over.
@@ -26,6 +26,10 @@ const MIN_COLUMNS: usize = 8;
 /// Elements at most in a row that is worked on as a whole, so that what reads a reduction of it can follow in the same nest: a
 /// few such rows stay in the second-level cache.
 const ROW: usize = 4096;
+
+/// Random words from which on they are drawn in the loop nest that uses them, tile by tile: fewer stay in the second-level cache, and
+/// the nest needs no calls.
+const WORDS: usize = 1 << 17;
 
 /// How many groups are looked at to find a place in the order for one join. Joins that need more are not made.
 const SEARCH: usize = 512;
@@ -108,6 +112,11 @@ fn is_map(g: &Graph, v: Value) -> bool {
     matches!(g.node(v).def.kernel, Kernel::Map(_))
 }
 
+/// Whether a loop nest can hold the random words.
+fn is_draw(g: &Graph, v: Value) -> bool {
+    g.node(v).def.kernel == Kernel::Draw && g.ty(v).len() >= WORDS
+}
+
 fn is_broadcast(g: &Graph, v: Value) -> bool {
     g.node(v).def.kernel == Kernel::View(View::Broadcast)
 }
@@ -141,6 +150,14 @@ pub fn alias(g: &Graph, v: Value) -> Option<usize> {
         }
         _ => None,
     }
+}
+
+/// The value in whose buffer `v` lies, all of it or a part.
+pub fn root(g: &Graph, mut v: Value) -> Value {
+    while is_alias(g, v) {
+        v = g.operands(v)[0];
+    }
+    v
 }
 
 pub fn is_alias(g: &Graph, v: Value) -> bool {
@@ -222,13 +239,18 @@ pub fn plan(g: &Graph, live: &[Value]) -> Plan {
             Some(group) => groups.join(g, group, v),
             None => {
                 let over = g.operands(v).first().copied();
-                let nest = folding(g, v).is_some() && over.is_some_and(|o| !is_broadcast(g, o));
-                groups.add(g, v, over.filter(|_| nest));
+                let reduced = |&o: &Value| folding(g, v).is_some() && !is_broadcast(g, o);
+                let model = if is_draw(g, v) {
+                    Some(v)
+                } else {
+                    over.filter(reduced)
+                };
+                groups.add(g, v, model);
             }
         }
     }
     adopt(g, live, &mut groups);
-    order(g, live, &groups)
+    order(g, &groups)
 }
 
 /// The group whose loop nest can compute a reduction: that of its operand, if it agrees on what rows are.
@@ -245,7 +267,7 @@ fn adopt(g: &Graph, live: &[Value], groups: &mut Groups) {
     let mut alone: HashMap<Value, Vec<usize>> = HashMap::new();
     for group in 0..groups.all.len() {
         if let (Some(over), [v]) = (groups.all[group].model, groups.members(group).as_slice())
-            && !is_map(g, *v)
+            && !groups.is_whole(g, *v, group)
         {
             alone.entry(over).or_default().push(group);
         }
@@ -263,36 +285,37 @@ fn adopt(g: &Graph, live: &[Value], groups: &mut Groups) {
 }
 
 /// Splits, materialised broadcasts, and the final order.
-fn order(g: &Graph, live: &[Value], groups: &Groups) -> Plan {
+fn order(g: &Graph, groups: &Groups) -> Plan {
     let mut kept = vec![false; g.len()];
     let mut copies: Vec<Value> = Vec::new();
-    let keep_root = |v: Value, kept: &mut Vec<bool>, copies: &mut Vec<Value>| {
-        let mut v = v;
-        while is_alias(g, v) {
-            v = g.operands(v)[0];
-        }
+    let mut keep_root = |v: Value, kept: &mut Vec<bool>| {
+        let v = root(g, v);
         if is_broadcast(g, v) && !kept[v.0 as usize] {
             copies.push(v);
         }
         kept[v.0 as usize] = true;
+        v
     };
+    // By unit: the buffers that it reads.
+    let mut reads: Vec<Vec<Value>> = Vec::new();
     let mut units = Vec::new();
     for (i, group) in groups.all.iter().enumerate() {
         let members = groups.members(i);
         let Some(&first) = members.first() else {
             continue;
         };
-        // A reduction alone is a call.
+        // A reduction alone is a call, and so are random words.
         let model = group
             .model
             .filter(|_| members.len() > 1 || is_map(g, first));
         let shape = model.map_or(vec![], |m| g.ty(m).shape.clone());
+        let mut read_here = Vec::new();
         for &m in &members {
             for o in g.operands(m) {
                 if groups.of(o) == Some(i) {
                     continue;
                 }
-                let read = if model.is_none() {
+                let read = if model.is_none() || is_draw(g, m) {
                     o
                 } else if is_map(g, m) && !groups.is_whole(g, m, i) {
                     row_source(g, o).0
@@ -303,13 +326,14 @@ fn order(g: &Graph, live: &[Value], groups: &Groups) -> Plan {
                         || split_of(&shape, &a.axes).is_ok_and(|p| p.is_none() || p == group.split);
                     if direct { a.source } else { o }
                 };
-                keep_root(read, &mut kept, &mut copies);
+                read_here.push(keep_root(read, &mut kept));
             }
-            if !groups.is_whole(g, m, i) {
+            if model.is_none() || !groups.is_whole(g, m, i) {
                 // What a reduction or a row leaves has a buffer; so do the results of units that are not fused.
                 kept[m.0 as usize] = true;
             }
         }
+        reads.push(read_here);
         units.push(Unit {
             nodes: members,
             fused: model.is_some(),
@@ -318,53 +342,46 @@ fn order(g: &Graph, live: &[Value], groups: &Groups) -> Plan {
         });
     }
     for (_, v) in &g.outputs {
-        keep_root(*v, &mut kept, &mut copies);
+        keep_root(*v, &mut kept);
     }
     // A materialised broadcast reads what it repeats.
     let mut next = 0;
     while next < copies.len() {
-        let source = g.operands(copies[next])[0];
-        keep_root(source, &mut kept, &mut copies);
+        let copy = copies[next];
+        let source = root(g, g.operands(copy)[0]);
+        if is_broadcast(g, source) && !kept[source.0 as usize] {
+            copies.push(source);
+        }
+        kept[source.0 as usize] = true;
+        reads.push(vec![source]);
+        units.push(Unit {
+            nodes: vec![copy],
+            fused: false,
+            shape: vec![],
+            split: 0,
+        });
         next += 1;
     }
-    units.extend(copies.iter().map(|&v| Unit {
-        nodes: vec![v],
-        fused: false,
-        shape: vec![],
-        split: 0,
-    }));
-    let sorted = sort(g, live, units);
     Plan {
-        units: sorted,
+        units: sort(units, &reads),
         kept,
     }
 }
 
 /// A topological order of the units, as near to the nodes' order as can be.
-fn sort(g: &Graph, live: &[Value], units: Vec<Unit>) -> Vec<Unit> {
+fn sort(units: Vec<Unit>, reads: &[Vec<Value>]) -> Vec<Unit> {
     let mut unit_of: HashMap<Value, usize> = HashMap::new();
     for (i, u) in units.iter().enumerate() {
-        u.nodes.iter().for_each(|&n| {
-            unit_of.insert(n, i);
-        });
+        unit_of.extend(u.nodes.iter().map(|&n| (n, i)));
     }
-    // The units a node comes from: through aliases and broadcasts that stay in the loops.
-    let mut from: HashMap<Value, BTreeSet<usize>> = HashMap::new();
-    let mut needs: Vec<BTreeSet<usize>> = vec![BTreeSet::new(); units.len()];
-    for &v in live {
-        let mut set = BTreeSet::new();
-        for o in g.operands(v) {
-            set.extend(from.get(&o).into_iter().flatten());
-        }
-        if let Some(&u) = unit_of.get(&v) {
-            needs[u].extend(set.iter().copied().filter(|&n| n != u));
-            if !is_broadcast(g, v) {
-                set.clear();
-            }
-            set.insert(u);
-        }
-        from.insert(v, set);
-    }
+    let needs: Vec<BTreeSet<usize>> = reads
+        .iter()
+        .enumerate()
+        .map(|(i, read)| {
+            let from = read.iter().filter_map(|v| unit_of.get(v).copied());
+            from.filter(|&n| n != i).collect()
+        })
+        .collect();
     let key = |u: &Unit| u.nodes.iter().max().copied();
     let mut users: Vec<Vec<usize>> = vec![vec![]; units.len()];
     let mut missing: Vec<usize> = needs.iter().map(BTreeSet::len).collect();

@@ -11,44 +11,65 @@ fn mix64(mut z: u64) -> u64 {
     z ^ (z >> 31)
 }
 
-/// Blocks that are computed side by side, one in each lane of a vector.
+/// Blocks that are computed side by side.
 const WIDTH: usize = 16;
 
-/// Blocks `first..first + WIDTH` of a stream, by their first, second, third and fourth words.
+/// Words of so many blocks.
+const WORDS: usize = 4 * WIDTH;
+
+/// `N` blocks of a stream from `first` on, each `apart` behind the one before, by their first, second, third and fourth words, of
+/// which only the low half counts.
+///
+/// A counter's word takes a lane of 64 bits: what the products need and what they give.
 #[inline(always)]
-fn blocks<const WIDTH: usize>(first: u64, step: u64, key: u64) -> [[u32; WIDTH]; 4] {
-    let mut c0 = [0u32; WIDTH];
-    let mut c1 = [0u32; WIDTH];
-    for (i, (low, high)) in c0.iter_mut().zip(&mut c1).enumerate() {
-        let b = first.wrapping_add(i as u64);
-        (*low, *high) = (b as u32, (b >> 32) as u32);
-    }
-    let mut c2 = [step as u32; WIDTH];
-    let mut c3 = [(step >> 32) as u32; WIDTH];
-    let mut k = [key as u32, (key >> 32) as u32];
+fn blocks<const N: usize>(first: u64, apart: u64, step: u64, key: u64) -> [[u64; N]; 4] {
+    const LOW: u64 = 0xffff_ffff;
+    let number = |i| first.wrapping_add(apart.wrapping_mul(i as u64));
+    let mut c0: [u64; N] = std::array::from_fn(|i| number(i) & LOW);
+    let mut c1: [u64; N] = std::array::from_fn(|i| number(i) >> 32);
+    let mut c2 = [step & LOW; N];
+    let mut c3 = [step >> 32; N];
+    let mut k = [key & LOW, key >> 32];
     for _ in 0..10 {
         for (((c0, c1), c2), c3) in c0.iter_mut().zip(&mut c1).zip(&mut c2).zip(&mut c3) {
-            let a = 0xd251_1f53_u64 * u64::from(*c0);
-            let b = 0xcd9e_8d57_u64 * u64::from(*c2);
-            *c0 = (b >> 32) as u32 ^ *c1 ^ k[0];
-            *c2 = (a >> 32) as u32 ^ *c3 ^ k[1];
-            *c1 = b as u32;
-            *c3 = a as u32;
+            let a = 0xd251_1f53 * (*c0 & LOW);
+            let b = 0xcd9e_8d57 * (*c2 & LOW);
+            *c0 = (b >> 32) ^ *c1 ^ k[0];
+            *c2 = (a >> 32) ^ *c3 ^ k[1];
+            *c1 = b;
+            *c3 = a;
         }
-        k = [
-            k[0].wrapping_add(0x9e37_79b9),
-            k[1].wrapping_add(0xbb67_ae85),
-        ];
+        k = [(k[0] + 0x9e37_79b9) & LOW, (k[1] + 0xbb67_ae85) & LOW];
     }
     [c0, c1, c2, c3]
 }
 
-// `n` words of the stream of a site. `seed`: two ints, low and high half; `counters`: `m` ints, the step and the iterations
-// of the loops around the site, which change the key.
-vectorised!(random_bits(n: usize, seed: *const i32, m: usize, counters: *const i32, site: u64, out: *mut u32) {
+/// The words of `WIDTH` blocks, in their order.
+#[inline(always)]
+fn words(first: u64, step: u64, key: u64) -> [u32; WORDS] {
+    // Two vectors, of every other block: their low halves lie between one another.
+    let even = blocks::<{ WIDTH / 2 }>(first, 2, step, key);
+    let odd = blocks::<{ WIDTH / 2 }>(first.wrapping_add(1), 2, step, key);
+    let mut words = [0; WORDS];
+    for i in 0..WIDTH / 2 {
+        for j in 0..4 {
+            words[8 * i + j] = even[j][i] as u32;
+            words[8 * i + 4 + j] = odd[j][i] as u32;
+        }
+    }
+    words
+}
+
+/// The key of a stream. `seed`: two ints, low and high half; `counters`: of the `m` ints, those behind the first are the iterations
+/// of the loops around the site, which change the key.
+///
+/// # Safety
+/// There are as many ints.
+#[inline(always)]
+unsafe fn stream_key(seed: *const i32, m: usize, counters: *const i32, site: u64) -> u64 {
     const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
-    // SAFETY: the caller gives two ints, and at least one.
-    let (low, high, step) = unsafe { (*seed, *seed.add(1), *counters) };
+    // SAFETY: the caller's promise.
+    let (low, high) = unsafe { (*seed, *seed.add(1)) };
     let seed = u64::from(low as u32) | u64::from(high as u32) << 32;
     let mut key = mix64(seed.wrapping_add(GOLDEN.wrapping_mul(mix64(site))));
     for i in 1..m {
@@ -56,30 +77,58 @@ vectorised!(random_bits(n: usize, seed: *const i32, m: usize, counters: *const i
         let c = i64::from(unsafe { *counters.add(i) }) as u64;
         key = mix64(key.wrapping_add(GOLDEN.wrapping_mul(mix64(c ^ GOLDEN))));
     }
+    key
+}
+
+// Words `first..first + n` of the stream of a site. `counters`: the step, and what changes the key.
+vectorised!(random_bits_from(n: usize, first: u64, seed: *const i32, m: usize, counters: *const i32, site: u64, out: *mut u32) {
+    // SAFETY: the caller gives two ints, and `m` of them, which is at least one.
+    let (key, step) = unsafe { (stream_key(seed, m, counters, site), *counters) };
     let step = i64::from(step) as u64;
-    if n <= 4 {
-        let words = blocks::<1>(0, step, key);
-        for (i, [word]) in words.iter().enumerate().take(n) {
+    let mut block = first / 4;
+    // Words of the first block that are before the first.
+    let mut skip = (first % 4) as usize;
+    if skip == 0 && n <= 4 {
+        for (i, [word]) in blocks::<1>(block, 1, step, key).iter().enumerate().take(n) {
             // SAFETY: `out` holds `n` words.
-            unsafe { *out.add(i) = *word };
+            unsafe { *out.add(i) = *word as u32 };
         }
         return;
     }
     let mut at = 0;
-    let mut block = 0;
     while at < n {
-        let words = blocks::<WIDTH>(block, step, key);
-        for i in 0..WIDTH * 4 {
-            if at + i < n {
-                // SAFETY: `out` holds `n` words.
-                unsafe { *out.add(at + i) = words[i & 3][i >> 2] };
+        let words = words(block, step, key);
+        let count = (WORDS - skip).min(n - at);
+        // SAFETY: `out` holds `n` words.
+        unsafe {
+            if count == WORDS {
+                out.add(at).cast::<[u32; WORDS]>().write_unaligned(words);
+            } else {
+                std::ptr::copy_nonoverlapping(words.as_ptr().add(skip), out.add(at), count);
             }
         }
-        at += WIDTH * 4;
-        block += WIDTH as u64;
+        at += count;
+        block = block.wrapping_add(WIDTH as u64);
+        skip = 0;
     }
 });
 
+/// The first `n` words of the stream of a site.
+unsafe extern "C" fn random_bits(
+    n: usize,
+    seed: *const i32,
+    m: usize,
+    counters: *const i32,
+    site: u64,
+    out: *mut u32,
+) {
+    // SAFETY: the caller's promises are passed on.
+    unsafe { random_bits_from(n, 0, seed, m, counters, site, out) }
+}
+
 pub fn table() -> Vec<Entry> {
-    vec![("mlc_random_bits", random_bits as *const u8)]
+    vec![
+        ("mlc_random_bits", random_bits as *const u8),
+        ("mlc_random_bits_from", random_bits_from as *const u8),
+    ]
 }

@@ -107,3 +107,51 @@ fn every_name_has_one_address() {
     assert_eq!(all.len(), n);
     assert!(Kernels.address("mlc_no_such_kernel").is_none());
 }
+
+/// Any stretch of a stream's words, wherever it begins.
+#[test]
+fn words_from_anywhere_are_those_of_the_whole_stream() {
+    type Whole = unsafe extern "C" fn(usize, *const i32, usize, *const i32, u64, *mut u32);
+    type From = unsafe extern "C" fn(usize, u64, *const i32, usize, *const i32, u64, *mut u32);
+    let address = |name| Kernels.address(name).unwrap();
+    // SAFETY: the kernels have these arguments.
+    let (whole, from) = unsafe {
+        (
+            std::mem::transmute::<*const u8, Whole>(address("mlc_random_bits")),
+            std::mem::transmute::<*const u8, From>(address("mlc_random_bits_from")),
+        )
+    };
+    let (seed, counters, site) = ([5, -6], [7, 8], 9);
+    let mut all = vec![0; 3000];
+    // SAFETY: two ints, two ints, and as many words as asked for.
+    unsafe {
+        whole(
+            3000,
+            seed.as_ptr(),
+            2,
+            counters.as_ptr(),
+            site,
+            all.as_mut_ptr(),
+        )
+    };
+    for first in [0, 1, 2, 3, 4, 7, 60, 63, 64, 65, 513, 1022] {
+        for n in [0, 1, 3, 4, 5, 61, 63, 64, 65, 127, 512, 1000] {
+            let mut some = vec![u32::MAX; n + 1];
+            // SAFETY: as above.
+            unsafe {
+                let at = some.as_mut_ptr();
+                from(
+                    n,
+                    first as u64,
+                    seed.as_ptr(),
+                    2,
+                    counters.as_ptr(),
+                    site,
+                    at,
+                );
+            }
+            assert_eq!(some[..n], all[first..first + n], "{n} words from {first}");
+            assert_eq!(some[n], u32::MAX, "{n} words from {first}");
+        }
+    }
+}

@@ -173,6 +173,82 @@ fn rows_in_one_pass_agree_with_the_interpreter_for_any_threads() {
     }
 }
 
+/// Normal numbers less the mean of their row, and sums of them; the words too if they are `kept`. The number of the site is an
+/// operand if `lifted`.
+fn draws(rows: usize, columns: usize, kept: bool, lifted: bool) -> (Graph, Vec<Tensor>) {
+    let mut g = Graph::new();
+    let int = |n: usize| Type::new(DType::I32, vec![n]);
+    let mut operands = vec![g.input("seed", int(2)), g.input("counters", int(3))];
+    let mut inputs = vec![
+        Tensor::new(int(2), vec![12345.0, -77.0]),
+        Tensor::new(int(3), vec![41.0, 3.0, 5.0]),
+    ];
+    if lifted {
+        operands.push(g.input("site", int(2)));
+        inputs.push(Tensor::new(int(2), vec![-3.0, 9.0]));
+    }
+    let shape = vec![rows, columns];
+    let draw = Attr::Draw {
+        site: 7,
+        shape: shape.clone(),
+    };
+    let bits = g.add(&ops::RANDOM_BITS, draw, &operands);
+    let unit = g.add(&ops::BITS_TO_UNIT, Attr::DType(DType::F32), &[bits]);
+    let two = g.constant_like(2.0, unit);
+    let one = g.constant_like(1.0, unit);
+    let wide = g.mul(two, unit);
+    let centred = g.add(&ops::SUB, Attr::None, &[wide, one]);
+    let normal = g.add(&ops::ERFINV, Attr::None, &[centred]);
+    let sum = g.add(&ops::SUM, Attr::Axes(vec![1]), &[normal]);
+    let count = g.constant_like(columns as f64, sum);
+    let mean = g.add(&ops::DIV, Attr::None, &[sum, count]);
+    let mean = g.broadcast(mean, shape, vec![0]);
+    let off = g.add(&ops::SUB, Attr::None, &[normal, mean]);
+    let down = g.add(&ops::SUM, Attr::Axes(vec![0]), &[normal]);
+    let mut outputs = vec![off, down];
+    outputs.extend(Some(bits).filter(|_| kept));
+    g.outputs = outputs
+        .into_iter()
+        .enumerate()
+        .map(|(i, v)| (format!("y{i}"), v))
+        .collect();
+    (g, inputs)
+}
+
+#[test]
+fn draws_in_nests_are_the_words_of_the_whole_stream() {
+    let shapes = [
+        (96, 64),
+        (7, 701),
+        (1, 5000),
+        (3, 4097),
+        (64, 33),
+        (1, 3),
+        (40, 5),
+        (0, 64),
+    ];
+    for (rows, columns) in shapes {
+        for (kept, lifted) in [(false, false), (true, true), (true, false)] {
+            let (g, inputs) = draws(rows, columns, kept, lifted);
+            set_threads(1);
+            let one = run_compiled(&g, &inputs);
+            set_threads(3);
+            let three = run_compiled(&g, &inputs);
+            for (i, (exact, y)) in eval(&g, &inputs).iter().zip(&one).enumerate() {
+                let what = format!("output {i} of {rows} x {columns}, {kept}, {lifted}");
+                assert_close(exact, y, if i == 2 { 0.0 } else { 2e-4 }, &what);
+                assert_eq!(bytes(y), bytes(&three[i]), "{what}: threads");
+            }
+        }
+    }
+}
+
+#[test]
+fn many_draws_are_made_in_the_nest_that_uses_them() {
+    assert_eq!(units(&draws(96, 64, false, true).0).len(), 1);
+    assert!(units(&draws(1, 40, false, false).0).contains(&"call".into()));
+}
+
 /// What the graph is compiled to, without the names of its nodes.
 fn units(g: &Graph) -> Vec<String> {
     let text = mlc_compiler::codegen::describe(g);
@@ -183,15 +259,13 @@ fn units(g: &Graph) -> Vec<String> {
 #[test]
 fn rows_are_worked_on_in_one_pass_where_they_are_short() {
     let (short, _) = softmax(DType::F32, 64, 1024, false);
+    let loops = |g: &Graph| units(g).iter().filter(|u| u.contains(" x 1024")).count();
+    assert_eq!(loops(&short), 1);
     assert!(
         units(&short)
             .iter()
-            .any(|u| u.starts_with("loop by row 64 x 1024, 6 phases")),
-        "{:?}",
-        units(&short)
+            .any(|u| u.starts_with("loop by row 64 x 1024"))
     );
-    let loops = |g: &Graph| units(g).iter().filter(|u| u.contains(" x 1024")).count();
-    assert_eq!(loops(&short), 1);
     let (vector, _) = softmax(DType::F32, 1, 1024, true);
     assert_eq!(loops(&vector), 1);
     let (long, _) = softmax(DType::F32, 64, 8192, false);

@@ -2,7 +2,9 @@
 
 use super::super::CodegenError;
 use super::super::element::{Element, clif};
-use super::super::nest::{Fold, LANES, Nest, Reach, TILE, native_of, operand_type, scalar_of};
+use super::super::nest::{
+    Fold, LANES, Nest, Reach, TILE, is_draw, native_of, operand_type, scalar_of,
+};
 use super::super::plan::{Folding, Unit};
 use super::super::wide::Slot;
 use super::wide::{Called, Callees};
@@ -51,7 +53,9 @@ impl Emit<'_, '_> {
                 self.address(n);
             }
             for o in self.g.operands(n) {
-                if !nest.members.contains(&o) {
+                if is_draw(self.g, n) {
+                    self.address(o);
+                } else if !nest.members.contains(&o) {
                     let source = nest.source(self.g, o).source;
                     if self.g.literal(source).is_none() {
                         self.address(source);
@@ -84,9 +88,15 @@ impl Emit<'_, '_> {
             folded: HashMap::new(),
             wide: None,
         };
-        for &v in &nest.scratch {
-            h.scratch.insert(v, next(self)?);
+        let mut tiles = Vec::new();
+        for _ in nest.buffer_bytes(self.g) {
+            tiles.push(next(self)?);
         }
+        let tiles = nest
+            .scratch
+            .iter()
+            .zip(nest.buffers.iter().map(|&b| tiles[b]));
+        h.scratch.extend(tiles.map(|(v, at)| (*v, at)));
         for f in nest.folds.iter().filter(|f| nest.gathers(f)) {
             h.folded.insert(f.node, next(self)?);
         }
@@ -132,17 +142,21 @@ impl Emit<'_, '_> {
             wide: None,
         };
         let mut places = self.m.scratch[index].clone().into_iter();
-        for &v in &nest.scratch {
-            let bytes = nest.tile_bytes(self.g, v);
-            let at = if nest.tiles_in_arena().is_empty() {
-                self.on_stack(bytes)
-            } else {
+        let mut tiles = Vec::new();
+        for bytes in nest.buffer_bytes(self.g) {
+            tiles.push(if nest.tiles_in_arena() {
                 let base = self.base(places.next().ok_or_else(no_scratch)?);
                 let offset = self.b.ins().imul_imm_s(part, bytes as i64);
                 self.b.ins().iadd(base, offset)
-            };
-            h.scratch.insert(v, at);
+            } else {
+                self.on_stack(bytes)
+            });
         }
+        let tiles = nest
+            .scratch
+            .iter()
+            .zip(nest.buffers.iter().map(|&b| tiles[b]));
+        h.scratch.extend(tiles.map(|(v, at)| (*v, at)));
         for f in &nest.folds {
             if let Some(bytes) = nest.partial_bytes(self.g, f) {
                 let base = self.base(places.next().ok_or_else(no_scratch)?);
@@ -170,7 +184,11 @@ impl Emit<'_, '_> {
 
     /// Adds the parts' results up, from the first to the last.
     pub(super) fn join(&mut self, nest: &Nest, index: usize) -> Result<(), CodegenError> {
-        let tiles = nest.tiles_in_arena().len();
+        let tiles = if nest.tiles_in_arena() {
+            nest.buffer_bytes(self.g).len()
+        } else {
+            0
+        };
         let mut places = self.m.scratch[index].clone().into_iter().skip(tiles);
         for f in &nest.folds {
             let Some(bytes) = nest.partial_bytes(self.g, f) else {
@@ -357,7 +375,9 @@ impl Emit<'_, '_> {
                 self.arithmetic(h, tile, &simple, &spilled)?;
             }
             for &n in h.unit.nodes.iter().filter(here) {
-                if native_of(self.g, n).is_some() && nest.on_tiles(self.g, n) {
+                if is_draw(self.g, n) {
+                    self.draw_tile(h, tile, n)?;
+                } else if native_of(self.g, n).is_some() && nest.on_tiles(self.g, n) {
                     self.native_tile(h, tile, n)?;
                 }
             }
@@ -582,6 +602,21 @@ impl Emit<'_, '_> {
             .ins()
             .imul_imm_s(index, self.g.ty(v).dtype.size() as i64);
         self.b.ins().iadd(base, offset)
+    }
+
+    /// Random words, those of the tile's elements.
+    fn draw_tile(&mut self, h: &Nesting, tile: &Tile, n: Value) -> Result<(), CodegenError> {
+        let zero = self.b.ins().iconst(types::I64, 0);
+        let [seed, count, counters, site] = self.stream(n)?;
+        let out = match h.scratch.get(&n) {
+            Some(&at) => at,
+            None => self.element_address(h.nest, tile, zero, n, Reach::Full),
+        };
+        let before = self.b.ins().imul_imm_s(tile.row, h.nest.columns as i64);
+        let first = self.b.ins().iadd(before, tile.first);
+        let (len, first, out) = (Arg::Value(tile.len), Arg::Value(first), Arg::Value(out));
+        let args = [len, first, seed, count, counters, site, out];
+        self.call("mlc_random_bits_from", &args)
     }
 
     /// A native kernel on a tile.

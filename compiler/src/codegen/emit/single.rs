@@ -179,27 +179,13 @@ impl Emit<'_, '_> {
                 self.reduce_in_order(v, m, axes, out)
             }
             (Kernel::Reduce(m), Attr::Axes(axes)) => self.reduce(v, m, axes, out, index),
-            (Kernel::Draw, Attr::Draw { site, .. }) => {
-                let (seed, counters) = (self.address(operands[0]), self.address(operands[1]));
-                let site = match operands.get(2) {
-                    None => Arg::Int(*site as i64),
-                    Some(more) => {
-                        let from = self.address(*more);
-                        let flags = MemFlagsData::trusted();
-                        let [low, high] = [0, 4].map(|at| {
-                            let word = self.b.ins().load(cl::types::I32, flags, from, at);
-                            self.b.ins().uextend(cl::types::I64, word)
-                        });
-                        let high = self.b.ins().ishl_imm_s(high, 32);
-                        let more = self.b.ins().bor(low, high);
-                        Arg::Value(self.b.ins().iadd_imm_s(more, *site as i64))
-                    }
-                };
+            (Kernel::Draw, _) => {
+                let [seed, count, counters, site] = self.stream(v)?;
                 let args = [
                     Arg::Int(ty.len() as i64),
-                    Arg::Value(seed),
-                    Arg::Int(g.ty(operands[1]).len() as i64),
-                    Arg::Value(counters),
+                    seed,
+                    count,
+                    counters,
                     site,
                     Arg::Value(out),
                 ];
@@ -287,6 +273,34 @@ impl Emit<'_, '_> {
                 "internal error: no code for {kernel:?} with {attr:?}"
             ))),
         }
+    }
+
+    /// What the kernels of random words are told of a stream: where the seed is, how many counters there are and where, and the
+    /// number of the site.
+    pub(super) fn stream(&mut self, v: Value) -> Result<[Arg; 4], CodegenError> {
+        let operands = self.g.operands(v);
+        let Attr::Draw { site, .. } = &self.g.node(v).attr else {
+            return Err(CodegenError(
+                "internal error: random words without a site".into(),
+            ));
+        };
+        let (seed, counters) = (self.address(operands[0]), self.address(operands[1]));
+        let site = match operands.get(2) {
+            None => Arg::Int(*site as i64),
+            Some(more) => {
+                let from = self.address(*more);
+                let flags = MemFlagsData::trusted();
+                let [low, high] = [0, 4].map(|at| {
+                    let word = self.b.ins().load(cl::types::I32, flags, from, at);
+                    self.b.ins().uextend(cl::types::I64, word)
+                });
+                let high = self.b.ins().ishl_imm_s(high, 32);
+                let more = self.b.ins().bor(low, high);
+                Arg::Value(self.b.ins().iadd_imm_s(more, *site as i64))
+            }
+        };
+        let count = Arg::Int(self.g.ty(operands[1]).len() as i64);
+        Ok([Arg::Value(seed), count, Arg::Value(counters), site])
     }
 
     fn indexed(

@@ -1,8 +1,8 @@
 //! Groups of nodes that are computed together, as they form: who belongs where, and an order in which they can run.
 
 use super::{
-    CONE, Folding, LARGEST, SEARCH, access, folding, is_alias, is_broadcast, is_map, row_read,
-    split_of,
+    CONE, Folding, LARGEST, SEARCH, access, folding, is_alias, is_broadcast, is_draw, is_map,
+    row_read, split_of,
 };
 use crate::ir::{Graph, Shape, Value};
 use std::collections::HashMap;
@@ -49,12 +49,18 @@ pub struct Groups {
 }
 
 /// What a node would join to be computed with one of its operands.
-pub struct Target {
-    /// Groups that would have to be one.
+#[derive(Clone, Copy)]
+enum Target {
+    /// The group of a whole node.
+    Whole(Value),
+    /// The groups whose reductions of rows a value comes from that is read along the rows, which are so many leading axes.
+    Rows(Value, usize),
+}
+
+/// Where a value of one element a row comes from.
+struct Origin {
     groups: Vec<usize>,
-    /// For an operand that repeats one element a row: how many leading axes the rows are.
-    split: Option<usize>,
-    /// What would have to come along: the nodes between the reductions of rows in the groups and what is repeated.
+    /// The nodes between the reductions of rows in these groups and the value.
     cone: Vec<Value>,
 }
 
@@ -96,9 +102,9 @@ impl Groups {
         self.all[group].model.map(|m| &g.ty(m).shape)
     }
 
-    /// Whether an element-wise node has the shape of the group's nest.
+    /// Whether an element-wise node, or random words, have the shape of the group's nest.
     pub fn is_whole(&self, g: &Graph, v: Value, group: usize) -> bool {
-        is_map(g, v) && self.shape(g, group) == Some(&g.ty(v).shape)
+        (is_map(g, v) || is_draw(g, v)) && self.shape(g, group) == Some(&g.ty(v).shape)
     }
 
     /// Whether a member leaves one element for each row, if the rows are `split` leading axes.
@@ -157,6 +163,7 @@ impl Groups {
         let mut members = self.all[group].members.clone();
         members.retain(|&m| self.of(m) == Some(group));
         members.sort();
+        members.dedup();
         members
     }
 
@@ -193,7 +200,7 @@ impl Groups {
         }
         let wish = match folding(g, v) {
             Some((_, wish)) => wish,
-            None if !self.is_whole(g, v, group) => None,
+            None if !is_map(g, v) || !self.is_whole(g, v, group) => None,
             None => g
                 .operands(v)
                 .into_iter()
@@ -228,7 +235,10 @@ impl Groups {
             }
             changed.push((at, self.all[at].level));
             self.all[at].level = level;
-            for &u in self.all[at].users.iter().take(SEARCH + 1) {
+            for &u in &self.all[at].users {
+                if next.len() > SEARCH {
+                    break;
+                }
                 let u = self.current(u);
                 let skipped = u == at || (direct && at == group && before.contains(&u));
                 if !skipped {
@@ -288,62 +298,52 @@ impl Groups {
         true
     }
 
-    /// What an element-wise node can join, for each operand: the group of a whole node, or the groups that one number a row
-    /// comes from.
+    /// What an element-wise node can join, for each operand.
     fn targets(&self, g: &Graph, v: Value) -> Vec<Target> {
-        let mut targets = Vec::new();
-        for o in g.operands(v).into_iter().rev() {
-            if let Some(group) = self.of(o).filter(|&m| self.is_whole(g, o, m)) {
-                targets.push(Target {
-                    groups: vec![group],
-                    split: None,
-                    cone: vec![],
-                });
-            } else if let Some((source, split)) = row_read(g, o) {
-                targets.extend(self.behind(g, &g.ty(v).shape, source, split));
+        let of = |o: Value| {
+            if self.of(o).is_some_and(|m| self.is_whole(g, o, m)) {
+                return Some(Target::Whole(o));
             }
-        }
-        targets
+            let (source, split) = row_read(g, o)?;
+            self.origin(g, v, source, split)?;
+            Some(Target::Rows(source, split))
+        };
+        g.operands(v).into_iter().rev().filter_map(of).collect()
     }
 
-    /// The groups whose rows a value comes from, and the nodes between.
-    fn behind(&self, g: &Graph, shape: &Shape, source: Value, split: usize) -> Option<Target> {
-        let home = self.of(source)?;
+    /// Where a value comes from that a whole node reads along its rows.
+    fn origin(&self, g: &Graph, reader: Value, source: Value, split: usize) -> Option<Origin> {
+        let shape = &g.ty(reader).shape;
         let rows_of = |v: Value| {
             let group = self.of(v)?;
             let fits = self.shape(g, group) == Some(shape) && self.leaves_rows(g, v, group, split);
             fits.then_some(group)
         };
-        let mut target = Target {
-            groups: rows_of(source).into_iter().collect(),
-            split: Some(split),
-            cone: vec![],
-        };
-        if !target.groups.is_empty() {
-            return Some(target);
+        if let Some(group) = rows_of(source) {
+            return Some(Origin {
+                groups: vec![group],
+                cone: vec![],
+            });
         }
-        if !self.is_whole(g, source, home) {
-            return None;
-        }
-        target.cone.push(source);
+        let home = self.of(source).filter(|&h| self.is_whole(g, source, h))?;
+        let mut cone = vec![source];
+        let mut groups = Vec::new();
         let mut next = 0;
-        while next < target.cone.len() {
-            for o in g.operands(target.cone[next]) {
+        while next < cone.len() {
+            for o in g.operands(cone[next]) {
+                let between = is_map(g, o) && self.of(o) == Some(home);
                 if let Some(group) = rows_of(o) {
-                    target.groups.push(group);
-                } else if self.of(o) == Some(home)
-                    && self.is_whole(g, o, home)
-                    && !target.cone.contains(&o)
-                {
-                    target.cone.push(o);
+                    groups.push(group);
+                } else if between && self.is_whole(g, o, home) && !cone.contains(&o) {
+                    cone.push(o);
                 }
             }
             next += 1;
-            if target.cone.len() > CONE {
+            if cone.len() > CONE {
                 return None;
             }
         }
-        (!target.groups.is_empty()).then_some(target)
+        (!groups.is_empty()).then_some(Origin { groups, cone })
     }
 
     /// Makes an element-wise node a member of a group, if there is one that it can join: of one that it makes of those of its
@@ -351,16 +351,26 @@ impl Groups {
     pub fn find_place(&mut self, g: &Graph, v: Value) -> bool {
         let targets = self.targets(g, v);
         (0..targets.len()).any(|first| {
-            let mut group = targets[first].groups[0];
-            let others = targets.iter().enumerate().filter(|t| t.0 != first);
-            for target in std::iter::once(&targets[first]).chain(others.map(|t| t.1)) {
+            let start = match targets[first] {
+                Target::Whole(o) => self.of(o),
+                Target::Rows(source, split) => {
+                    let origin = self.origin(g, v, source, split);
+                    origin.and_then(|o| o.groups.first().copied())
+                }
+            };
+            let Some(mut group) = start else {
+                return false;
+            };
+            let others = (0..targets.len()).filter(|&i| i != first);
+            for i in std::iter::once(first).chain(others) {
+                self.gather(g, group, v, targets[i]);
                 group = self.current(group);
-                self.gather(g, group, target);
             }
-            group = self.current(group);
             let mut needs = self.needs(g, v);
             needs.retain(|&n| n != group);
-            let fits = self.can_read(g, v, group) && self.make_room(group, &needs);
+            let fits = self.all[group].members.len() < LARGEST
+                && self.can_read(g, v, group)
+                && self.make_room(group, &needs);
             if fits {
                 self.join(g, group, v);
             }
@@ -368,48 +378,76 @@ impl Groups {
         })
     }
 
-    /// Brings what a target is made of together in a group, if that can be.
-    fn gather(&mut self, g: &Graph, group: usize, target: &Target) {
-        if let Some(split) = target.split {
-            let agree = |s: &mut Self, x| {
-                let x = s.current(x);
-                s.settle(x, split)
-            };
-            if !agree(self, group) || !target.groups.iter().all(|&x| agree(self, x)) {
+    /// Brings what a target is made of into a group, if that can be.
+    fn gather(&mut self, g: &Graph, group: usize, v: Value, target: Target) {
+        let (source, split) = match target {
+            Target::Whole(o) => {
+                if let Some(other) = self.of(o) {
+                    self.merge(g, group, other);
+                }
                 return;
             }
-        }
-        if target.groups.iter().all(|&x| self.merge(g, group, x)) {
+            Target::Rows(source, split) => (source, split),
+        };
+        let Some(Origin { groups, cone }) = self.origin(g, v, source, split) else {
+            return;
+        };
+        let agree = self.settle(group, split) && groups.iter().all(|&x| self.settle(x, split));
+        if agree && groups.iter().all(|&x| self.merge(g, group, x)) {
             let group = self.current(group);
-            self.pull(g, group, &target.cone);
+            self.pull(g, group, split, &cone);
         }
     }
 
     /// Says that the group's rows are so many leading axes. False if they are others.
     fn settle(&mut self, group: usize, split: usize) -> bool {
+        let group = self.current(group);
         let decided = &mut self.all[group].split;
         *decided = decided.or(Some(split));
         *decided == Some(split)
     }
 
-    /// Moves nodes of one element a row into the group whose reductions they come from. False, and nothing changed, if that
-    /// would be a circle.
-    fn pull(&mut self, g: &Graph, group: usize, cone: &[Value]) -> bool {
+    /// Random words that nodes of a group read become a group of their own, so that these can leave. False if there is no
+    /// place for it.
+    fn leave_draws(&mut self, g: &Graph, home: usize, cone: &[Value]) -> bool {
+        for o in cone.iter().flat_map(|&v| g.operands(v)) {
+            if is_draw(g, o) && self.of(o) == Some(home) {
+                let own = self.add(g, o, Some(o));
+                self.need(home, own, false);
+                if !self.make_room(home, &[own]) {
+                    return false;
+                }
+            }
+        }
+        true
+    }
+
+    /// Moves nodes of one element a row, all of one group, into the group whose reductions they come from. If that would be a
+    /// circle they stay.
+    fn pull(&mut self, g: &Graph, group: usize, split: usize, cone: &[Value]) {
         let home = cone.first().and_then(|&v| self.of(v));
         let Some(home) = home.filter(|&h| h != group) else {
-            return true;
+            return;
         };
+        if !self.leave_draws(g, home, cone) {
+            return;
+        }
         let mut needs = Vec::new();
         for &v in cone {
             for o in g.operands(v).into_iter().filter(|o| !cone.contains(o)) {
-                needs.extend(
-                    self.maker(g, o)
-                        .filter(|m| *m != group && !needs.contains(m)),
-                );
+                match self.maker(g, o) {
+                    Some(maker) if maker == group => {
+                        if !self.leaves_rows(g, o, group, split) {
+                            return;
+                        }
+                    }
+                    Some(maker) if !needs.contains(&maker) => needs.push(maker),
+                    _ => {}
+                }
             }
         }
         if needs.contains(&home) || !self.make_room(group, &needs) {
-            return false;
+            return;
         }
         for &v in cone {
             // The old group's list keeps them, which `members` passes over.
@@ -420,6 +458,5 @@ impl Groups {
             self.need(group, n, true);
         }
         self.need(home, group, true);
-        true
     }
 }

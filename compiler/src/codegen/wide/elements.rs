@@ -2,8 +2,10 @@
 
 use super::super::element::native;
 use super::super::formulas;
-use super::super::nest::{Fold as NestFold, Nest, Reach, native_of, operand_type, scalar_of};
-use super::super::plan::{Folding, Unit};
+use super::super::nest::{
+    Fold as NestFold, Nest, Reach, is_draw, native_of, operand_type, scalar_of,
+};
+use super::super::plan::{Folding, Unit, folding};
 use super::program::{
     At, Binary, Compare, Fold, Id, Leaves, Logic, Op, Program, Section, Term, Unary, Writing,
 };
@@ -56,8 +58,10 @@ pub fn supports(g: &Graph, unit: &Unit) -> bool {
             Some(Scalar::Mod) => types && operand_type(g, n).is_real(),
             Some(f) if native(f).is_some() && !inline(f) => true,
             Some(_) => types,
+            None if is_draw(g, n) => true,
             None => {
-                folds += 1;
+                let column = matches!(folding(g, n), Some((Folding::Column, _)));
+                folds += usize::from(!column);
                 types && g.ty(n).dtype != DType::Bool
             }
         }

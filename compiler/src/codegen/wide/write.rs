@@ -17,7 +17,7 @@ pub const WIDTH: usize = 16;
 const VECTORS: u8 = 32;
 
 /// Folds that fit beside the values.
-pub const MOST_FOLDS: usize = 12;
+pub const MOST_FOLDS: usize = 20;
 
 /// Masks for values: 0 cannot mask, 6 is for what needs one in passing, 7 is that of the end of a row.
 const MASKS: std::ops::Range<u8> = 1..6;
