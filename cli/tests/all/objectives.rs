@@ -32,7 +32,7 @@ fn the_automatic_gradient_of_a_vae_is_the_one_by_hand() {
                 args.extend(form);
                 stdout(&args)
             });
-            assert!(automatic.lines().count() > 30, "{automatic}");
+            assert!(automatic.lines().count() > 20, "{automatic}");
             assert!(automatic.contains(&rows.to_string()));
             assert_eq!(below_the_title(&automatic), below_the_title(&manual));
         }

@@ -161,17 +161,23 @@ impl Int for i32 {
     }
 }
 
-/// A polynomial, from the coefficient of the highest power down, by Estrin's scheme: neighbours are joined by `x`, then pairs
-/// by its square, and so on, so that few operations wait for one another.
+/// A polynomial, from the coefficient of the highest power down.
 #[inline(always)]
 fn polynomial<R: Real, const N: usize>(x: R, coefficients: [f32; N]) -> R {
+    estrin(x, coefficients.map(|c| x.constant(c)))
+}
+
+/// The same, by Estrin's scheme: neighbours are joined by `x`, then pairs by its square, and so on, so that few operations wait
+/// for one another.
+#[inline(always)]
+fn estrin<R: Real, const N: usize>(x: R, coefficients: [R; N]) -> R {
     let mut terms = [x; N];
     let mut n = 0;
     // From the constant up.
     for pair in coefficients.rchunks(2) {
         terms[n] = match pair {
             [high, low] => x * *high + *low,
-            single => x.constant(single[0]),
+            single => single[0],
         };
         n += 1;
     }
@@ -213,15 +219,12 @@ pub fn exp<R: Real>(x: R) -> R {
     R::select(x.below(-87.4), x.constant(0.0), y)
 }
 
-/// log(x), within 2 ulp.
+/// log(x) of the bits of a positive normal number, plus `e` times log(2); of other bits, anything.
 #[inline(always)]
-pub fn log<R: Real>(x: R) -> R {
-    // Subnormal numbers are scaled up first.
-    let small = x.below(f32::MIN_POSITIVE);
-    let bits = R::select(small, x * 8_388_608.0, x).bits();
+fn log_of_bits<R: Real>(bits: R::Int, e: impl FnOnce(R) -> R) -> R {
     let shift = bits.plus(-0x3f35_04f3).right(23);
     let m = bits.minus(shift.left(23)).as_bits() - 1.0;
-    let e = shift.real() - R::select(small, x.constant(23.0), x.constant(0.0));
+    let e = e(shift.real());
     let z = m * m;
     let p = polynomial(
         m,
@@ -238,7 +241,18 @@ pub fn log<R: Real>(x: R) -> R {
         ],
     );
     let y = m * z * p + e * -2.121_944_4e-4 - z * 0.5;
-    let y = (m + y) + e * 0.693_359_4;
+    (m + y) + e * 0.693_359_4
+}
+
+/// log(x), within 2 ulp.
+#[inline(always)]
+pub fn log<R: Real>(x: R) -> R {
+    // Subnormal numbers are scaled up first.
+    let small = x.below(f32::MIN_POSITIVE);
+    let bits = R::select(small, x * 8_388_608.0, x).bits();
+    let y = log_of_bits(bits, |e: R| {
+        e - R::select(small, x.constant(23.0), x.constant(0.0))
+    });
     let y = R::select(x.equals(f32::INFINITY), x, y);
     let y = R::select(x.equals(0.0), x.constant(f32::NEG_INFINITY), y);
     R::select(x.not_at_least(0.0), x.constant(f32::NAN), y)
@@ -247,13 +261,15 @@ pub fn log<R: Real>(x: R) -> R {
 /// log(1 + x)
 #[inline(always)]
 pub fn log1p<R: Real>(x: R) -> R {
+    // At least 2^-24, or nothing.
     let u = x + 1.0;
     // What rounding took from 1 + x, to first order.
     let lost = x - (u - 1.0);
-    let y = log(u) + lost / u;
+    let y = log_of_bits(u.bits(), |e: R| e) + lost / u;
     let y = R::select(u.equals(1.0), x, y);
     let y = R::select(x.equals(f32::INFINITY), x, y);
-    R::select(x.equals(-1.0), x.constant(f32::NEG_INFINITY), y)
+    let y = R::select(x.equals(-1.0), x.constant(f32::NEG_INFINITY), y);
+    R::select(x.not_at_least(-1.0), x.constant(f32::NAN), y)
 }
 
 /// exp(x) - 1
@@ -314,35 +330,39 @@ pub fn softplus<R: Real>(x: R) -> R {
 #[inline(always)]
 pub fn erfinv<R: Real>(x: R) -> R {
     let one = x.constant(1.0);
-    let w = -log((one - x) * (x + 1.0));
-    let near = polynomial(
-        w - 2.5,
-        [
-            2.810_226_4e-8,
-            3.432_739_4e-7,
-            -3.523_387_7e-6,
-            -4.391_506_5e-6,
-            2.185_808_7e-4,
-            -1.253_725_03e-3,
-            -4.177_681_64e-3,
-            2.466_407_3e-1,
-            1.501_409_41,
-        ],
-    );
-    let far = polynomial(
-        w.sqrt() - 3.0,
-        [
-            -2.002_142_57e-4,
-            1.009_505_58e-4,
-            1.349_343_22e-3,
-            -3.673_428_44e-3,
-            5.739_507_73e-3,
-            -7.622_461_3e-3,
-            9.438_870_47e-3,
-            1.001_674_06,
-            2.832_976_82,
-        ],
-    );
-    let y = R::select(w.below(5.0), near, far) * x;
-    R::select(x.abs().equals(1.0), x * f32::INFINITY, y)
+    // At least 2^-24 within the ends.
+    let rest = (one - x) * (x + 1.0);
+    let w = -log_of_bits(rest.bits(), |e: R| e);
+    let near = w.below(5.0);
+    let v = R::select(near, w - 2.5, w.sqrt() - 3.0);
+    // The coefficients of one of two polynomials, from that of the highest power.
+    const NEAR: [f32; 9] = [
+        2.810_226_4e-8,
+        3.432_739_4e-7,
+        -3.523_387_7e-6,
+        -4.391_506_5e-6,
+        2.185_808_7e-4,
+        -1.253_725_03e-3,
+        -4.177_681_64e-3,
+        2.466_407_3e-1,
+        1.501_409_41,
+    ];
+    const FAR: [f32; 9] = [
+        -2.002_142_57e-4,
+        1.009_505_58e-4,
+        1.349_343_22e-3,
+        -3.673_428_44e-3,
+        5.739_507_73e-3,
+        -7.622_461_3e-3,
+        9.438_870_47e-3,
+        1.001_674_06,
+        2.832_976_82,
+    ];
+    let mut coefficients = [x; 9];
+    for (c, (n, f)) in coefficients.iter_mut().zip(NEAR.iter().zip(&FAR)) {
+        *c = R::select(near, x.constant(*n), x.constant(*f));
+    }
+    let y = estrin(v, coefficients) * x;
+    let y = R::select(x.abs().equals(1.0), x * f32::INFINITY, y);
+    R::select(rest.not_at_least(0.0), x.constant(f32::NAN), y)
 }

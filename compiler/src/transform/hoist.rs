@@ -1,7 +1,8 @@
 //! What does not change from step to step is computed once, before them: the prologue.
 //!
-//! A value is hoisted if it depends only on constants and on inputs that stay the same, and is small: a large one would be read
-//! from memory in each step, where most can be computed again in less time. If little would be saved, nothing is hoisted.
+//! A value is hoisted if it and all that it depends on are small, and this is constants and inputs that stay the same: a large one
+//! would be read from memory in each step, where most can be computed again in less time. What is made of large data once is to
+//! be said so, by a `let` or a stage. If little would be saved, nothing is hoisted.
 
 use crate::ir::{Attr, Graph, Value, print::live};
 use crate::ops::{Kernel, View};
@@ -10,7 +11,7 @@ use std::collections::HashMap;
 /// The name by which it is switched off.
 pub const NAME: &str = "hoist";
 
-/// Bytes of a value that is hoisted, at most: they stay in the caches.
+/// Bytes of a value that is hoisted, or of an input that it is made of, at most: they stay in the caches.
 const MOST_BYTES: usize = 1 << 20;
 
 /// Elements that are computed in a step for what could be hoisted, at least.
@@ -30,7 +31,7 @@ pub fn hoist(g: &Graph, steady: &[bool]) -> Option<Split> {
     let mut same: HashMap<Value, bool> = HashMap::new();
     for &v in &nodes {
         let all = match &g.node(v).attr {
-            Attr::Input(i, _) => steady[*i as usize],
+            Attr::Input(i, ty) => steady[*i as usize] && ty.bytes() <= MOST_BYTES,
             _ => g.operands(v).iter().all(|o| same[o]),
         };
         same.insert(v, all);

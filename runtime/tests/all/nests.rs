@@ -218,10 +218,10 @@ fn draws(rows: usize, columns: usize, kept: bool, lifted: bool) -> (Graph, Vec<T
 #[test]
 fn draws_in_nests_are_the_words_of_the_whole_stream() {
     let shapes = [
-        (96, 64),
-        (7, 701),
-        (1, 5000),
-        (3, 4097),
+        (2048, 65),
+        (190, 701),
+        (1, 140_001),
+        (33, 4097),
         (64, 33),
         (1, 3),
         (40, 5),
@@ -245,7 +245,7 @@ fn draws_in_nests_are_the_words_of_the_whole_stream() {
 
 #[test]
 fn many_draws_are_made_in_the_nest_that_uses_them() {
-    assert_eq!(units(&draws(96, 64, false, true).0).len(), 1);
+    assert_eq!(units(&draws(2048, 64, false, true).0).len(), 1);
     assert!(units(&draws(1, 40, false, false).0).contains(&"call".into()));
 }
 

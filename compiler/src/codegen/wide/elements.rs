@@ -56,7 +56,6 @@ pub fn supports(g: &Graph, unit: &Unit) -> bool {
         match scalar_of(g, n) {
             Some(Scalar::IntDiv) => false,
             Some(Scalar::Mod) => types && operand_type(g, n).is_real(),
-            Some(f) if native(f).is_some() && !inline(f) => true,
             Some(_) => types,
             None if is_draw(g, n) => true,
             None => {
