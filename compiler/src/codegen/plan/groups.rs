@@ -436,11 +436,8 @@ impl Groups {
         for &v in cone {
             for o in g.operands(v).into_iter().filter(|o| !cone.contains(o)) {
                 match self.maker(g, o) {
-                    Some(maker) if maker == group => {
-                        if !self.leaves_rows(g, o, group, split) {
-                            return;
-                        }
-                    }
+                    Some(maker) if maker == group && self.leaves_rows(g, o, group, split) => {}
+                    Some(maker) if maker == group => return,
                     Some(maker) if !needs.contains(&maker) => needs.push(maker),
                     _ => {}
                 }

@@ -237,6 +237,10 @@ impl Assembler {
     }
 
     /// An instruction on vectors: `to = f(first, last)`.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "an instruction has so many parts"
+    )]
     pub fn vector(
         &mut self,
         code: Code,
