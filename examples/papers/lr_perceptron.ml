@@ -72,7 +72,8 @@ test "iterates divided by the rate go to the perceptron's" {
   let d = limit.log.distance[0]
   assert d[-1] < 1e-12
   assert d[1] > 0.1
-  assert all(d[1..] < d[..-1])
+  // The last two are equal to the last digits.
+  assert all(d[1..-1] < d[..-2])
 }
 
 test "large steps separate sooner" {
