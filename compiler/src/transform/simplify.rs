@@ -1,7 +1,7 @@
 //! Dead code, algebra and constants. A pass rebuilds the graph in order through a map from old to new nodes; equal nodes
 //! merge as they are added. No rewriting changes a floating-point result, but for three that are not made in `strict` blocks:
-//! x + 0 is x, though -0 + 0 is 0; x ^ 2 is x * x, and x ^ 3 is x * x * x, which are rounded once or twice where a power is
-//! rounded less well.
+//! x + 0 is x, though -0 + 0 is 0 (so the sum of pieces among zeros that lie side by side is these pieces); x ^ 2 is x * x, and
+//! x ^ 3 is x * x * x, which are rounded once or twice where a power is rounded less well.
 //!
 //! x * 1   =>   x          stop(x)   =>   x          tangent(x)   =>   0
 
@@ -114,6 +114,9 @@ fn map_law(g: &mut Graph, scalar: Scalar, node: &crate::ir::Node, xs: &[Value]) 
         // x + 0 = x; -0 + 0 = 0 is the one exception, and equal to -0.
         Scalar::Add if zero(g, xs[1]) && !node.strict => Some(xs[0]),
         Scalar::Add if zero(g, xs[0]) && !node.strict => Some(xs[1]),
+        Scalar::Add if !node.strict && neighbours(g, xs[0], xs[1]).is_some() => {
+            neighbours(g, xs[0], xs[1]).map(|n| n.joined(g))
+        }
         // x + -y = x - y
         Scalar::Add if negated(g, xs[1]).is_some() => negated(g, xs[1]).map(|y| g.sub(xs[0], y)),
         Scalar::Sub if zero(g, xs[1]) => Some(xs[0]),
@@ -150,6 +153,63 @@ fn map_law(g: &mut Graph, scalar: Scalar, node: &crate::ir::Node, xs: &[Value]) 
         Scalar::Cast if g.ty(xs[0]).dtype == node.ty.dtype => Some(xs[0]),
         _ => None,
     }
+}
+
+/// Pieces among zeros that lie side by side, as derivatives of slices do: their sum is one longer piece among zeros.
+struct Neighbours {
+    axis: usize,
+    pieces: Vec<Value>,
+    /// Zeros before and behind them.
+    around: [usize; 2],
+}
+
+impl Neighbours {
+    fn joined(self, g: &mut Graph) -> Value {
+        let rank = g.ty(self.pieces[0]).rank();
+        let whole = g.add(&ops::CONCAT, Attr::Axis(self.axis), &self.pieces);
+        if self.around == [0, 0] {
+            return whole;
+        }
+        let [low, high] = self.around.map(|n| {
+            let mut along = vec![0; rank];
+            along[self.axis] = n;
+            along
+        });
+        g.pad(whole, low, high, vec![0; rank])
+    }
+}
+
+/// `x` and `y`, if they are such pieces.
+fn neighbours(g: &Graph, x: Value, y: Value) -> Option<Neighbours> {
+    let padded = |v: Value| match &g.node(v).attr {
+        Attr::Pad { low, high, between } if between.iter().all(|b| *b == 0) => {
+            let mut axes = (0..low.len()).filter(|&a| low[a] + high[a] > 0);
+            let axis = axes.next().filter(|_| axes.next().is_none())?;
+            Some((axis, [low[axis], high[axis]], g.operands(v)[0]))
+        }
+        _ => None,
+    };
+    let ((axis, around_x, x), (other, around_y, y)) = (padded(x)?, padded(y)?);
+    if axis != other {
+        return None;
+    }
+    let len = |v: Value| g.ty(v).shape[axis];
+    let (first, last, around) = if around_x[0] + len(x) == around_y[0] {
+        (x, y, [around_x[0], around_y[1]])
+    } else if around_y[0] + len(y) == around_x[0] {
+        (y, x, [around_y[0], around_x[1]])
+    } else {
+        return None;
+    };
+    let pieces = |v: Value| match &g.node(v).attr {
+        Attr::Axis(a) if g.is(v, &ops::CONCAT) && *a == axis => g.operands(v).to_vec(),
+        _ => vec![v],
+    };
+    Some(Neighbours {
+        axis,
+        pieces: [pieces(first), pieces(last)].concat(),
+        around,
+    })
 }
 
 fn negated(g: &Graph, v: Value) -> Option<Value> {

@@ -56,6 +56,26 @@ macro_rules! reduction {
         vectorised!($name(outer: usize, red: usize, inner: usize, x: *const $ty, out: *mut $ty) {
             let f = $f;
             for o in 0..outer {
+                if inner == 1 && red <= 16 && (o * red + 16) <= outer * red {
+                    // A short row in one vector, of which only its own elements count.
+                    // SAFETY: `x` holds sixteen elements from here on, `out` holds `outer`.
+                    unsafe {
+                        let row = &*x.add(o * red).cast::<[$ty; 16]>();
+                        let mut lanes = [$start; 16];
+                        for (i, (l, x)) in lanes.iter_mut().zip(row).enumerate() {
+                            *l = f(*l, if i < red { *x } else { $start });
+                        }
+                        let mut n = 8;
+                        while n > 0 {
+                            for i in 0..n {
+                                lanes[i] = f(lanes[i], lanes[i + n]);
+                            }
+                            n /= 2;
+                        }
+                        *out.add(o) = lanes[0];
+                    }
+                    continue;
+                }
                 if inner == 1 {
                     // SAFETY: `x` holds `outer * red` elements, `out` holds `outer`.
                     let row = unsafe { std::slice::from_raw_parts(x.add(o * red), red) };
