@@ -81,13 +81,13 @@ impl<'n> Clocked<'n> {
 
     /// All units of a graph, by number.
     pub fn facts(self, g: &Graph) -> Vec<UnitFacts> {
-        let wide = self.natives.wide();
+        let kind = [self.natives.wide(), self.natives.fuses()];
         let mut called = self
             .called
             .into_inner()
             .unwrap_or_else(PoisonError::into_inner);
         let mut all = Vec::new();
-        facts(g, wide, &mut called, &mut all);
+        facts(g, kind, &mut called, &mut all);
         all
     }
 }
@@ -106,6 +106,10 @@ impl Natives for Clocked<'_> {
         self.natives.wide()
     }
 
+    fn fuses(&self) -> bool {
+        self.natives.fuses()
+    }
+
     fn linalg_scratch(&self, what: Linalg, m: usize, n: usize, k: usize) -> usize {
         self.natives.linalg_scratch(what, m, n, k)
     }
@@ -114,14 +118,15 @@ impl Natives for Clocked<'_> {
 /// Adds the units of a graph, those of the bodies of its loops first. `called`: what each calls. Gives the numbers of its own.
 fn facts(
     g: &Graph,
-    wide: bool,
+    [wide, fuses]: [bool; 2],
     called: &mut [Vec<String>],
     all: &mut Vec<UnitFacts>,
 ) -> Range<usize> {
-    let plan = plan::plan(g, &print::live(g));
+    let plan = plan::plan_as(g, &print::live(g), fuses);
     let mut bodies: Vec<Option<(usize, Range<usize>)>> = Vec::new();
     for unit in &plan.units {
-        bodies.push(loop_of(g, unit).map(|l| (l.count, facts(&l.body, wide, called, all))));
+        bodies
+            .push(loop_of(g, unit).map(|l| (l.count, facts(&l.body, [wide, fuses], called, all))));
     }
     let first = all.len();
     for (unit, body) in plan.units.iter().zip(bodies) {

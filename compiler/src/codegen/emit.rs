@@ -144,7 +144,7 @@ fn scratch_bytes(
 
 /// Adds the footprints of a graph, those of the bodies of its loops first, without writing code. Gives the bytes of its arena.
 pub fn footprints(g: &Graph, natives: &dyn Natives, all: &mut Vec<Footprint>) -> usize {
-    let plan = super::plan::plan(g, &print::live(g));
+    let plan = super::plan::plan_as(g, &print::live(g), natives.fuses());
     let mut scratch = Vec::new();
     for unit in &plan.units {
         let nest = Nest::new(g, unit, &plan.kept, natives.wide());
@@ -163,7 +163,8 @@ impl Functions<'_> {
         let mut bodies: HashMap<usize, (Written, loops::Layout)> = HashMap::new();
         for (i, unit) in plan.units.iter().enumerate() {
             if let Some(l) = loops::loop_of(g, unit) {
-                let plan = super::plan::plan(&l.body, &print::live(&l.body));
+                let live = print::live(&l.body);
+                let plan = super::plan::plan_as(&l.body, &live, self.natives.fuses());
                 let body = self.graph(&l.body, &plan)?;
                 let layout = loops::Layout::new(l, body.footprint.arena_bytes);
                 bodies.insert(i, (body, layout));

@@ -44,6 +44,12 @@ pub trait Natives: Sync {
     /// Whether code may use vectors of 512 bits: AVX-512 F, BW, DQ and VL.
     fn wide(&self) -> bool;
 
+    /// Whether nodes are computed together where that can be. Otherwise each is a unit of its own: only to find out what
+    /// fusing does.
+    fn fuses(&self) -> bool {
+        true
+    }
+
     /// Bytes of scratch that the kernel of linear algebra needs for a matrix of `m` rows and `n` columns, and another
     /// operand of `k` columns.
     fn linalg_scratch(&self, what: Linalg, m: usize, n: usize, k: usize) -> usize;
@@ -180,7 +186,7 @@ fn make(
     clocked: Option<&Clocked>,
 ) -> Result<Compiled, CodegenError> {
     let start = Instant::now();
-    let plan = plan::plan(g, &print::live(g));
+    let plan = plan::plan_as(g, &print::live(g), natives.fuses());
     let planned = start.elapsed().as_secs_f64();
     let mut flags = settings::builder();
     let text = |e: settings::SetError| CodegenError(format!("code generator settings: {e}"));

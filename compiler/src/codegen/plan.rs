@@ -218,13 +218,18 @@ pub fn row_source(g: &Graph, o: Value) -> (Value, bool) {
 
 /// Plans the work of the nodes given, which are all that outputs need.
 pub fn plan(g: &Graph, live: &[Value]) -> Plan {
+    plan_as(g, live, true)
+}
+
+/// The same; or, if nothing is to be fused, every node by itself.
+pub fn plan_as(g: &Graph, live: &[Value], fuses: bool) -> Plan {
     let mut groups = Groups::default();
     for &v in live {
         if is_given(g, v) || is_alias(g, v) || is_broadcast(g, v) {
             continue;
         }
         if is_map(g, v) {
-            if !groups.find_place(g, v) {
+            if !fuses || !groups.find_place(g, v) {
                 groups.add(g, v, Some(v));
             }
             continue;
@@ -232,8 +237,10 @@ pub fn plan(g: &Graph, live: &[Value]) -> Plan {
         let joined = if g.node(v).def.kernel == Kernel::Part {
             // A loop writes its parts.
             groups.of(g.operands(v)[0])
-        } else {
+        } else if fuses {
             reduced_group(g, v, &groups)
+        } else {
+            None
         };
         match joined {
             Some(group) => groups.join(g, group, v),
@@ -249,7 +256,9 @@ pub fn plan(g: &Graph, live: &[Value]) -> Plan {
             }
         }
     }
-    adopt(g, live, &mut groups);
+    if fuses {
+        adopt(g, live, &mut groups);
+    }
     order(g, &groups)
 }
 

@@ -39,9 +39,13 @@ pub const PASSES: &[Pass] = &[
     simplify::ELIMINATE_DEAD_CODE,
 ];
 
+/// The name by which the code generator is told to compute every node by itself.
+pub const FUSE: &str = "fuse";
+
 /// The names by which passes can be switched off.
 pub fn names() -> Vec<&'static str> {
-    PASSES.iter().map(|p| p.name).chain([hoist::NAME]).collect()
+    let passes = PASSES.iter().map(|p| p.name);
+    passes.chain([hoist::NAME, FUSE]).collect()
 }
 
 /// Runs the passes that are not switched off. Equal nodes are merged throughout: graphs are hash-consed.

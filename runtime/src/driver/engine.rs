@@ -2,9 +2,9 @@
 
 use super::RunError;
 use crate::digest::{Digest, Feed};
-use crate::kernels::{Clock, Kernels};
+use crate::kernels::{Clock, Kernels, Unfused};
 use crate::tensor::{AlignedBytes, DType, HostTensor};
-use mlc_compiler::codegen::{self, CodegenError, Compiled, Footprint, UnitFacts};
+use mlc_compiler::codegen::{self, CodegenError, Compiled, Footprint, Natives, UnitFacts};
 use mlc_compiler::interp::{self, Tensor};
 use mlc_compiler::ir::{Attr, Graph, Type, fingerprint, print};
 use mlc_compiler::program::{Program, Sink, SlotId, Source};
@@ -28,6 +28,16 @@ pub struct EngineOptions {
     pub disabled: Vec<String>,
     /// The most memory one program's intermediate values may take, in bytes.
     pub max_memory: Option<usize>,
+}
+
+impl EngineOptions {
+    fn natives(&self) -> &'static dyn Natives {
+        if self.disabled.iter().any(|d| d == transform::FUSE) {
+            &Unfused
+        } else {
+            &Kernels
+        }
+    }
 }
 
 /// What making a program ready took.
@@ -60,14 +70,18 @@ pub struct Memo(RefCell<VecDeque<(Digest, Rc<Compiled>)>>);
 
 impl Memo {
     /// The code of a graph, and whether it was made and not found.
-    fn code(&self, graph: &Graph) -> Result<(Rc<Compiled>, bool), CodegenError> {
+    fn code(
+        &self,
+        graph: &Graph,
+        natives: &dyn Natives,
+    ) -> Result<(Rc<Compiled>, bool), CodegenError> {
         let mut f = Feed::default();
         fingerprint::feed(graph, &mut f);
         let key = f.digest();
         if let Some(found) = self.get(key) {
             return Ok((found, false));
         }
-        let compiled = Rc::new(codegen::compile(graph, &Kernels)?);
+        let compiled = Rc::new(codegen::compile(graph, natives)?);
         self.put(key, compiled.clone());
         Ok((compiled, true))
     }
@@ -118,7 +132,7 @@ impl Engine {
         memo: &Memo,
         lifted: bool,
     ) -> Result<Self, RunError> {
-        let code = |graph: &Graph| memo.code(graph);
+        let code = |graph: &Graph| memo.code(graph, options.natives());
         Self::make(program, options, lifted, None, code)
     }
 
@@ -134,7 +148,7 @@ impl Engine {
         lifted: bool,
         outputs: &[usize],
     ) -> Result<Self, RunError> {
-        let code = |graph: &Graph| memo.code(graph);
+        let code = |graph: &Graph| memo.code(graph, options.natives());
         Self::make(program, options, lifted, Some(outputs), code)
     }
 
@@ -151,7 +165,8 @@ impl Engine {
         let mut units = Vec::new();
         let watched: Option<&[usize]> = step.then_some(&[]);
         let engine = Self::make(program, options, lifted, watched, |graph| {
-            let (compiled, facts) = codegen::compile_clocked(graph, &Kernels, clock.address())?;
+            let (compiled, facts) =
+                codegen::compile_clocked(graph, options.natives(), clock.address())?;
             units = facts;
             Ok((Rc::new(compiled), true))
         })?;

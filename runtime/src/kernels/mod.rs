@@ -170,6 +170,27 @@ impl Natives for Kernels {
     }
 }
 
+/// The same, for code whose nodes are not computed together.
+pub struct Unfused;
+
+impl Natives for Unfused {
+    fn address(&self, name: &str) -> Option<*const u8> {
+        Kernels.address(name)
+    }
+
+    fn wide(&self) -> bool {
+        Kernels.wide()
+    }
+
+    fn fuses(&self) -> bool {
+        false
+    }
+
+    fn linalg_scratch(&self, what: Linalg, m: usize, n: usize, k: usize) -> usize {
+        Kernels.linalg_scratch(what, m, n, k)
+    }
+}
+
 /// The names of all kernels.
 pub fn names() -> Vec<&'static str> {
     entries().map(|e| e.0).collect()

@@ -9,4 +9,5 @@ mod products;
 mod reference;
 mod shapes;
 mod strict;
+mod ulps;
 mod vectors;

@@ -1,10 +1,10 @@
 //! Loop nests with reductions: machine code against the interpreter, and one thread against several.
 
-use super::operations::{Words, assert_close, bytes, run_compiled, values};
+use super::operations::{Words, assert_close, bytes, run_compiled, run_with, values};
 use mlc_compiler::interp::{Tensor, eval};
 use mlc_compiler::ir::{Attr, DType, Graph, Type, Value};
 use mlc_compiler::ops::{self, Domain, OpDef};
-use mlc_runtime::kernels::set_threads;
+use mlc_runtime::kernels::{Unfused, set_threads};
 
 /// `tanh(x + b)` and `x * b`, with reductions of each over the rows, the columns and everything.
 fn graph(dtype: DType, rows: usize, columns: usize, by_row: bool) -> (Graph, Vec<Type>) {
@@ -247,6 +247,33 @@ fn draws_in_nests_are_the_words_of_the_whole_stream() {
 fn many_draws_are_made_in_the_nest_that_uses_them() {
     assert_eq!(units(&draws(2048, 64, false, true).0).len(), 1);
     assert!(units(&draws(1, 40, false, false).0).contains(&"call".into()));
+}
+
+#[test]
+fn what_is_computed_together_has_the_same_bits_as_apart() {
+    // Sums of columns (5 and 6) may be associated in other ways.
+    for (rows, columns) in [(7, 700), (40, 33), (3, 4096), (1, 700), (5, 3)] {
+        for dtype in [DType::F32, DType::F64] {
+            for vector in [true, false] {
+                let (g, types) = softmax(dtype, rows, columns, vector);
+                let mut words = Words(29);
+                let inputs: Vec<Tensor> = types
+                    .iter()
+                    .map(|ty| {
+                        let domain = Domain::Between(-1.5, 1.5);
+                        Tensor::new(ty.clone(), values(ty, domain, &mut words))
+                    })
+                    .collect();
+                let (together, apart) =
+                    (run_compiled(&g, &inputs), run_with(&g, &Unfused, &inputs));
+                let both = together.iter().zip(&apart).enumerate();
+                for (i, (x, y)) in both.filter(|(i, _)| ![5, 6].contains(i)) {
+                    let what = format!("output {i} of {rows} x {columns}, {dtype:?}, {vector}");
+                    assert_eq!(bytes(x), bytes(y), "{what}");
+                }
+            }
+        }
+    }
 }
 
 /// What the graph is compiled to, without the names of its nodes.

@@ -2,7 +2,7 @@
 //!
 //! A case is made into a graph of one operation on inputs; random inputs have fixed seeds.
 
-use mlc_compiler::codegen::compile;
+use mlc_compiler::codegen::{Natives, compile};
 use mlc_compiler::interp::{Tensor, eval};
 use mlc_compiler::ir::{DType, Graph, Type, Value, verify};
 use mlc_compiler::ops::{Ad, Case, Domain, Kernel, OPS, OpDef, Scalar};
@@ -146,7 +146,11 @@ fn aligned(bytes: &[u8]) -> Vec<Line> {
 }
 
 pub(super) fn run_compiled(g: &Graph, inputs: &[Tensor]) -> Vec<Tensor> {
-    let c = compile(g, &Kernels).unwrap();
+    run_with(g, &Kernels, inputs)
+}
+
+pub(super) fn run_with(g: &Graph, natives: &dyn Natives, inputs: &[Tensor]) -> Vec<Tensor> {
+    let c = compile(g, natives).unwrap();
     let ins: Vec<Vec<Line>> = inputs.iter().map(|t| aligned(&bytes(t))).collect();
     let types: Vec<Type> = g.outputs.iter().map(|o| g.ty(o.1).clone()).collect();
     let mut outs: Vec<Vec<Line>> = types
