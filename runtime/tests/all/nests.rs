@@ -32,6 +32,16 @@ fn graph(dtype: DType, rows: usize, columns: usize, by_row: bool) -> (Graph, Vec
     (g, vec![whole, part])
 }
 
+/// Tensors of these types, of numbers between -1.5 and 1.5.
+fn drawn(types: &[Type], seed: u64) -> Vec<Tensor> {
+    let mut words = Words(seed);
+    let tensor = |ty: &Type| {
+        let domain = Domain::Between(-1.5, 1.5);
+        Tensor::new(ty.clone(), values(ty, domain, &mut words))
+    };
+    types.iter().map(tensor).collect()
+}
+
 #[test]
 fn reductions_in_nests_agree_with_the_interpreter_for_any_threads() {
     let shapes = [
@@ -50,16 +60,7 @@ fn reductions_in_nests_agree_with_the_interpreter_for_any_threads() {
         for (dtype, tolerance) in [(DType::F32, 2e-4), (DType::F64, 1e-9)] {
             for by_row in [true, false] {
                 let (g, types) = graph(dtype, rows, columns, by_row);
-                let mut words = Words(17);
-                let inputs: Vec<Tensor> = types
-                    .iter()
-                    .map(|ty| {
-                        Tensor::new(
-                            ty.clone(),
-                            values(ty, Domain::Between(-1.5, 1.5), &mut words),
-                        )
-                    })
-                    .collect();
+                let inputs = drawn(&types, 17);
                 set_threads(1);
                 let one = run_compiled(&g, &inputs);
                 set_threads(3);
@@ -150,14 +151,7 @@ fn rows_in_one_pass_agree_with_the_interpreter_for_any_threads() {
         for (dtype, tolerance) in [(DType::F32, 2e-4), (DType::F64, 1e-9)] {
             for vector in [true, false] {
                 let (g, types) = softmax(dtype, rows, columns, vector);
-                let mut words = Words(23);
-                let inputs: Vec<Tensor> = types
-                    .iter()
-                    .map(|ty| {
-                        let domain = Domain::Between(-1.5, 1.5);
-                        Tensor::new(ty.clone(), values(ty, domain, &mut words))
-                    })
-                    .collect();
+                let inputs = drawn(&types, 23);
                 set_threads(1);
                 let one = run_compiled(&g, &inputs);
                 set_threads(3);
@@ -256,14 +250,7 @@ fn what_is_computed_together_has_the_same_bits_as_apart() {
         for dtype in [DType::F32, DType::F64] {
             for vector in [true, false] {
                 let (g, types) = softmax(dtype, rows, columns, vector);
-                let mut words = Words(29);
-                let inputs: Vec<Tensor> = types
-                    .iter()
-                    .map(|ty| {
-                        let domain = Domain::Between(-1.5, 1.5);
-                        Tensor::new(ty.clone(), values(ty, domain, &mut words))
-                    })
-                    .collect();
+                let inputs = drawn(&types, 29);
                 let (together, apart) =
                     (run_compiled(&g, &inputs), run_with(&g, &Unfused, &inputs));
                 let both = together.iter().zip(&apart).enumerate();
