@@ -9,11 +9,12 @@ operation is finite. It prints a table, and match arms for `weight`. Needs Pytho
 import argparse
 import json
 import os
-import platform
 import re
 import subprocess
 import time
 from pathlib import Path
+
+from machine import machine
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PIPELINE = ROOT / "examples" / "bench" / "costs.ml"
@@ -104,16 +105,6 @@ def arms(weights):
     return "\n".join(out)
 
 
-def machine():
-    name = platform.processor() or platform.machine()
-    try:
-        with open("/proc/cpuinfo") as f:
-            name = next(l.split(":")[1].strip() for l in f if l.startswith("model name"))
-    except (OSError, StopIteration):
-        pass
-    return f"{name}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, MLC_VECTOR={os.environ.get('MLC_VECTOR', 'best')}"
-
-
 def main():
     a = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     a.add_argument("mlc", nargs="?", default="mlc", help="the program, by default that on the path")
@@ -134,7 +125,7 @@ def main():
     add = fitted["add"][0]
     was, other = present()
     weights = {}
-    print(f"// {machine()}, {time.strftime('%Y-%m-%d')}, {o.threads} thread(s); an addition takes {1e3 * add / NUMBERS:.1f} ps a number\n")
+    print(f"// {machine()}, load {os.getloadavg()[0]:.1f}, MLC_VECTOR={os.environ.get('MLC_VECTOR', 'best')}, {time.strftime('%Y-%m-%d')}, {o.threads} thread(s); an addition takes {1e3 * add / NUMBERS:.1f} ps a number\n")
     print("| operation | ps a number | against an addition | present weight | worst misfit |\n| --- | --- | --- | --- | --- |")
     for group, _ in GROUPS:
         for k, (name, extra) in group.items():

@@ -9,11 +9,12 @@ where both are beyond a tenth. `--threads 1` leaves out what dividing work does.
 import argparse
 import json
 import os
-import platform
 import statistics
 import subprocess
 import time
 from pathlib import Path
+
+from machine import machine
 
 PIPELINE = Path(__file__).resolve().parent.parent.parent / "examples" / "bench" / "rewrites.ml"
 BEYOND = 1.1
@@ -34,16 +35,6 @@ def short(ns):
     return f"{ns / k:.3g} {unit}"
 
 
-def machine():
-    name = platform.processor() or platform.machine()
-    try:
-        with open("/proc/cpuinfo") as f:
-            name = next(l.split(":")[1].strip() for l in f if l.startswith("model name"))
-    except (OSError, StopIteration):
-        pass
-    return f"{name}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, {time.strftime('%Y-%m-%d')}"
-
-
 def main():
     a = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     a.add_argument("mlc", nargs="?", default="mlc", help="the program, by default that on the path")
@@ -56,7 +47,7 @@ def main():
     groups = {}
     for stage in rounds[0]:
         groups.setdefault(stage.rsplit("_", 1)[0], []).append(stage)
-    print(f"{machine()}, {o.rounds} rounds, {o.threads or 'all'} threads.\n")
+    print(f"{machine()}, load {os.getloadavg()[0]:.1f}, {time.strftime('%Y-%m-%d')}, {o.rounds} rounds, {o.threads or 'all'} threads.\n")
     print("| computation | form | least | ratio | median ratio | kernels | |\n| --- | --- | --- | --- | --- | --- | --- |")
     beyond = []
     for group, stages in groups.items():

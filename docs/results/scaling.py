@@ -13,11 +13,12 @@ import argparse
 import json
 import math
 import os
-import platform
 import statistics
 import subprocess
 import time
 from pathlib import Path
+
+from machine import machine
 
 HERE = Path(__file__).resolve().parent
 PIPELINE = HERE.parent.parent / "examples" / "bench" / "scaling.ml"
@@ -203,16 +204,6 @@ def point(mlc, axis, sizes, rounds, seconds):
         step=dict(mlc=summary(own), jax=dict(summary(theirs), mode=mode)),
         compile=dict(mlc=spread([r["compile"] for r in own]), jax=spread(peer.compiled)),
     )
-
-
-def machine():
-    name = platform.processor() or platform.machine()
-    try:
-        with open("/proc/cpuinfo") as f:
-            name = next(l.split(":")[1].strip() for l in f if l.startswith("model name"))
-    except (OSError, StopIteration):
-        pass
-    return f"{name}, {os.cpu_count()} cores"
 
 
 def measure(mlc, rounds, seconds, limit):
