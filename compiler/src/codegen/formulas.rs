@@ -1,8 +1,11 @@
 //! Functions of single-precision numbers as formulas of simple operations, written once: the native kernels evaluate them on
 //! numbers, the code generator on the terms of a vector program. Both round in the same way, so both give the same bits.
 //!
-//! The coefficients are those of the Cephes library (Moshier), but for `erfinv`, which is Giles' ("Approximating the erfinv
-//! function", 2012).
+//! Products and sums of polynomials and reductions are fused: half as many operations, which wait for one another half as
+//! long, and err less.
+//!
+//! The coefficients of `exp` and `log` are those of the Cephes library (Moshier); `softplus` and `erfinv` have their own, of least
+//! largest error (by Lawson's weights, in f64).
 
 #![expect(
     clippy::excessive_precision,
@@ -11,7 +14,7 @@
 
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
-/// A single-precision number, or what stands for one. No operation is contracted with another.
+/// A single-precision number, or what stands for one. No operation is contracted with another but by [`Real::times_plus`].
 pub trait Real:
     Copy
     + Add<Output = Self>
@@ -30,6 +33,12 @@ pub trait Real:
     fn constant(self, x: f32) -> Self;
     fn abs(self) -> Self;
     fn sqrt(self) -> Self;
+    /// `self * y + z`, rounded once.
+    fn times_plus(self, y: Self, z: Self) -> Self;
+    /// With the sign of `x` in place of its own, which is none.
+    fn signed_as(self, x: Self) -> Self;
+    /// The smaller of both; what is no number stays.
+    fn at_most(self, y: f32) -> Self;
     /// Moved into `low..=high`; what is no number stays.
     fn bounded(self, low: f32, high: f32) -> Self;
     fn below(self, y: f32) -> Self::Truth;
@@ -51,13 +60,20 @@ pub trait Int: Copy {
 
     fn plus(self, y: i32) -> Self;
     fn minus(self, y: Self) -> Self;
+    /// `y - self`
+    fn taken_from(self, y: i32) -> Self;
     fn left(self, n: u32) -> Self;
     /// With the sign.
     fn right(self, n: u32) -> Self;
     fn real(self) -> Self::Real;
     /// The number that has these bits.
     fn as_bits(self) -> Self::Real;
+    /// The number of a table at the lowest four bits.
+    fn pick(self, table: &'static Table) -> Self::Real;
 }
+
+/// Sixteen numbers, by their bits.
+pub type Table = [u32; 16];
 
 impl Real for f32 {
     type Int = i32;
@@ -76,6 +92,21 @@ impl Real for f32 {
     #[inline(always)]
     fn sqrt(self) -> Self {
         f32::sqrt(self)
+    }
+
+    #[inline(always)]
+    fn times_plus(self, y: Self, z: Self) -> Self {
+        self.mul_add(y, z)
+    }
+
+    #[inline(always)]
+    fn signed_as(self, x: Self) -> Self {
+        f32::from_bits(self.to_bits() | x.to_bits() & 0x8000_0000)
+    }
+
+    #[inline(always)]
+    fn at_most(self, y: f32) -> Self {
+        if y < self { y } else { self }
     }
 
     #[inline(always)]
@@ -141,6 +172,11 @@ impl Int for i32 {
     }
 
     #[inline(always)]
+    fn taken_from(self, y: i32) -> Self {
+        y.wrapping_sub(self)
+    }
+
+    #[inline(always)]
     fn left(self, n: u32) -> Self {
         self << n
     }
@@ -159,25 +195,26 @@ impl Int for i32 {
     fn as_bits(self) -> f32 {
         f32::from_bits(self as u32)
     }
+
+    #[inline(always)]
+    fn pick(self, table: &'static Table) -> f32 {
+        f32::from_bits(table[(self & 15) as usize])
+    }
 }
 
 /// A polynomial, from the coefficient of the highest power down.
+///
+/// By Estrin's scheme: neighbours are joined by `x`, then pairs by its square, and so on, so that few operations wait for one
+/// another.
 #[inline(always)]
 fn polynomial<R: Real, const N: usize>(x: R, coefficients: [f32; N]) -> R {
-    estrin(x, coefficients.map(|c| x.constant(c)))
-}
-
-/// The same, by Estrin's scheme: neighbours are joined by `x`, then pairs by its square, and so on, so that few operations wait
-/// for one another.
-#[inline(always)]
-fn estrin<R: Real, const N: usize>(x: R, coefficients: [R; N]) -> R {
     let mut terms = [x; N];
     let mut n = 0;
     // From the constant up.
     for pair in coefficients.rchunks(2) {
         terms[n] = match pair {
-            [high, low] => x * *high + *low,
-            single => single[0],
+            [high, low] => x.constant(*high).times_plus(x, x.constant(*low)),
+            single => x.constant(single[0]),
         };
         n += 1;
     }
@@ -185,7 +222,7 @@ fn estrin<R: Real, const N: usize>(x: R, coefficients: [R; N]) -> R {
     while n > 1 {
         power = power * power;
         for i in 0..n / 2 {
-            terms[i] = terms[2 * i + 1] * power + terms[2 * i];
+            terms[i] = terms[2 * i + 1].times_plus(power, terms[2 * i]);
         }
         if n % 2 == 1 {
             terms[n / 2] = terms[n - 1];
@@ -195,14 +232,16 @@ fn estrin<R: Real, const N: usize>(x: R, coefficients: [R; N]) -> R {
     terms[0]
 }
 
-/// exp(x), within 2 ulp; underflow is to zero.
+/// exp(x) = (1 + q) 2^n: q, and n, which is integral.
 #[inline(always)]
-pub fn exp<R: Real>(x: R) -> R {
+fn exp_parts<R: Real>(x: R) -> (R, R) {
     // Rounding by adding and taking away 1.5 * 2^23 works in every vector width.
     const MAGIC: f32 = 12_582_912.0;
-    let clamped = x.bounded(-87.5, 88.8);
-    let n = (clamped * std::f32::consts::LOG2_E + MAGIC) - MAGIC;
-    let r = (clamped - n * 0.693_359_4) - n * -2.121_944_4e-4;
+    let c = |c: f32| x.constant(c);
+    let n = x.times_plus(c(std::f32::consts::LOG2_E), c(MAGIC)) - MAGIC;
+    // log(2) in two parts.
+    let r = n.times_plus(c(-std::f32::consts::LN_2), x);
+    let r = n.times_plus(c(1.904_654_3e-9), r);
     let p = polynomial(
         r,
         [
@@ -214,18 +253,28 @@ pub fn exp<R: Real>(x: R) -> R {
             5e-1,
         ],
     );
+    (p.times_plus(r * r, r), n)
+}
+
+/// exp(x), within 1 ulp; underflow is to zero.
+#[inline(always)]
+pub fn exp<R: Real>(x: R) -> R {
     // The highest gives infinity.
-    let y = ((p * r * r + r) + 1.0).scaled(n);
+    let (q, n) = exp_parts(x.bounded(-87.5, 88.8));
+    let y = (q + 1.0).scaled(n);
     R::select(x.below(-87.4), x.constant(0.0), y)
 }
 
-/// log(x) of the bits of a positive normal number, plus `e` times log(2); of other bits, anything.
+/// A positive normal number by its bits: m and e with m 2^e that number, m between the roots of a half and of two, and 1 taken from m.
 #[inline(always)]
-fn log_of_bits<R: Real>(bits: R::Int, e: impl FnOnce(R) -> R) -> R {
-    let shift = bits.plus(-0x3f35_04f3).right(23);
-    let m = bits.minus(shift.left(23)).as_bits() - 1.0;
-    let e = e(shift.real());
-    let z = m * m;
+fn parts_of_bits<R: Real>(bits: R::Int) -> (R, R::Int) {
+    let e = bits.plus(-0x3f35_04f3).right(23);
+    (bits.minus(e.left(23)).as_bits() - 1.0, e)
+}
+
+/// log(1 + m) + e log(2), for an m of [`parts_of_bits`].
+#[inline(always)]
+fn log_of_parts<R: Real>(m: R, e: R) -> R {
     let p = polynomial(
         m,
         [
@@ -238,80 +287,63 @@ fn log_of_bits<R: Real>(bits: R::Int, e: impl FnOnce(R) -> R) -> R {
             2.000_071_5e-1,
             -2.499_999_4e-1,
             3.333_333_1e-1,
+            -5e-1,
         ],
     );
-    let y = m * z * p + e * -2.121_944_4e-4 - z * 0.5;
-    (m + y) + e * 0.693_359_4
+    e.times_plus(m.constant(std::f32::consts::LN_2), p.times_plus(m * m, m))
 }
 
-/// log(x), within 2 ulp.
+/// log(x), within 1 ulp.
 #[inline(always)]
 pub fn log<R: Real>(x: R) -> R {
     // Subnormal numbers are scaled up first.
     let small = x.below(f32::MIN_POSITIVE);
-    let bits = R::select(small, x * 8_388_608.0, x).bits();
-    let y = log_of_bits(bits, |e: R| {
-        e - R::select(small, x.constant(23.0), x.constant(0.0))
-    });
+    let (m, e) = parts_of_bits::<R>(R::select(small, x * 8_388_608.0, x).bits());
+    let e = e.real() - R::select(small, x.constant(23.0), x.constant(0.0));
+    let y = log_of_parts(m, e);
     let y = R::select(x.equals(f32::INFINITY), x, y);
     let y = R::select(x.equals(0.0), x.constant(f32::NEG_INFINITY), y);
     R::select(x.not_at_least(0.0), x.constant(f32::NAN), y)
 }
 
-/// log(1 + x)
+/// log(1 + x), within 1.5 ulp.
 #[inline(always)]
 pub fn log1p<R: Real>(x: R) -> R {
     // At least 2^-24, or nothing.
     let u = x + 1.0;
-    // What rounding took from 1 + x, to first order.
+    // What rounding took from 1 + x.
     let lost = x - (u - 1.0);
-    let y = log_of_bits(u.bits(), |e: R| e) + lost / u;
-    let y = R::select(u.equals(1.0), x, y);
+    let (m, e) = parts_of_bits::<R>(u.bits());
+    // By half of 2^-e twice: that is a number for all e.
+    let scale = e.left(23).taken_from(0x4000_0000).as_bits();
+    let m = (lost * 0.5).times_plus(scale, m);
+    let y = log_of_parts(m, e.real());
     let y = R::select(x.equals(f32::INFINITY), x, y);
     let y = R::select(x.equals(-1.0), x.constant(f32::NEG_INFINITY), y);
     R::select(x.not_at_least(-1.0), x.constant(f32::NAN), y)
 }
 
-/// exp(x) - 1
+/// exp(x) - 1, within 1.5 ulp.
 #[inline(always)]
 pub fn expm1<R: Real>(x: R) -> R {
-    let p = polynomial(
-        x,
-        [
-            2.480_158_7e-5,
-            1.984_127e-4,
-            1.388_888_9e-3,
-            8.333_333e-3,
-            4.166_666_6e-2,
-            1.666_666_7e-1,
-            5e-1,
-        ],
-    );
-    let near = p * x * x + x;
-    R::select(x.abs().below(0.5), near, exp(x) - 1.0)
+    // (q + 1 - 2^-n) 2^n has all digits of q where that is small; the lowest gives -1.
+    let (q, n) = exp_parts(x.bounded(-87.5, 88.8));
+    let rest = x.constant(1.0) - x.constant(1.0).scaled(-n);
+    (q + rest).scaled(n)
 }
 
+/// tanh(x), within 2.5 ulp: e / (e + 2) with e = exp(2 |x|) - 1.
 #[inline(always)]
 pub fn tanh<R: Real>(x: R) -> R {
-    let a = x.abs();
-    let far = x.constant(1.0) - x.constant(2.0) / (exp(a * 2.0) + 1.0);
-    let far = R::select(x.below(0.0), -far, far);
-    let z = x * x;
-    let p = polynomial(
-        z,
-        [
-            -5.704_988_7e-3,
-            2.063_908_9e-2,
-            -5.373_971_5e-2,
-            1.333_144_2e-1,
-            -3.333_328e-1,
-        ],
-    );
-    let near = p * z * x + x;
-    R::select(a.below(0.625), near, far)
+    // From 9.1 on it is 1.
+    let a = x.abs().at_most(10.0);
+    let (q, n) = exp_parts(a + a);
+    let power = x.constant(1.0).scaled(n);
+    let e = q.times_plus(power, power - 1.0);
+    (e / (e + 2.0)).signed_as(x)
 }
 
-/// 1 / (1 + exp(-x))
+/// 1 / (1 + exp(-x)), within 2.5 ulp.
 #[inline(always)]
 pub fn sigmoid<R: Real>(x: R) -> R {
     let e = exp(-x.abs());
@@ -319,50 +351,141 @@ pub fn sigmoid<R: Real>(x: R) -> R {
     R::select(x.below(0.0), e * up, up)
 }
 
-/// log(1 + exp(x))
+/// log(1 + exp(x)), within 2.5 ulp; that of 1 + e by the inverse hyperbolic tangent of e / (2 + e).
 #[inline(always)]
 pub fn softplus<R: Real>(x: R) -> R {
     let up = R::select(x.above(0.0), x, x.constant(0.0));
-    up + log1p(exp(-x.abs()))
+    let e = exp(-x.abs());
+    let s = e / (e + 2.0);
+    let z = s * s;
+    let p = polynomial(z, [0.140_059_93, 0.140_009_03, 0.200_107_63, 0.333_332_1]);
+    let twice = s + s;
+    up + (twice * z).times_plus(p, twice)
 }
 
-/// The inverse of erf.
+/// The inverse of erf, divided by its argument, as polynomials in the place of y = 2 - log2(1 - x^2) within each of the
+/// intervals from 2 to 32 that the exponent of y and the first two bits behind it tell apart: from the coefficients of the
+/// fourth power down. Places are counted in 2^-21 of an interval. The last interval, which no x reaches, is for what rounding
+/// puts just below 2.
+static ERFINV: [Table; 5] = [
+    [
+        0x8ba8_9d4b,
+        0x8978_b928,
+        0x0b8d_b532,
+        0x0c04_fe45,
+        0x0e40_c806,
+        0x0e54_1c7d,
+        0x0e35_052a,
+        0x0e01_8fa4,
+        0x0f6f_c0a8,
+        0x0e0c_fbbf,
+        0x8de5_9c0d,
+        0x8e13_0cac,
+        0x8fd1_6363,
+        0x8f5d_5c2b,
+        0x8ef3_f165,
+        0x0000_0000,
+    ],
+    [
+        0x994c_f082,
+        0x9957_708a,
+        0x9957_cefc,
+        0x994e_c788,
+        0x9abf_1ed4,
+        0x9a8d_946b,
+        0x9a2f_b4a7,
+        0x99a9_ef5d,
+        0x99e3_5bef,
+        0x1aa6_9758,
+        0x1ac2_3245,
+        0x1aa3_2d41,
+        0x1bf6_df2a,
+        0x1b90_bea5,
+        0x1b35_df04,
+        0x0000_0000,
+    ],
+    [
+        0x25b5_d9d9,
+        0x258e_7c56,
+        0x254c_2e6e,
+        0x24f9_faa5,
+        0x254a_f1d0,
+        0xa594_db04,
+        0xa620_dec2,
+        0xa652_08f4,
+        0xa766_a408,
+        0xa75b_da13,
+        0xa739_a65e,
+        0xa717_fa7a,
+        0xa7f9_55a3,
+        0xa7af_e732,
+        0xa783_bfcb,
+        0x0000_0000,
+    ],
+    [
+        0x3324_ade3,
+        0x3329_c05b,
+        0x332d_928b,
+        0x3330_23a1,
+        0x33b1_809a,
+        0x33b1_0966,
+        0x33ad_424e,
+        0x33a7_610b,
+        0x3420_725d,
+        0x3412_2a40,
+        0x3405_77e9,
+        0x33f5_e4c8,
+        0x3464_a9aa,
+        0x344a_7719,
+        0x3437_702b,
+        0x0000_0000,
+    ],
+    [
+        0x3f62_dfc5,
+        0x3f77_c9f1,
+        0x3f86_a13f,
+        0x3f91_9097,
+        0x3f9c_9f47,
+        0x3fb2_d256,
+        0x3fc8_be41,
+        0x3fde_0c8a,
+        0x3ff2_8b5a,
+        0x400c_6d85,
+        0x401d_e1ea,
+        0x402d_e2f1,
+        0x403c_b2e3,
+        0x4057_8c9a,
+        0x406f_9c69,
+        0x3f62_dfc5,
+    ],
+];
+
+/// The inverse of erf, within 3 ulp.
 #[inline(always)]
 pub fn erfinv<R: Real>(x: R) -> R {
-    let one = x.constant(1.0);
-    // At least 2^-24 within the ends.
-    let rest = (one - x) * (x + 1.0);
-    let w = -log_of_bits(rest.bits(), |e: R| e);
-    let near = w.below(5.0);
-    let v = R::select(near, w - 2.5, w.sqrt() - 3.0);
-    // The coefficients of one of two polynomials, from that of the highest power.
-    const NEAR: [f32; 9] = [
-        2.810_226_4e-8,
-        3.432_739_4e-7,
-        -3.523_387_7e-6,
-        -4.391_506_5e-6,
-        2.185_808_7e-4,
-        -1.253_725_03e-3,
-        -4.177_681_64e-3,
-        2.466_407_3e-1,
-        1.501_409_41,
-    ];
-    const FAR: [f32; 9] = [
-        -2.002_142_57e-4,
-        1.009_505_58e-4,
-        1.349_343_22e-3,
-        -3.673_428_44e-3,
-        5.739_507_73e-3,
-        -7.622_461_3e-3,
-        9.438_870_47e-3,
-        1.001_674_06,
-        2.832_976_82,
-    ];
-    let mut coefficients = [x; 9];
-    for (c, (n, f)) in coefficients.iter_mut().zip(NEAR.iter().zip(&FAR)) {
-        *c = R::select(near, x.constant(*n), x.constant(*f));
+    let rest = (-x).times_plus(x, x.constant(1.0));
+    let (m, e) = parts_of_bits::<R>(rest.bits());
+    // -log2(1 + m) / m
+    let p = polynomial(
+        m,
+        [
+            0.145_757_62,
+            -0.236_882_52,
+            0.250_061_18,
+            -0.286_708_53,
+            0.360_088_1,
+            -0.480_939_4,
+            0.721_357_1,
+            -1.442_694_8,
+        ],
+    );
+    let bits = p.times_plus(m, e.taken_from(2).real()).bits();
+    let interval = bits.right(21);
+    let place = bits.minus(interval.left(21)).real();
+    let mut y = interval.pick(&ERFINV[0]);
+    for table in &ERFINV[1..] {
+        y = y.times_plus(place, interval.pick(table));
     }
-    let y = estrin(v, coefficients) * x;
-    let y = R::select(x.abs().equals(1.0), x * f32::INFINITY, y);
+    let y = R::select(x.abs().equals(1.0), x * f32::INFINITY, y * x);
     R::select(rest.not_at_least(0.0), x.constant(f32::NAN), y)
 }

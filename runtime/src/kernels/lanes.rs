@@ -1,7 +1,7 @@
 //! Transcendental functions of arrays: `(n, x, out)`, where `x` and `out` may be the same. Each has a form for one number, in a module
 //! of its name, which gives the same bits.
 
-use super::{Entry, math, special, vectorised};
+use super::{Entry, Vector, math, special, vector, vectorised};
 use mlc_compiler::codegen::formulas;
 
 macro_rules! one {
@@ -10,8 +10,23 @@ macro_rules! one {
             #[allow(unused_imports, reason = "a function may be one of another crate")]
             use super::*;
 
-            pub extern "C" fn one($($x: $ty),+) -> $ty {
+            extern "C" fn one($($x: $ty),+) -> $ty {
                 ($f)($($x),+)
+            }
+
+            /// For machines whose instructions can fuse multiplication and addition.
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx2,fma")]
+            unsafe extern "C" fn one_fused($($x: $ty),+) -> $ty {
+                ($f)($($x),+)
+            }
+
+            pub fn address() -> *const u8 {
+                #[cfg(target_arch = "x86_64")]
+                if vector() != Vector::Portable {
+                    return one_fused as *const u8;
+                }
+                one as *const u8
             }
         }
     };
@@ -184,7 +199,7 @@ macro_rules! entries {
     ($($name:ident)*) => {
         vec![$(
             (concat!("mlc_", stringify!($name)), $name as *const u8),
-            (concat!("mlc_one_", stringify!($name)), $name::one as *const u8)
+            (concat!("mlc_one_", stringify!($name)), $name::address())
         ),*]
     };
 }

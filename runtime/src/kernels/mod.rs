@@ -9,8 +9,8 @@
 //! - `clock`: what programs call whose units are timed.
 //!
 //! Every kernel takes words (numbers and addresses) and gives nothing back. Array kernels are compiled for AVX-512, for
-//! AVX2 and for any machine from the same source, without fused multiply-add, so that all three give the same bits. In
-//! `products`, `tiles` has it and is written with `std::arch`.
+//! AVX2 and for any machine from the same source, in which multiplication and addition are fused where it says so and nowhere
+//! else, so that all three give the same bits. In `products`, `tiles` is written with `std::arch`.
 
 mod arrays;
 mod clock;
@@ -52,7 +52,7 @@ fn best() -> Vector {
         {
             return Vector::Avx512;
         }
-        if is_x86_feature_detected!("avx2") {
+        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
             return Vector::Avx2;
         }
     }
@@ -110,7 +110,7 @@ macro_rules! vectorised {
                 unsafe { body($($arg),*) }
             }
             #[cfg(target_arch = "x86_64")]
-            #[target_feature(enable = "avx2")]
+            #[target_feature(enable = "avx2,fma")]
             #[allow(clippy::too_many_arguments)]
             unsafe fn avx2($($arg: $ty),*) {
                 // SAFETY: the caller's promises are passed on.

@@ -46,31 +46,31 @@ const FUNCTIONS: &[Function] = &[
         name: "log1p",
         f: formulas::log1p,
         exact: libm::log1p,
-        bound: 1.6,
+        bound: 1.4,
     },
     Function {
         name: "expm1",
         f: formulas::expm1,
         exact: libm::expm1,
-        bound: 1.8,
+        bound: 1.5,
     },
     Function {
         name: "tanh",
         f: formulas::tanh,
         exact: libm::tanh,
-        bound: 1.4,
+        bound: 2.4,
     },
     Function {
         name: "sigmoid",
         f: formulas::sigmoid,
         exact: sigmoid,
-        bound: 2.5,
+        bound: 2.4,
     },
     Function {
         name: "softplus",
         f: formulas::softplus,
         exact: softplus,
-        bound: 2.0,
+        bound: 2.5,
     },
 ];
 

@@ -2,6 +2,8 @@
 //!
 //! Encodings: Intel 64 and IA-32 Architectures Software Developer's Manual, volume 2, sections 2.3 (VEX) and 2.7 (EVEX).
 
+use super::super::formulas::Table;
+
 /// A general register.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct General(pub u8);
@@ -30,6 +32,8 @@ pub enum Memory {
     },
     /// A word of the table of constants behind the code.
     Constant(u32),
+    /// Sixteen words behind the code.
+    Table(&'static Table),
 }
 
 /// The last operand of an instruction.
@@ -90,6 +94,11 @@ pub const STORESS: Code = code(1, PF3, 0x11);
 pub const LOADB: Code = code(1, PF2, 0x6f);
 pub const STOREB: Code = code(1, PF2, 0x7f);
 pub const BROADCASTSS: Code = code(2, P66, 0x18);
+/// Fused: the first register becomes itself by the last, plus the second; itself by the second, plus the last; the second by
+/// the last, plus itself.
+pub const FMADD132PS: Code = code(2, P66, 0x98);
+pub const FMADD213PS: Code = code(2, P66, 0xa8);
+pub const FMADD231PS: Code = code(2, P66, 0xb8);
 pub const SCALEFPS: Code = code(2, P66, 0x2c);
 pub const PMULLD: Code = code(2, P66, 0x40);
 pub const PMAXSD: Code = code(2, P66, 0x3d);
@@ -98,6 +107,8 @@ pub const PABSD: Code = code(2, P66, 0x1e);
 pub const PABSB: Code = code(2, P66, 0x1c);
 pub const PSLLVD: Code = code(2, P66, 0x47);
 pub const PSRAVD: Code = code(2, P66, 0x46);
+/// The lanes of the last operand that the first names.
+pub const PERMPS: Code = code(2, P66, 0x16);
 pub const BLENDMPS: Code = code(2, P66, 0x65);
 pub const PTESTMB: Code = code(2, P66, 0x26);
 pub const PMOVM2B: Code = code(2, PF3, 0x28);
@@ -139,6 +150,8 @@ pub struct Assembler {
     constants: Vec<u32>,
     /// Offsets to constants: where, the end of the instruction, which.
     to_constants: Vec<(usize, usize, usize)>,
+    tables: Vec<&'static Table>,
+    to_tables: Vec<(usize, usize, usize)>,
     labels: Vec<Option<usize>>,
     jumps: Vec<(usize, Label)>,
 }
@@ -150,8 +163,16 @@ impl Assembler {
             let target = self.labels[label.0].unwrap_or(self.code.len());
             self.patch(at, target as i64 - (at as i64 + 4));
         }
-        while !self.code.len().is_multiple_of(4) {
+        // Tables first, each in a line of the cache.
+        let line = if self.tables.is_empty() { 4 } else { 64 };
+        while !self.code.len().is_multiple_of(line) {
             self.code.push(0xcc);
+        }
+        for (at, end, which) in std::mem::take(&mut self.to_tables) {
+            self.patch(at, (self.code.len() + 64 * which) as i64 - end as i64);
+        }
+        for word in self.tables.iter().flat_map(|t| t.iter()) {
+            self.code.extend(word.to_le_bytes());
         }
         let table = self.code.len();
         for (at, end, which) in std::mem::take(&mut self.to_constants) {
@@ -188,6 +209,18 @@ impl Assembler {
         match last {
             Last::Register(r) => self.code.push(0xc0 | register | (r & 7)),
             Last::Memory(m) | Last::Repeated(m) => match m {
+                Memory::Table(table) => {
+                    let known = self.tables.iter().position(|t| *t == table);
+                    let which = known.unwrap_or_else(|| {
+                        self.tables.push(table);
+                        self.tables.len() - 1
+                    });
+                    self.code.push(register | 5);
+                    let at = self.code.len();
+                    let end = at + 4 + usize::from(immediate.is_some());
+                    self.to_tables.push((at, end, which));
+                    self.code.extend([0; 4]);
+                }
                 Memory::Constant(word) => {
                     let known = self.constants.iter().position(|c| *c == word);
                     let which = known.unwrap_or_else(|| {

@@ -3,7 +3,7 @@
 //! Values are vectors of sixteen 32-bit words (single-precision numbers or ints) or masks of sixteen bits. What is equal is
 //! made once.
 
-use super::super::formulas::{Int, Real};
+use super::super::formulas::{Int, Real, Table};
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::ops::{Add, Div, Mul, Neg, Sub};
@@ -119,7 +119,11 @@ pub enum Op {
         at: At,
     },
     Binary(Binary, Id, Id),
+    /// The product of the first two plus the third, rounded once.
+    Fma(Id, Id, Id),
     Unary(Unary, Id),
+    /// By the lowest four bits, from a table.
+    Pick(Id, &'static Table),
     Compare(Compare, Id, Id),
     Logic(Logic, Id, Id),
     /// (mask, where it is set, elsewhere)
@@ -147,11 +151,12 @@ impl Op {
         match *self {
             Self::Word(_) | Self::Bit(_) | Self::Load { .. } | Self::LoadBits { .. } => vec![],
             Self::Unary(_, x)
+            | Self::Pick(x, _)
             | Self::Store { value: x, .. }
             | Self::StoreBits { value: x, .. }
             | Self::Fold { value: x, .. } => vec![x],
             Self::Binary(_, x, y) | Self::Compare(_, x, y) | Self::Logic(_, x, y) => vec![x, y],
-            Self::Select(c, x, y) => vec![c, x, y],
+            Self::Select(x, y, z) | Self::Fma(x, y, z) => vec![x, y, z],
         }
     }
 
@@ -338,6 +343,19 @@ impl<'w> Real for Term<'w> {
         self.with(Op::Unary(Unary::Sqrt, self.id))
     }
 
+    fn times_plus(self, y: Self, z: Self) -> Self {
+        self.with(Op::Fma(self.id, y.id, z.id))
+    }
+
+    fn signed_as(self, x: Self) -> Self {
+        let sign = x.binary(Binary::And, self.writing.int(i32::MIN));
+        self.binary(Binary::Or, sign.id)
+    }
+
+    fn at_most(self, y: f32) -> Self {
+        self.writing.real(y).binary(Binary::Below, self.id)
+    }
+
     fn bounded(self, low: f32, high: f32) -> Self {
         // What is no number comes second.
         let up = self.writing.real(low).binary(Binary::Above, self.id);
@@ -385,6 +403,11 @@ impl Int for Term<'_> {
         self.binary(Binary::IntSub, y.id)
     }
 
+    fn taken_from(self, y: i32) -> Self {
+        let y = self.writing.int(y);
+        self.writing.term(y).binary(Binary::IntSub, self.id)
+    }
+
     fn left(self, n: u32) -> Self {
         self.with(Op::Unary(Unary::ShiftLeft(n as u8), self.id))
     }
@@ -399,5 +422,9 @@ impl Int for Term<'_> {
 
     fn as_bits(self) -> Self {
         self
+    }
+
+    fn pick(self, table: &'static Table) -> Self {
+        self.with(Op::Pick(self.id, table))
     }
 }

@@ -506,6 +506,16 @@ impl<'p> Writer<'p> {
                 self.done(i, &[c, x, y]);
                 self.hold_mask(id, to);
             }
+            Op::Fma(x, y, z) => self.fused(i, x, y, z),
+            Op::Pick(x, table) => {
+                let which = self.register(x, &[]);
+                self.done(i, &[x]);
+                let to = self.vector(&[]);
+                let table = Last::Memory(Memory::Table(table));
+                // Narrower, it would choose among fewer.
+                self.a.all(a::PERMPS, Width::W512, to, which, table);
+                self.hold_vector(id, to);
+            }
             Op::Select(c, x, y) => {
                 let mask = self.mask_of(c, &[]);
                 let y_at = self.register(y, &[]);
@@ -613,6 +623,50 @@ impl<'p> Writer<'p> {
         let to = self.vector(&[]);
         self.apply(f, self.width, to, x_at, y_at, Lanes::default());
         self.hold_vector(Id(i as u32), to);
+    }
+
+    /// x * y + z. The instruction overwrites one of its operands: one that is not read again, or a copy.
+    fn fused(&mut self, i: usize, x: Id, y: Id, z: Id) {
+        let in_memory = |w: &Self, v: Id| w.places[v.0 as usize].register.is_none() && w.repeats(v);
+        let dies = |w: &Self, v: Id| w.uses[v.0 as usize].first() == Some(&i);
+        // Of the factors, the second may be in memory, and the first may be overwritten.
+        let swaps = !in_memory(self, y) && dies(self, y) && !dies(self, x);
+        let (x, y) = match in_memory(self, x) || swaps {
+            true => (y, x),
+            false => (x, y),
+        };
+        let x_at = self.register(x, &[y, z]);
+        let (code, to, second, last) = if in_memory(self, z) {
+            let y_at = self.register(y, &[x]);
+            let last = self.read(z, &[x, y]);
+            let to = match dies(self, x) {
+                true => x_at,
+                false => self.copy_of(x_at, &[x, y]),
+            };
+            (a::FMADD213PS, to, y_at, last)
+        } else {
+            let z_at = self.register(z, &[x, y]);
+            let last = self.read(y, &[x, z]);
+            if dies(self, z) {
+                (a::FMADD231PS, z_at, x_at, last)
+            } else if dies(self, x) {
+                (a::FMADD132PS, x_at, z_at, last)
+            } else {
+                let to = self.copy_of(z_at, &[x, y, z]);
+                (a::FMADD231PS, to, x_at, last)
+            }
+        };
+        self.done(i, &[x, y, z]);
+        self.a.all(code, self.width, to, second, last);
+        self.hold_vector(Id(i as u32), to);
+    }
+
+    /// A register with what another holds; the values of `keep` stay in theirs.
+    fn copy_of(&mut self, from: u8, keep: &[Id]) -> u8 {
+        let to = self.vector(keep);
+        let from = Last::Register(from);
+        self.a.all(a::LOADPS, self.width, to, 0, from);
+        to
     }
 
     fn compare(&mut self, i: usize, f: Compare, x: Id, y: Id) {
