@@ -225,6 +225,8 @@ impl Functions<'_> {
             if let (Some(l), Some((body, layout))) = (loops::loop_of(g, unit), bodies.get(&i)) {
                 let callee = module.declare_func_in_func(body.id, e.b.func);
                 e.run_loop(unit, l, i, callee, layout)
+            } else if !unit.fused && unit.nodes.len() > 1 {
+                e.draws(&unit.nodes)
             } else if !unit.fused {
                 e.single(unit.nodes[0], i)
             } else if nest.rows * nest.columns == 0 {

@@ -11,7 +11,8 @@ use std::collections::{BTreeSet, HashMap};
 #[derive(Debug)]
 pub struct Unit {
     /// Element-wise nodes and random words of one shape, reductions over that shape, and nodes of one element a row that are
-    /// computed from these, oldest first; or a single node of another kind; or a loop and those of its parts that are read.
+    /// computed from these, oldest first; or a single node of another kind; or the few words that several sites draw; or a loop
+    /// and those of its parts that are read.
     pub nodes: Vec<Value>,
     pub fused: bool,
     /// Of a fused unit: the shape that its loop nest runs over.
@@ -30,6 +31,10 @@ const ROW: usize = 4096;
 /// Random words from which on they are drawn in the loop nest that uses them, tile by tile: fewer stay in the second-level cache, and
 /// the nest needs no calls.
 const WORDS: usize = 1 << 17;
+
+/// Random words of a site at most that are drawn in one call with those of others: a block of the generator, of which there are many
+/// side by side in a vector.
+pub(super) const FEW_WORDS: usize = 4;
 
 /// How many groups are looked at to find a place in the order for one join. Joins that need more are not made.
 const SEARCH: usize = 512;
@@ -115,6 +120,13 @@ fn is_map(g: &Graph, v: Value) -> bool {
 /// Whether a loop nest can hold the random words.
 fn is_draw(g: &Graph, v: Value) -> bool {
     g.node(v).def.kernel == Kernel::Draw && g.ty(v).len() >= WORDS
+}
+
+/// Whether a site draws no more than a block of words. (What is added to the site is an operand, of which there may be others.)
+fn draws_few(g: &Graph, v: Value) -> bool {
+    g.node(v).def.kernel == Kernel::Draw
+        && (1..=FEW_WORDS).contains(&g.ty(v).len())
+        && g.operands(v).len() == 2
 }
 
 fn is_broadcast(g: &Graph, v: Value) -> bool {
@@ -224,6 +236,8 @@ pub fn plan(g: &Graph, live: &[Value]) -> Plan {
 /// The same; or, if nothing is to be fused, every node by itself.
 pub fn plan_as(g: &Graph, live: &[Value], fuses: bool) -> Plan {
     let mut groups = Groups::default();
+    // By seed and counters: the group of the few words that sites draw with them.
+    let mut few: HashMap<Vec<Value>, usize> = HashMap::new();
     for &v in live {
         if is_given(g, v) || is_alias(g, v) || is_broadcast(g, v) {
             continue;
@@ -237,6 +251,8 @@ pub fn plan_as(g: &Graph, live: &[Value], fuses: bool) -> Plan {
         let joined = if g.node(v).def.kernel == Kernel::Part {
             // A loop writes its parts.
             groups.of(g.operands(v)[0])
+        } else if fuses && draws_few(g, v) {
+            few.get(&g.operands(v)).copied()
         } else if fuses {
             reduced_group(g, v, &groups)
         } else {
@@ -252,7 +268,10 @@ pub fn plan_as(g: &Graph, live: &[Value], fuses: bool) -> Plan {
                 } else {
                     over.filter(reduced)
                 };
-                groups.add(g, v, model);
+                let group = groups.add(g, v, model);
+                if draws_few(g, v) {
+                    few.insert(g.operands(v), group);
+                }
             }
         }
     }

@@ -69,12 +69,19 @@ pub fn pow(x: f32, y: f32) -> f32 {
     let m = f64::from_bits(bits.wrapping_sub(e << 52) as u64);
     let s = (m - 1.0) / (m + 1.0);
     let z = s * s;
-    let (z2, z4) = (z * z, z * z * (z * z));
-    let series = (1.0 + z * (1.0 / 3.0) + z2 * (1.0 / 5.0 + z * (1.0 / 7.0)))
-        + z4 * (1.0 / 9.0 + z * (1.0 / 11.0) + z2 * (1.0 / 13.0 + z * (1.0 / 15.0)));
+    let z2 = z * z;
+    // Neighbours are joined first, so that few operations wait for one another.
+    let by = |power: f64, high: f64, low: f64| power.mul_add(high, low);
+    let low = by(z2, by(z, 1.0 / 7.0, 1.0 / 5.0), by(z, 1.0 / 3.0, 1.0));
+    let high = by(
+        z2,
+        by(z, 1.0 / 15.0, 1.0 / 13.0),
+        by(z, 1.0 / 11.0, 1.0 / 9.0),
+    );
+    let series = by(z2 * z2, high, low);
     // An int in the lower bits of MAGIC, as a number.
     let e = f64::from_bits((e as u64).wrapping_add(MAGIC.to_bits())) - MAGIC;
-    let log = e + s * series * (2.0 * std::f64::consts::LOG2_E);
+    let log = by(s * (2.0 * std::f64::consts::LOG2_E), series, e);
     let log = if base == 0.0 { f64::NEG_INFINITY } else { log };
     let log = if base < f64::INFINITY { log } else { base };
     let t = y * log;
@@ -83,9 +90,14 @@ pub fn pow(x: f32, y: f32) -> f32 {
     let shifted = t + MAGIC;
     let r = (t - (shifted - MAGIC)) * std::f64::consts::LN_2;
     let (r2, r4) = (r * r, r * r * (r * r));
-    let low = (1.0 + r) + r2 * (1.0 / 2.0 + r * (1.0 / 6.0));
-    let high = (1.0 / 24.0 + r * (1.0 / 120.0)) + r2 * (1.0 / 720.0 + r * (1.0 / 5040.0));
-    let p = low + r4 * (high + r4 * (1.0 / 40320.0 + r * (1.0 / 362_880.0)));
+    let low = by(r2, by(r, 1.0 / 6.0, 0.5), 1.0 + r);
+    let high = by(
+        r2,
+        by(r, 1.0 / 5040.0, 1.0 / 720.0),
+        by(r, 1.0 / 120.0, 1.0 / 24.0),
+    );
+    let highest = by(r, 1.0 / 362_880.0, 1.0 / 40320.0);
+    let p = by(r4, by(r4, highest, high), low);
     let scale = f64::from_bits((shifted.to_bits() << 52).wrapping_add(1.0f64.to_bits()));
     let power = p * scale;
     let one = y == 0.0 || base == 1.0 && !y.is_nan();

@@ -60,57 +60,69 @@ fn words(first: u64, step: u64, key: u64) -> [u32; WORDS] {
     words
 }
 
-/// The words of `2 * G * 8` blocks, in their order, by explicit vectors: left to the compiler, these become many narrow ones.
+/// One round on the counters of eight blocks, a word of which takes the low half of a lane.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f")]
+#[inline]
+fn round(
+    c: [std::arch::x86_64::__m512i; 4],
+    keys: [std::arch::x86_64::__m512i; 2],
+) -> [std::arch::x86_64::__m512i; 4] {
+    use std::arch::x86_64::*;
+    // Only the low halves count, in the products, too.
+    let a = _mm512_mul_epu32(_mm512_set1_epi64(0xd251_1f53), c[0]);
+    let b = _mm512_mul_epu32(_mm512_set1_epi64(0xcd9e_8d57), c[2]);
+    let (high_a, high_b) = (_mm512_srli_epi64::<32>(a), _mm512_srli_epi64::<32>(b));
+    // 0x96: the exclusive or of three.
+    [
+        _mm512_ternarylogic_epi64::<0x96>(high_b, c[1], keys[0]),
+        b,
+        _mm512_ternarylogic_epi64::<0x96>(high_a, c[3], keys[1]),
+        a,
+    ]
+}
+
+/// The words of 32 blocks if `BOTH`, else of 16, in their order, by explicit vectors: left to the compiler, these become many narrow
+/// ones, and loops over them keep them in memory.
 ///
 /// # Safety
 /// `out` has room for them.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f")]
 #[inline]
-unsafe fn wide_words<const G: usize>(first: u64, step: u64, key: u64, out: *mut u32) {
+unsafe fn wide_words<const BOTH: bool>(first: u64, step: u64, key: u64, out: *mut u32) {
     use std::arch::x86_64::*;
     let all = |x: u64| _mm512_set1_epi64(x as i64);
     let low = all(0xffff_ffff);
-    // By group of eight: blocks of even numbers and of odd ones.
-    let mut c = [[[all(0); 4]; 2]; G];
-    for (g, group) in c.iter_mut().enumerate() {
-        for (odd, c) in group.iter_mut().enumerate() {
-            let start = first.wrapping_add((16 * g + odd) as u64);
-            let numbers =
-                _mm512_add_epi64(all(start), _mm512_setr_epi64(0, 2, 4, 6, 8, 10, 12, 14));
-            *c = [
-                _mm512_and_si512(numbers, low),
-                _mm512_srli_epi64::<32>(numbers),
-                all(step & 0xffff_ffff),
-                all(step >> 32),
-            ];
-        }
-    }
-    let factors = [all(0xd251_1f53), all(0xcd9e_8d57)];
-    let mut k = [key as u32, (key >> 32) as u32];
+    // Every other block from one on.
+    let start = |n: u64| {
+        let apart = _mm512_setr_epi64(0, 2, 4, 6, 8, 10, 12, 14);
+        let numbers = _mm512_add_epi64(all(first.wrapping_add(n)), apart);
+        [
+            _mm512_and_si512(numbers, low),
+            _mm512_srli_epi64::<32>(numbers),
+            all(step & 0xffff_ffff),
+            all(step >> 32),
+        ]
+    };
+    let (mut c0, mut c1, mut c2, mut c3) = (start(0), start(1), start(16), start(17));
+    let mut keys = [all(key & 0xffff_ffff), all(key >> 32)];
     for _ in 0..10 {
-        let keys = k.map(|k| all(u64::from(k)));
-        for c in c.iter_mut().flatten() {
-            // Only the low halves count, in the products, too.
-            let a = _mm512_mul_epu32(factors[0], c[0]);
-            let b = _mm512_mul_epu32(factors[1], c[2]);
-            let (high_a, high_b) = (_mm512_srli_epi64::<32>(a), _mm512_srli_epi64::<32>(b));
-            // 0x96: the exclusive or of three.
-            *c = [
-                _mm512_ternarylogic_epi64::<0x96>(high_b, c[1], keys[0]),
-                b,
-                _mm512_ternarylogic_epi64::<0x96>(high_a, c[3], keys[1]),
-                a,
-            ];
+        c0 = round(c0, keys);
+        c1 = round(c1, keys);
+        if BOTH {
+            c2 = round(c2, keys);
+            c3 = round(c3, keys);
         }
-        k = [
-            k[0].wrapping_add(0x9e37_79b9),
-            k[1].wrapping_add(0xbb67_ae85),
+        keys = [
+            _mm512_add_epi32(keys[0], all(0x9e37_79b9)),
+            _mm512_add_epi32(keys[1], all(0xbb67_ae85)),
         ];
     }
     // The low half of `y` above that of `x`.
     let pair = |x, y| _mm512_mask_shuffle_epi32::<0b10_10_00_00>(x, 0xaaaa, y);
-    for (g, [even, odd]) in c.iter().enumerate() {
+    let groups = if BOTH { 2 } else { 1 };
+    for (g, [even, odd]) in [[c0, c1], [c2, c3]].into_iter().take(groups).enumerate() {
         let (e, f) = (pair(even[0], even[1]), pair(even[2], even[3]));
         let (o, p) = (pair(odd[0], odd[1]), pair(odd[2], odd[3]));
         // Blocks 0, 4, 8, 12 in quarters, and so on; then a transposition of quarters.
@@ -177,14 +189,20 @@ vectorised!(random_bits_from(n: usize, first: u64, seed: *const i32, m: usize, c
     if super::vector() == super::Vector::Avx512 && skip == 0 {
         while n - at >= 2 * WORDS {
             // SAFETY: the machine has these vectors, and `out` holds `n` words.
-            unsafe { wide_words::<2>(block, step, key, out.add(at)) };
+            unsafe { wide_words::<true>(block, step, key, out.add(at)) };
             at += 2 * WORDS;
             block = block.wrapping_add(2 * WIDTH as u64);
         }
-        while n - at >= WORDS {
-            // SAFETY: as above.
-            unsafe { wide_words::<1>(block, step, key, out.add(at)) };
-            at += WORDS;
+        while at < n {
+            let count = WORDS.min(n - at);
+            let mut words = [std::mem::MaybeUninit::<u32>::uninit(); WORDS];
+            // SAFETY: as above, and `words` has room.
+            unsafe {
+                let place = words.as_mut_ptr().cast();
+                wide_words::<false>(block, step, key, place);
+                std::ptr::copy_nonoverlapping(place, out.add(at), count);
+            }
+            at += count;
             block = block.wrapping_add(WIDTH as u64);
         }
     }
@@ -218,9 +236,73 @@ unsafe extern "C" fn random_bits(
     unsafe { random_bits_from(n, 0, seed, m, counters, site, out) }
 }
 
+/// The first blocks of eight streams with keys of their own, side by side.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f")]
+#[inline]
+fn wide_blocks(step: u64, keys: [u64; 8]) -> [[u64; 8]; 4] {
+    use std::arch::x86_64::*;
+    let all = |x: u64| _mm512_set1_epi64(x as i64);
+    // SAFETY: eight words of 64 bits are a vector.
+    let keys: __m512i = unsafe { std::mem::transmute(keys) };
+    let mut keys = [
+        _mm512_and_si512(keys, all(0xffff_ffff)),
+        _mm512_srli_epi64::<32>(keys),
+    ];
+    let mut c = [all(0), all(0), all(step & 0xffff_ffff), all(step >> 32)];
+    for _ in 0..10 {
+        c = round(c, keys);
+        keys = [
+            _mm512_add_epi32(keys[0], all(0x9e37_79b9)),
+            _mm512_add_epi32(keys[1], all(0xbb67_ae85)),
+        ];
+    }
+    // SAFETY: as above.
+    c.map(|c| unsafe { std::mem::transmute::<__m512i, [u64; 8]>(c) })
+}
+
+/// The first blocks of eight streams, by their words.
+#[inline(always)]
+fn first_blocks(step: u64, keys: [u64; 8]) -> [[u64; 8]; 4] {
+    #[cfg(target_arch = "x86_64")]
+    if super::vector() == super::Vector::Avx512 {
+        // SAFETY: the machine has these vectors.
+        return unsafe { wide_blocks(step, keys) };
+    }
+    let each = keys.map(|key| blocks::<1>(0, 1, step, key));
+    std::array::from_fn(|word| each.map(|block| block[word][0]))
+}
+
+// The first words of the streams of `n` sites, at most four of each. `sites`: each site and how many words, in turn; `outs`: where
+// they go.
+vectorised!(random_bits_of_sites(n: usize, sites: *const u64, seed: *const i32, m: usize, counters: *const i32, outs: *const *mut u32) {
+    // SAFETY: the caller gives two numbers and an address for each site, two ints, and `m` of them, which is at least one.
+    unsafe {
+        let step = i64::from(*counters) as u64;
+        for first in (0..n).step_by(8) {
+            let count = (n - first).min(8);
+            let mut keys = [0; 8];
+            for (i, key) in keys.iter_mut().enumerate().take(count) {
+                *key = stream_key(seed, m, counters, *sites.add(2 * (first + i)));
+            }
+            let words = first_blocks(step, keys);
+            for i in 0..count {
+                let out = *outs.add(first + i);
+                for (word, lanes) in words.iter().enumerate().take(*sites.add(2 * (first + i) + 1) as usize) {
+                    *out.add(word) = lanes[i] as u32;
+                }
+            }
+        }
+    }
+});
+
 pub fn table() -> Vec<Entry> {
     vec![
         ("mlc_random_bits", random_bits as *const u8),
         ("mlc_random_bits_from", random_bits_from as *const u8),
+        (
+            "mlc_random_bits_of_sites",
+            random_bits_of_sites as *const u8,
+        ),
     ]
 }

@@ -155,3 +155,41 @@ fn words_from_anywhere_are_those_of_the_whole_stream() {
         }
     }
 }
+
+/// The words that several sites draw at once, more than stand in a vector.
+#[test]
+fn words_of_several_sites_are_those_of_each() {
+    type Whole = unsafe extern "C" fn(usize, *const i32, usize, *const i32, u64, *mut u32);
+    type OfSites =
+        unsafe extern "C" fn(usize, *const u64, *const i32, usize, *const i32, *const *mut u32);
+    let address = |name| Kernels.address(name).unwrap();
+    // SAFETY: the kernels have these arguments.
+    let (whole, of_sites) = unsafe {
+        (
+            std::mem::transmute::<*const u8, Whole>(address("mlc_random_bits")),
+            std::mem::transmute::<*const u8, OfSites>(address("mlc_random_bits_of_sites")),
+        )
+    };
+    let (seed, counters) = ([5, -6], [7, 8]);
+    let sites: Vec<[u64; 2]> = (0..11).map(|i| [u64::MAX / (i + 1), 1 + i % 4]).collect();
+    let mut words = vec![[u32::MAX; 5]; sites.len()];
+    let outs: Vec<*mut u32> = words.iter_mut().map(|w| w.as_mut_ptr()).collect();
+    // SAFETY: two ints, two ints, and room for the words of each site.
+    unsafe {
+        of_sites(
+            sites.len(),
+            sites.as_ptr().cast(),
+            seed.as_ptr(),
+            2,
+            counters.as_ptr(),
+            outs.as_ptr(),
+        );
+    }
+    for ([site, n], words) in sites.into_iter().zip(words) {
+        let mut expected = [u32::MAX; 5];
+        let at = expected.as_mut_ptr();
+        // SAFETY: as above.
+        unsafe { whole(n as usize, seed.as_ptr(), 2, counters.as_ptr(), site, at) };
+        assert_eq!(words, expected, "{n} words of site {site}");
+    }
+}

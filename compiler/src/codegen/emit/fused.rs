@@ -297,22 +297,33 @@ impl Emit<'_, '_> {
 
     /// The table of the addresses that the code of a nest's loops wants.
     fn places<'n>(&mut self, h: &Nesting, loops: Callees<'n>) -> Called<'n> {
-        let size = 8 * loops.slots.len().max(1) as u32;
+        let addresses: Vec<cl::Value> = loops
+            .slots
+            .iter()
+            .map(|s| match s {
+                Slot::Value(v) => self.address(*v),
+                Slot::Scratch(v) => h.scratch[v],
+                Slot::Fold(v) => h.folded[v],
+            })
+            .collect();
+        let table = self.table_of(&addresses);
+        Called { loops, table }
+    }
+
+    /// A table of addresses, on the stack.
+    pub(super) fn table_of(&mut self, addresses: &[cl::Value]) -> cl::Value {
+        let size = 8 * addresses.len().max(1) as u32;
         let slot = self.b.create_sized_stack_slot(StackSlotData::new(
             StackSlotKind::ExplicitSlot,
             size,
             3,
         ));
-        for (i, s) in loops.slots.iter().enumerate() {
-            let at = match s {
-                Slot::Value(v) => self.address(*v),
-                Slot::Scratch(v) => h.scratch[v],
-                Slot::Fold(v) => h.folded[v],
-            };
-            self.b.ins().stack_store(types::I64, at, slot, 8 * i as i32);
+        for (i, at) in addresses.iter().enumerate() {
+            self.b
+                .ins()
+                .stack_store(types::I64, *at, slot, 8 * i as i32);
         }
-        let table = self.b.ins().stack_addr(types::I64, slot, 0);
-        Called { loops, table }
+        self.b.ins().stack_addr(types::I64, slot, 0)
     }
 
     /// The code of a phase, on rows and columns: their first ones and ends.

@@ -277,6 +277,30 @@ impl Emit<'_, '_> {
 
     /// What the kernels of random words are told of a stream: where the seed is, how many counters there are and where, and the
     /// number of the site.
+    /// The few words that each of several sites draws with one seed and counters.
+    pub(super) fn draws(&mut self, nodes: &[Value]) -> Result<(), CodegenError> {
+        let [seed, count, counters, _] = self.stream(nodes[0])?;
+        let mut sites = Vec::new();
+        for &n in nodes {
+            let Attr::Draw { site, .. } = &self.g.node(n).attr else {
+                return Err(CodegenError(
+                    "internal error: random words without a site".into(),
+                ));
+            };
+            sites.extend([*site as i64, self.g.ty(n).len() as i64]);
+        }
+        let outs: Vec<cl::Value> = nodes.iter().map(|&n| self.address(n)).collect();
+        let args = [
+            Arg::Int(nodes.len() as i64),
+            self.numbers(&sites),
+            seed,
+            count,
+            counters,
+            Arg::Value(self.table_of(&outs)),
+        ];
+        self.call("mlc_random_bits_of_sites", &args)
+    }
+
     pub(super) fn stream(&mut self, v: Value) -> Result<[Arg; 4], CodegenError> {
         let operands = self.g.operands(v);
         let Attr::Draw { site, .. } = &self.g.node(v).attr else {
