@@ -43,15 +43,14 @@ pub trait Real:
     fn bounded(self, low: f32, high: f32) -> Self;
     fn below(self, y: f32) -> Self::Truth;
     fn above(self, y: f32) -> Self::Truth;
-    fn equals(self, y: f32) -> Self::Truth;
-    /// Not `self >= y`: below it, or no number.
-    fn not_at_least(self, y: f32) -> Self::Truth;
     fn select(c: Self::Truth, x: Self, y: Self) -> Self;
     /// The bits as an int.
     fn bits(self) -> Self::Int;
-    /// `self * 2^n` for an integral `n` in -252..=254, a result that is no subnormal, and a `self` of at least a half and at
-    /// most two.
+    /// `self * 2^n`, rounded once, for an integral `n` in -252..=254 and a `self` that times `2^(n / 2)` is no subnormal.
     fn scaled(self, n: Self) -> Self;
+    /// Self where `x` is a positive number; `zero`, which is one of the infinities, where it is zero; infinity where it is
+    /// infinity; no number where it is negative or none.
+    fn where_positive(self, x: Self, zero: f32) -> Self;
 }
 
 /// A 32-bit int that wraps around, or what stands for one.
@@ -125,20 +124,6 @@ impl Real for f32 {
     }
 
     #[inline(always)]
-    fn equals(self, y: f32) -> bool {
-        self == y
-    }
-
-    #[inline(always)]
-    #[expect(
-        clippy::neg_cmp_op_on_partial_ord,
-        reason = "it holds for what is no number"
-    )]
-    fn not_at_least(self, y: f32) -> bool {
-        !(self >= y)
-    }
-
-    #[inline(always)]
     fn select(c: bool, x: Self, y: Self) -> Self {
         if c { x } else { y }
     }
@@ -155,6 +140,13 @@ impl Real for f32 {
         let n = n as i32;
         let half = n >> 1;
         self * pow2(half) * pow2(n.wrapping_sub(half))
+    }
+
+    #[inline(always)]
+    fn where_positive(self, x: Self, zero: f32) -> Self {
+        let y = if x < f32::INFINITY { self } else { x };
+        let y = if x == 0.0 { zero } else { y };
+        if x >= 0.0 { y } else { f32::NAN }
     }
 }
 
@@ -256,13 +248,12 @@ fn exp_parts<R: Real>(x: R) -> (R, R) {
     (p.times_plus(r * r, r), n)
 }
 
-/// exp(x), within 1 ulp; underflow is to zero.
+/// exp(x), within 1 ulp, or half of the least subnormal.
 #[inline(always)]
 pub fn exp<R: Real>(x: R) -> R {
-    // The highest gives infinity.
-    let (q, n) = exp_parts(x.bounded(-87.5, 88.8));
-    let y = (q + 1.0).scaled(n);
-    R::select(x.below(-87.4), x.constant(0.0), y)
+    // The highest gives infinity, the lowest zero.
+    let (q, n) = exp_parts(x.bounded(-104.0, 88.8));
+    (q + 1.0).scaled(n)
 }
 
 /// A positive normal number by its bits: m and e with m 2^e that number, m between the roots of a half and of two, and 1 taken from m.
@@ -301,9 +292,7 @@ pub fn log<R: Real>(x: R) -> R {
     let (m, e) = parts_of_bits::<R>(R::select(small, x * 8_388_608.0, x).bits());
     let e = e.real() - R::select(small, x.constant(23.0), x.constant(0.0));
     let y = log_of_parts(m, e);
-    let y = R::select(x.equals(f32::INFINITY), x, y);
-    let y = R::select(x.equals(0.0), x.constant(f32::NEG_INFINITY), y);
-    R::select(x.not_at_least(0.0), x.constant(f32::NAN), y)
+    y.where_positive(x, f32::NEG_INFINITY)
 }
 
 /// log(1 + x), within 1.5 ulp.
@@ -317,10 +306,7 @@ pub fn log1p<R: Real>(x: R) -> R {
     // By half of 2^-e twice: that is a number for all e.
     let scale = e.left(23).taken_from(0x4000_0000).as_bits();
     let m = (lost * 0.5).times_plus(scale, m);
-    let y = log_of_parts(m, e.real());
-    let y = R::select(x.equals(f32::INFINITY), x, y);
-    let y = R::select(x.equals(-1.0), x.constant(f32::NEG_INFINITY), y);
-    R::select(x.not_at_least(-1.0), x.constant(f32::NAN), y)
+    log_of_parts(m, e.real()).where_positive(u, f32::NEG_INFINITY)
 }
 
 /// exp(x) - 1, within 1.5 ulp.
@@ -486,6 +472,5 @@ pub fn erfinv<R: Real>(x: R) -> R {
     for table in &ERFINV[1..] {
         y = y.times_plus(place, interval.pick(table));
     }
-    let y = R::select(x.abs().equals(1.0), x * f32::INFINITY, y * x);
-    R::select(rest.not_at_least(0.0), x.constant(f32::NAN), y)
+    y.where_positive(rest, f32::INFINITY) * x
 }

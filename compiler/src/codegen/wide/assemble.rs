@@ -113,6 +113,7 @@ pub const BLENDMPS: Code = code(2, P66, 0x65);
 pub const PTESTMB: Code = code(2, P66, 0x26);
 pub const PMOVM2B: Code = code(2, PF3, 0x28);
 pub const RNDSCALEPS: Code = code(3, P66, 0x08);
+pub const FIXUPIMMPS: Code = code(3, P66, 0x54);
 pub const PCMPD: Code = code(3, P66, 0x1f);
 pub const EXTRACT256: Code = code(3, P66, 0x1b);
 pub const EXTRACT128: Code = code(3, P66, 0x19);

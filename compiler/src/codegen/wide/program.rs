@@ -83,8 +83,6 @@ pub enum Compare {
     Le,
     /// One of them is no number.
     Unordered,
-    /// Not at least the second: below it, or one is no number.
-    NotAtLeast,
     IntEq,
     IntNe,
     IntLt,
@@ -122,6 +120,8 @@ pub enum Op {
     /// The product of the first two plus the third, rounded once.
     Fma(Id, Id, Id),
     Unary(Unary, Id),
+    /// The first, or what stands for it in a table where the second is no number, zero, one, infinite, negative or positive.
+    Fix(Id, Id, u32),
     /// By the lowest four bits, from a table.
     Pick(Id, &'static Table),
     Compare(Compare, Id, Id),
@@ -155,7 +155,10 @@ impl Op {
             | Self::Store { value: x, .. }
             | Self::StoreBits { value: x, .. }
             | Self::Fold { value: x, .. } => vec![x],
-            Self::Binary(_, x, y) | Self::Compare(_, x, y) | Self::Logic(_, x, y) => vec![x, y],
+            Self::Binary(_, x, y)
+            | Self::Compare(_, x, y)
+            | Self::Logic(_, x, y)
+            | Self::Fix(x, y, _) => vec![x, y],
             Self::Select(x, y, z) | Self::Fma(x, y, z) => vec![x, y, z],
         }
     }
@@ -327,6 +330,20 @@ impl Neg for Term<'_> {
     }
 }
 
+/// The table of [`Op::Fix`] for `Real::where_positive`: four bits for each kind of number, as `vfixupimmps` counts them.
+fn fix(zero_is_up: bool) -> u32 {
+    const KEEP: u32 = 0;
+    const OPERAND: u32 = 2;
+    const NONE: u32 = 3;
+    const DOWN: u32 = 4;
+    const UP: u32 = 5;
+    let zero = if zero_is_up { UP } else { DOWN };
+    // Two kinds of no number, zero, one, minus infinity, infinity, negative, positive.
+    let kinds = [OPERAND, OPERAND, zero, KEEP, NONE, UP, NONE, KEEP];
+    let nibbles = kinds.iter().enumerate();
+    nibbles.fold(0, |table, (i, kind)| table | kind << (4 * i))
+}
+
 impl<'w> Real for Term<'w> {
     type Int = Term<'w>;
     type Truth = Id;
@@ -371,14 +388,6 @@ impl<'w> Real for Term<'w> {
         self.writing.push(Op::Compare(Compare::Lt, y, self.id))
     }
 
-    fn equals(self, y: f32) -> Id {
-        self.compare(Compare::Eq, y)
-    }
-
-    fn not_at_least(self, y: f32) -> Id {
-        self.compare(Compare::NotAtLeast, y)
-    }
-
     fn select(c: Id, x: Self, y: Self) -> Self {
         x.with(Op::Select(c, x.id, y.id))
     }
@@ -389,6 +398,10 @@ impl<'w> Real for Term<'w> {
 
     fn scaled(self, n: Self) -> Self {
         self.binary(Binary::Scale, n.id)
+    }
+
+    fn where_positive(self, x: Self, zero: f32) -> Self {
+        self.with(Op::Fix(self.id, x.id, fix(zero > 0.0)))
     }
 }
 

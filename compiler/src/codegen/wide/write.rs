@@ -507,6 +507,20 @@ impl<'p> Writer<'p> {
                 self.hold_mask(id, to);
             }
             Op::Fma(x, y, z) => self.fused(i, x, y, z),
+            Op::Fix(x, y, table) => {
+                let x_at = self.register(x, &[y]);
+                let y_at = self.register(y, &[x]);
+                let dies = self.uses[x.0 as usize].first() == Some(&i) && x != y;
+                let to = match dies {
+                    true => x_at,
+                    false => self.copy_of(x_at, &[x, y]),
+                };
+                self.done(i, &[x, y]);
+                let (all, table) = (Lanes::default(), Last::Repeated(Memory::Constant(table)));
+                self.a
+                    .vector(a::FIXUPIMMPS, self.width, to, y_at, table, all, Some(0));
+                self.hold_vector(id, to);
+            }
             Op::Pick(x, table) => {
                 let which = self.register(x, &[]);
                 self.done(i, &[x]);
@@ -670,7 +684,7 @@ impl<'p> Writer<'p> {
     }
 
     fn compare(&mut self, i: usize, f: Compare, x: Id, y: Id) {
-        let swapped = self.repeats(x) && !self.repeats(y) && f != Compare::NotAtLeast;
+        let swapped = self.repeats(x) && !self.repeats(y);
         let (first, second) = if swapped { (y, x) } else { (x, y) };
         let (code, predicate) = match (f, swapped) {
             (Compare::Eq, _) => (a::CMPPS, 0),
@@ -678,7 +692,6 @@ impl<'p> Writer<'p> {
             (Compare::Le, false) => (a::CMPPS, 2),
             (Compare::Unordered, _) => (a::CMPPS, 3),
             (Compare::Ne, _) => (a::CMPPS, 4),
-            (Compare::NotAtLeast, _) => (a::CMPPS, 9),
             (Compare::Le, true) => (a::CMPPS, 0xd),
             (Compare::Lt, true) => (a::CMPPS, 0xe),
             (Compare::IntEq, _) => (a::PCMPD, 0),
