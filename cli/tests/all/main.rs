@@ -6,6 +6,7 @@ mod commands;
 mod distributions;
 mod docs;
 mod editors;
+mod equal_bits;
 mod errors;
 mod exports;
 #[cfg(unix)]
