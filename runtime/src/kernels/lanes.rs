@@ -1,7 +1,7 @@
 //! Transcendental functions of arrays: `(n, x, out)`, where `x` and `out` may be the same. Each has a form for one number, in a module
 //! of its name, which gives the same bits.
 
-use super::{Entry, Vector, math, special, vector, vectorised};
+use super::{Entry, Vector, math, singles, special, vector, vectorised};
 use mlc_compiler::codegen::formulas;
 
 macro_rules! one {
@@ -45,21 +45,14 @@ macro_rules! unary {
     };
 }
 
-/// A function of f64, for f32.
-macro_rules! unary_by_f64 {
-    ($name:ident, $f:expr) => {
-        unary!($name, f32, |x: f32| $f(f64::from(x)) as f32);
-    };
-}
-
-/// A function of an angle, in stretches: vectors first, then the angles that are too large for them, one by one.
-macro_rules! angle {
-    ($name:ident, $near:expr, $far:expr) => {
+/// A function in stretches: vectors first, then the numbers that are not for them, one by one, in f64.
+macro_rules! in_stretches {
+    ($name:ident, $fits:expr, $near:expr, $far:expr) => {
         one!($name, f32, (x), |x: f32| {
-            if x.is_nan() || x.abs() > math::ANGLE {
-                $far(f64::from(x)) as f32
-            } else {
+            if $fits(x) {
                 $near(x)
+            } else {
+                $far(f64::from(x)) as f32
             }
         });
         vectorised!($name(n: usize, x: *const f32, out: *mut f32) {
@@ -68,14 +61,14 @@ macro_rules! angle {
             while at < n {
                 let len = STRETCH.min(n - at);
                 // SAFETY: `x` holds `n` elements; they are copied, because `out` may be the same array.
-                let angles = unsafe {
-                    let mut angles = [0.0f32; STRETCH];
-                    std::ptr::copy_nonoverlapping(x.add(at), angles.as_mut_ptr(), len);
-                    angles
+                let numbers = unsafe {
+                    let mut numbers = [1.0f32; STRETCH];
+                    std::ptr::copy_nonoverlapping(x.add(at), numbers.as_mut_ptr(), len);
+                    numbers
                 };
-                let mut values = angles.map($near);
-                for (y, x) in values.iter_mut().zip(&angles) {
-                    if x.is_nan() || x.abs() > math::ANGLE {
+                let mut values = numbers.map($near);
+                for (y, x) in values.iter_mut().zip(&numbers) {
+                    if !$fits(*x) {
                         *y = $far(f64::from(*x)) as f32;
                     }
                 }
@@ -95,12 +88,45 @@ unary!(tanh_f32, f32, formulas::tanh::<f32>);
 unary!(sigmoid_f32, f32, formulas::sigmoid::<f32>);
 unary!(softplus_f32, f32, formulas::softplus::<f32>);
 unary!(erfinv_f32, f32, formulas::erfinv::<f32>);
-angle!(sin_f32, math::sin, libm::sin);
-angle!(cos_f32, math::cos, libm::cos);
-unary_by_f64!(erf_f32, libm::erf);
-unary_by_f64!(lgamma_f32, math::lgamma);
-unary_by_f64!(digamma_f32, math::digamma);
-unary_by_f64!(trigamma_f32, math::trigamma);
+unary!(erf_f32, f32, formulas::erf::<f32>);
+unary!(erfc_f32, f32, singles::erfc);
+unary!(erfcx_f32, f32, singles::erfcx);
+unary!(ndtr_f32, f32, singles::ndtr);
+unary!(log_ndtr_f32, f32, singles::log_ndtr);
+unary!(ndtri_f32, f32, singles::ndtri);
+unary!(i0e_f32, f32, singles::i0e);
+unary!(i1e_f32, f32, singles::i1e);
+unary!(exp2_f32, f32, singles::exp2);
+unary!(log2_f32, f32, singles::log2);
+unary!(asin_f32, f32, singles::asin);
+unary!(acos_f32, f32, singles::acos);
+unary!(atan_f32, f32, singles::atan);
+unary!(sinh_f32, f32, singles::sinh);
+unary!(cosh_f32, f32, singles::cosh);
+unary!(asinh_f32, f32, singles::asinh);
+unary!(acosh_f32, f32, singles::acosh);
+unary!(atanh_f32, f32, singles::atanh);
+in_stretches!(sin_f32, singles::is_near, singles::sin, libm::sin);
+in_stretches!(cos_f32, singles::is_near, singles::cos, libm::cos);
+in_stretches!(tan_f32, singles::is_near, singles::tan, libm::tan);
+in_stretches!(
+    lgamma_f32,
+    singles::is_positive,
+    singles::lgamma,
+    libm::lgamma
+);
+in_stretches!(
+    digamma_f32,
+    singles::is_positive,
+    singles::digamma,
+    math::digamma
+);
+in_stretches!(
+    trigamma_f32,
+    singles::is_positive,
+    singles::trigamma,
+    math::trigamma
+);
 
 unary!(exp_f64, f64, libm::exp);
 unary!(log_f64, f64, libm::log);
@@ -123,9 +149,27 @@ unary!(erf_f64, f64, libm::erf);
 unary!(erfinv_f64, f64, math::erfinv64);
 unary!(sin_f64, f64, libm::sin);
 unary!(cos_f64, f64, libm::cos);
-unary!(lgamma_f64, f64, math::lgamma);
+unary!(lgamma_f64, f64, libm::lgamma);
 unary!(digamma_f64, f64, math::digamma);
 unary!(trigamma_f64, f64, math::trigamma);
+unary!(erfc_f64, f64, libm::erfc);
+unary!(erfcx_f64, f64, special::erfcx);
+unary!(ndtr_f64, f64, special::ndtr);
+unary!(log_ndtr_f64, f64, special::log_ndtr);
+unary!(ndtri_f64, f64, special::ndtri);
+unary!(i0e_f64, f64, special::i0e);
+unary!(i1e_f64, f64, special::i1e);
+unary!(exp2_f64, f64, libm::exp2);
+unary!(log2_f64, f64, libm::log2);
+unary!(tan_f64, f64, libm::tan);
+unary!(asin_f64, f64, libm::asin);
+unary!(acos_f64, f64, libm::acos);
+unary!(atan_f64, f64, libm::atan);
+unary!(sinh_f64, f64, libm::sinh);
+unary!(cosh_f64, f64, libm::cosh);
+unary!(asinh_f64, f64, libm::asinh);
+unary!(acosh_f64, f64, math::acosh);
+unary!(atanh_f64, f64, libm::atanh);
 
 /// A function of f64 of one, two or three numbers, for both element types.
 macro_rules! by_f64 {
@@ -148,25 +192,6 @@ macro_rules! by_f64 {
 }
 
 by_f64! {
-    erfc_f32 erfc_f64 (x) libm::erfc;
-    erfcx_f32 erfcx_f64 (x) special::erfcx;
-    ndtr_f32 ndtr_f64 (x) special::ndtr;
-    log_ndtr_f32 log_ndtr_f64 (x) special::log_ndtr;
-    ndtri_f32 ndtri_f64 (x) special::ndtri;
-    i0e_f32 i0e_f64 (x) special::i0e;
-    i1e_f32 i1e_f64 (x) special::i1e;
-    tan_f32 tan_f64 (x) libm::tan;
-    asin_f32 asin_f64 (x) libm::asin;
-    acos_f32 acos_f64 (x) libm::acos;
-    atan_f32 atan_f64 (x) libm::atan;
-    sinh_f32 sinh_f64 (x) libm::sinh;
-    cosh_f32 cosh_f64 (x) libm::cosh;
-    asinh_f32 asinh_f64 (x) libm::asinh;
-    acosh_f32 acosh_f64 (x) libm::acosh;
-    atanh_f32 atanh_f64 (x) libm::atanh;
-    exp2_f32 exp2_f64 (x) libm::exp2;
-    log2_f32 log2_f64 (x) libm::log2;
-    atan2_f32 atan2_f64 (x, y) libm::atan2;
     polygamma_f32 polygamma_f64 (x, y) special::polygamma;
     logaddexp_f32 logaddexp_f64 (x, y) special::logaddexp;
     lbeta_f32 lbeta_f64 (x, y) special::lbeta;
@@ -180,20 +205,22 @@ by_f64! {
     betainc_by_b_f32 betainc_by_b_f64 (x, y, z) special::betainc_by_b;
 }
 
-one!(pow_f32, f32, (x, y), math::pow);
-one!(pow_f64, f64, (x, y), libm::pow);
-vectorised!(pow_f32(n: usize, x: *const f32, y: *const f32, out: *mut f32) {
-    for i in 0..n {
-        // SAFETY: the arrays hold `n` elements; an element is read before it is written.
-        unsafe { *out.add(i) = math::pow(*x.add(i), *y.add(i)) };
-    }
-});
-vectorised!(pow_f64(n: usize, x: *const f64, y: *const f64, out: *mut f64) {
-    for i in 0..n {
-        // SAFETY: as above.
-        unsafe { *out.add(i) = libm::pow(*x.add(i), *y.add(i)) };
-    }
-});
+macro_rules! binary {
+    ($name:ident, $ty:ty, $f:expr) => {
+        one!($name, $ty, (x, y), $f);
+        vectorised!($name(n: usize, x: *const $ty, y: *const $ty, out: *mut $ty) {
+            for i in 0..n {
+                // SAFETY: the arrays hold `n` elements; an element is read before it is written.
+                unsafe { *out.add(i) = $f(*x.add(i), *y.add(i)) };
+            }
+        });
+    };
+}
+
+binary!(pow_f32, f32, singles::pow);
+binary!(pow_f64, f64, libm::pow);
+binary!(atan2_f32, f32, singles::atan2);
+binary!(atan2_f64, f64, libm::atan2);
 
 macro_rules! entries {
     ($($name:ident)*) => {

@@ -1,6 +1,7 @@
 //! Native kernels: what compiled programs call by address.
 //!
-//! - `lanes`: transcendental functions of whole arrays. `math`: the functions themselves, on one number, and `special`.
+//! - `lanes`: transcendental functions of whole arrays. The functions themselves, on one number: `singles` those of f32, which become
+//!   vector code, `math` and `special` those of f64.
 //! - `random`: counter-based random words.
 //! - `arrays`: reductions, copies, indexing. `lines`: along one axis. `products`: matrix products.
 //! - `linalg`: factorisations and solves, by the `faer` crate.
@@ -22,6 +23,7 @@ mod math;
 mod pool;
 mod products;
 mod random;
+mod singles;
 mod special;
 
 pub use loops::break_loops;

@@ -134,7 +134,7 @@ pub(super) fn bytes(t: &Tensor) -> Vec<u8> {
 
 #[repr(C, align(64))]
 #[derive(Clone, Copy)]
-struct Line([u8; 64]);
+pub(super) struct Line(pub [u8; 64]);
 
 /// Bytes that start on 64.
 fn aligned(bytes: &[u8]) -> Vec<Line> {

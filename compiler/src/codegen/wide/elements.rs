@@ -36,6 +36,7 @@ pub fn inline(f: Scalar) -> bool {
             | Scalar::Tanh
             | Scalar::Sigmoid
             | Scalar::Softplus
+            | Scalar::Erf
             | Scalar::Erfinv
     )
 }
@@ -390,6 +391,7 @@ fn function_of(x: Term<'_>, f: Scalar) -> Option<Term<'_>> {
         Scalar::Tanh => formulas::tanh(x),
         Scalar::Sigmoid => formulas::sigmoid(x),
         Scalar::Softplus => formulas::softplus(x),
+        Scalar::Erf => formulas::erf(x),
         Scalar::Erfinv => formulas::erfinv(x),
         _ => return None,
     })
