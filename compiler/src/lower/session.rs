@@ -507,6 +507,10 @@ impl Session {
         let index = self.add_module(display, tree);
         self.modules[index].embedded = crate::stdlib::is_embedded(text);
         let tree = self.modules[index].tree;
+        // Most texts have no such argument, and a tree takes a while to be looked through.
+        if text.contains("wrt") {
+            self.modules[index].wrt = super::resolve::wrt_names(tree);
+        }
         for item in tree.items.iter().filter(|i| i.kind == ast::ItemKind::Hole) {
             let words = self
                 .sources
@@ -533,7 +537,7 @@ impl Session {
             path: display.to_string(),
             items: HashMap::new(),
             uses: HashMap::new(),
-            wrt: super::resolve::wrt_names(tree),
+            wrt: HashSet::new(),
             docs: HashMap::new(),
             tree,
             holes: HashSet::new(),
