@@ -364,13 +364,13 @@ fn warm_heap() {
     // SAFETY: the blocks are ours, and what is written to them, zeros, nobody reads; they are given back once.
     unsafe {
         let blocks = [(); BLOCKS].map(|()| libc::malloc(BLOCK));
-        // Between these and the end of the heap: what is free there would go back to the system.
-        libc::malloc(1);
         for block in blocks {
             let pages = block.cast::<u8>().wrapping_sub(block.addr() % PAGE);
             libc::madvise(pages.cast(), BLOCK, libc::MADV_POPULATE_WRITE);
-            libc::free(block);
         }
+        // A little of the last one stays: what is free at the end of the heap goes back to the system.
+        libc::realloc(blocks[BLOCKS - 1], PAGE);
+        blocks[..BLOCKS - 1].iter().for_each(|b| libc::free(*b));
     }
 }
 

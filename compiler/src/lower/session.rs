@@ -48,7 +48,6 @@ pub(super) struct Module {
     pub uses: HashMap<String, (usize, Option<String>)>,
     /// Names that some `wrt:` in this file mentions.
     pub wrt: HashSet<String>,
-    pub docs: HashMap<String, String>,
     pub tree: &'static ast::File,
     /// Words of what could not be parsed: names that may be defined there.
     pub holes: HashSet<String>,
@@ -538,7 +537,6 @@ impl Session {
             items: HashMap::new(),
             uses: HashMap::new(),
             wrt: HashSet::new(),
-            docs: HashMap::new(),
             tree,
             holes: HashSet::new(),
             folder: None,
@@ -546,9 +544,6 @@ impl Session {
         };
         for item in &tree.items {
             for name in super::resolve::item_names(item) {
-                if let Some(doc) = &item.doc {
-                    module.docs.insert(name.text.clone(), doc.clone());
-                }
                 module
                     .items
                     .insert(name.text.clone(), ItemState::Waiting(item));

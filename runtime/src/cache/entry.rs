@@ -259,7 +259,8 @@ impl Saved {
             }
             checkpoints.push((name, slots));
         }
-        let happened = read_happened(&take("happened".into())?)?;
+        let happened = take("happened".into())?;
+        let happened = read_happened(&happened)?;
         let found = |h: &Happened| match *h {
             Happened::Steps { form, .. } | Happened::Block { form } | Happened::Failed { form } => {
                 form < rest.forms.len()
