@@ -90,6 +90,12 @@ fn read_library() -> io::Result<()> {
     Ok(())
 }
 
+/// Lowering recurses with the nesting of the pipeline.
+const STACK: usize = 512 << 20;
+
+/// What of it may be in use where a command begins.
+const RESERVE: usize = 1 << 20;
+
 fn main() -> ExitCode {
     end_with_the_reader();
     one_heap();
@@ -98,11 +104,15 @@ fn main() -> ExitCode {
         return ExitCode::from(Exit::Environment as u8);
     }
     let cli = Cli::parse();
-    let run = move || commands::run(cli);
-    // Lowering recurses with the nesting of the pipeline.
-    let thread = std::thread::Builder::new().stack_size(512 << 20).spawn(run);
+    let run = move || {
+        mlc_grammar::deep_stack(STACK - RESERVE);
+        let exit = commands::run(cli);
+        // From here: the system takes back faster what is left than it is given back piece by piece.
+        std::process::exit(exit as i32);
+    };
+    let thread = std::thread::Builder::new().stack_size(STACK).spawn(run);
     match thread.map(std::thread::JoinHandle::join) {
-        Ok(Ok(exit)) => ExitCode::from(exit as u8),
+        Ok(Ok(())) => ExitCode::SUCCESS,
         // The panic's message is on stderr already.
         Ok(Err(_)) => ExitCode::from(Exit::Internal as u8),
         Err(e) => {

@@ -3,8 +3,10 @@
 use indicatif::{ProgressBar, ProgressStyle};
 use mlc_compiler::ir::DType;
 use mlc_runtime::driver::{Event, Observer, words};
+use mlc_runtime::log::{Entry, Stretch};
 use mlc_runtime::tensor::HostTensor;
 use serde_json::{Map, Value, json};
+use std::io::Write;
 
 /// Sees nothing but trouble.
 pub struct Quiet;
@@ -177,19 +179,76 @@ fn json_value(t: &HostTensor) -> Value {
     items.into_iter().next().unwrap_or(Value::Array(vec![]))
 }
 
-/// A line of logged values.
-fn log(stage: &str, (step, epoch): (usize, usize), values: &[(String, HostTensor)]) {
-    if values.is_empty() {
+/// Writes an entry as [`json_value`] does.
+fn put_entry(line: &mut Vec<u8>, entry: Entry) {
+    let real = |x: &f64| entry.dtype.is_real() && x.is_finite();
+    let number = entry.number().filter(|x| entry.shape.is_empty() && real(x));
+    let written = match number {
+        Some(x) => serde_json::to_writer(line, &x),
+        None => serde_json::to_writer(line, &json_value(&entry.tensor())),
+    };
+    written.expect("a value is written to memory");
+}
+
+/// Gives lines of what steps in a row logged, as [`log`] prints those of one: many at once, as to hand each to the system takes longer
+/// than to write it.
+fn step_lines(stage: &str, steps: &Stretch, mut give: impl FnMut(&[u8])) {
+    /// Bytes that are handed over at once, about.
+    const BLOCK: usize = 1 << 16;
+    // Of two values with one name the last stands where the first does.
+    let mut columns: Vec<(String, usize)> = Vec::new();
+    for (i, c) in steps.columns.iter().enumerate() {
+        let name = format!("{}:", Value::from(c.name.as_str()));
+        match columns.iter_mut().find(|known| known.0 == name) {
+            Some(known) => known.1 = i,
+            None => columns.push((name, i)),
+        }
+    }
+    if columns.is_empty() {
         return;
     }
+    let before = format!(
+        "{{\"event\":\"log\",\"stage\":{},\"step\":",
+        Value::from(stage)
+    );
+    let mut lines = Vec::with_capacity(BLOCK.min(steps.steps * 128) + 1024);
+    for i in 0..steps.steps {
+        let (step, epoch) = steps.at(i);
+        lines.extend_from_slice(before.as_bytes());
+        let written = write!(lines, "{step},\"epoch\":{epoch},\"values\":{{");
+        written.expect("a number is written to memory");
+        for (nth, (name, c)) in columns.iter().enumerate() {
+            if nth > 0 {
+                lines.push(b',');
+            }
+            lines.extend_from_slice(name.as_bytes());
+            put_entry(&mut lines, steps.entry(*c, i));
+        }
+        lines.extend_from_slice(b"}}\n");
+        if lines.len() >= BLOCK || i + 1 == steps.steps {
+            give(&lines);
+            lines.clear();
+        }
+    }
+}
+
+/// A line of logged values.
+fn log(stage: &str, at: (usize, usize), values: &[(String, HostTensor)]) {
+    if !values.is_empty() {
+        println!("{}", log_object(stage, at, values));
+    }
+}
+
+fn log_object(
+    stage: &str,
+    (step, epoch): (usize, usize),
+    values: &[(String, HostTensor)],
+) -> Value {
     let values: Map<String, Value> = values
         .iter()
         .map(|(n, t)| (n.clone(), json_value(t)))
         .collect();
-    println!(
-        "{}",
-        json!({"event": "log", "stage": stage, "step": step, "epoch": epoch, "values": values})
-    );
+    json!({"event": "log", "stage": stage, "step": step, "epoch": epoch, "values": values})
 }
 
 impl Observer for Json {
@@ -201,7 +260,11 @@ impl Observer for Json {
                        "kernels": compilation.kernels, "bytes_planned": compilation.bytes_planned})
             ),
             Event::Steps { stage, steps } => {
-                (0..steps.steps).for_each(|i| log(stage, steps.at(i), &steps.values(i)));
+                step_lines(stage, steps, |lines| {
+                    if let Err(e) = std::io::stdout().write_all(lines) {
+                        panic!("failed printing to stdout: {e}");
+                    }
+                });
             }
             Event::Log {
                 stage,
@@ -238,5 +301,53 @@ impl Observer for Json {
             ),
             Event::StageStarted { .. } | Event::StageFinished { .. } | Event::Wrote { .. } => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mlc_runtime::log::Column;
+
+    /// Of every type, of numbers that JSON has no words for, and where one name has two values.
+    #[test]
+    fn lines_of_many_steps_are_those_of_each() {
+        let mut reals = vec![0.0f32, -0.0, 1.0, 0.1, f32::NAN, f32::INFINITY, 1e-9, 3e38];
+        reals.extend((0..4000).map(|i| f32::from_bits(i * 1_000_003)));
+        let column = |name: &str, dtype, shape: &[usize], bytes: Vec<u8>| Column {
+            name: name.into(),
+            dtype,
+            shape: shape.to_vec(),
+            bytes,
+        };
+        let bytes: Vec<u8> = reals.iter().flat_map(|x| x.to_ne_bytes()).collect();
+        let doubles = reals.iter().flat_map(|x| f64::from(*x).to_ne_bytes());
+        let pairs = [bytes.clone(), bytes.clone()].concat();
+        let steps = Stretch {
+            step: 3,
+            epoch: 1,
+            each: true,
+            steps: reals.len(),
+            columns: vec![
+                column("a \"b\"", DType::F32, &[], bytes.clone()),
+                column("c", DType::I32, &[], bytes.clone()),
+                column("d", DType::F64, &[], doubles.collect()),
+                column("e", DType::F32, &[2, 1], pairs),
+                column("c", DType::Bool, &[], vec![1; reals.len()]),
+            ],
+        };
+        let mut lines = Vec::new();
+        step_lines("a stage", &steps, |l| lines.extend_from_slice(l));
+        let lines = String::from_utf8(lines).unwrap();
+        assert_eq!(lines.lines().count(), reals.len());
+        for (i, line) in lines.lines().enumerate() {
+            let object = log_object("a stage", steps.at(i), &steps.values(i));
+            assert_eq!(line, object.to_string());
+        }
+        let nothing = Stretch {
+            columns: vec![],
+            ..steps
+        };
+        step_lines("a stage", &nothing, |_| panic!("there is nothing to tell"));
     }
 }

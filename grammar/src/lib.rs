@@ -20,4 +20,4 @@ pub mod span;
 
 pub use format::format;
 pub use newline::{Token, TokenKind, is_complete, tokens};
-pub use parse::{ReplEntry, decode, parse, parse_expr, parse_repl};
+pub use parse::{ReplEntry, decode, deep_stack, parse, parse_expr, parse_repl};

@@ -9,6 +9,7 @@ use crate::newline::{Token, TokenKind, check_brackets, check_chains, mark_statem
 use crate::span::{FileId, Span};
 use pest::Parser;
 use pest::error::{Error, ErrorVariant, InputLocation};
+use std::cell::Cell;
 
 /// The parser that pest derives from `mlc.pest`.
 #[derive(pest_derive::Parser)]
@@ -22,10 +23,34 @@ pub enum ReplEntry {
     Stmt(Stmt),
 }
 
-/// The recursion of parsing runs on a stack of its own, deep enough for the nesting that is taken.
+/// The recursion of parsing runs on a stack that is deep enough for the nesting that is taken.
 const STACK: usize = 256 << 20;
 
+thread_local! {
+    /// The address down to which this thread's stack is known to reach.
+    static END: Cell<usize> = const { Cell::new(usize::MAX) };
+}
+
+/// An address on the stack, near where it is used now.
+#[inline(never)]
+fn stack_address() -> usize {
+    let here = 0u8;
+    std::hint::black_box(&raw const here) as usize
+}
+
+/// Says that from here on this thread has so many bytes of stack. Where that is enough, texts are parsed on it, and not on one of
+/// a thread of their own.
+pub fn deep_stack(bytes: usize) {
+    END.set(stack_address().saturating_sub(bytes));
+}
+
 fn on_deep_stack<T: Send>(f: impl FnOnce() -> T + Send) -> T {
+    if stack_address()
+        .checked_sub(END.get())
+        .is_some_and(|left| left >= STACK)
+    {
+        return f();
+    }
     std::thread::scope(|s| {
         match std::thread::Builder::new()
             .stack_size(STACK)

@@ -4,11 +4,13 @@
 //! part of one, whenever the machine stops; a damaged file is an error, never a panic.
 //! Does not: know what the tensors mean.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::hash::{Hash, Hasher};
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use safetensors::{Dtype, SafeTensors};
 use serde_json::{Map, Value, json};
@@ -70,8 +72,8 @@ pub enum CheckpointError {
 /// What a checkpoint holds.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Checkpoint {
-    /// The tensors by name.
-    pub tensors: BTreeMap<String, HostTensor>,
+    /// The tensors by name. Others may hold them, too: large ones are not copied to be written.
+    pub tensors: BTreeMap<String, Rc<HostTensor>>,
     /// Strings by name: versions, hashes, positions.
     pub metadata: BTreeMap<String, String>,
 }
@@ -79,8 +81,8 @@ pub struct Checkpoint {
 impl Checkpoint {
     /// Writes the checkpoint, replacing an earlier one of that name in one step.
     pub fn write(&self, path: &Path) -> Result<(), CheckpointError> {
-        let bytes = self.to_bytes()?;
-        write_atomically(path, &bytes).map_err(|source| CheckpointError::Write {
+        let pieces = self.pieces()?;
+        write_together(&[(path, &pieces)]).map_err(|(_, source)| CheckpointError::Write {
             path: path.to_path_buf(),
             source,
         })
@@ -156,7 +158,7 @@ impl Checkpoint {
             swap_if_big_endian(dtype, buffer.as_mut_slice());
             let host = HostTensor::from_bytes(dtype, tensor.shape().to_vec(), buffer)
                 .ok_or_else(|| damaged(format!("`{name}` does not fill its shape")))?;
-            checkpoint.tensors.insert(name.to_string(), host);
+            checkpoint.tensors.insert(name.to_string(), Rc::new(host));
         }
         Ok(checkpoint)
     }
@@ -165,8 +167,11 @@ impl Checkpoint {
     // The format is a length, a JSON header and the data. The header is written here because the
     // library keeps metadata in a hash map, whose order, and so the bytes of the file, would differ
     // from run to run. Reading goes through the library, so that the two check one another.
-    /// The bytes of the file.
-    pub fn to_bytes(&self) -> Result<Vec<u8>, CheckpointError> {
+    /// The bytes of the file, one piece after another: the header, and the tensors where they are.
+    ///
+    /// # Errors
+    /// If a tensor has the name that the format keeps for itself.
+    pub fn pieces(&self) -> Result<Vec<Piece<'_>>, CheckpointError> {
         // Wide elements first, so that each tensor is aligned to its element; then by name.
         let mut tensors: Vec<_> = self.tensors.iter().collect();
         tensors.sort_by_key(|(_, tensor)| std::cmp::Reverse(tensor.dtype().size()));
@@ -192,16 +197,31 @@ impl Checkpoint {
         let mut header = Value::Object(header).to_string().into_bytes();
         header.resize(header.len().next_multiple_of(LENGTH_SIZE), b' ');
 
-        let mut bytes = Vec::with_capacity(LENGTH_SIZE + header.len() + end);
-        bytes.extend((header.len() as u64).to_le_bytes());
-        bytes.extend(&header);
-        for (_, tensor) in &tensors {
-            let start = bytes.len();
-            bytes.extend(tensor.bytes());
-            swap_if_big_endian(tensor.dtype(), &mut bytes[start..]);
-        }
-        Ok(bytes)
+        let length = (header.len() as u64).to_le_bytes();
+        let mut pieces = vec![Cow::Owned([&length, header.as_slice()].concat())];
+        pieces.extend(tensors.into_iter().map(|(_, tensor)| little_endian(tensor)));
+        Ok(pieces)
     }
+
+    /// The bytes of the file.
+    ///
+    /// # Errors
+    /// As [`Self::pieces`].
+    pub fn to_bytes(&self) -> Result<Vec<u8>, CheckpointError> {
+        Ok(self.pieces()?.concat())
+    }
+}
+
+/// Bytes of a file, in one place.
+pub type Piece<'a> = Cow<'a, [u8]>;
+
+/// A tensor's bytes as the file has them.
+fn little_endian(tensor: &HostTensor) -> Piece<'_> {
+    let mut bytes = Cow::Borrowed(tensor.bytes());
+    if cfg!(target_endian = "big") {
+        swap_if_big_endian(tensor.dtype(), bytes.to_mut());
+    }
+    bytes
 }
 
 /// Refuses offsets beyond the end of the file. The library adds to them before it compares them, and
@@ -258,7 +278,7 @@ fn swap_if_big_endian(dtype: DType, bytes: &mut [u8]) {
 /// Writes a file so that, whenever the machine stops, the path holds what it held before or all of
 /// `bytes`: a file beside it is written and flushed to the disk, then takes its name.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    write_together(&[(path, bytes)]).map_err(|e| e.1)
+    write_together(&[(path, &[Cow::Borrowed(bytes)])]).map_err(|e| e.1)
 }
 
 /// Writes several files of one folder in the same way, and waits for the disk once for all of them as far as it can. They take
@@ -266,7 +286,7 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
 ///
 /// # Errors
 /// Which of them failed first.
-pub fn write_together(files: &[(&Path, &[u8])]) -> Result<(), (usize, io::Error)> {
+pub fn write_together(files: &[(&Path, &[Piece])]) -> Result<(), (usize, io::Error)> {
     let mut written: Vec<(PathBuf, File)> = Vec::new();
     let done = write_and_rename(files, &mut written);
     if done.is_err() {
@@ -293,14 +313,14 @@ fn folder_of(path: &Path) -> &Path {
 }
 
 fn write_and_rename(
-    files: &[(&Path, &[u8])],
+    files: &[(&Path, &[Piece])],
     written: &mut Vec<(PathBuf, File)>,
 ) -> Result<(), (usize, io::Error)> {
-    for (i, (path, bytes)) in files.iter().enumerate() {
+    for (i, (path, pieces)) in files.iter().enumerate() {
         let mut write = || -> io::Result<()> {
             let temporary = temporary_of(path)?;
-            let mut file = File::create(&temporary)?;
-            let filled = file.write_all(bytes);
+            let file = File::create(&temporary)?;
+            let filled = fill(&file, pieces);
             begin_flush(&file);
             written.push((temporary, file));
             filled
@@ -314,6 +334,14 @@ fn write_and_rename(
         fs::rename(temporary, path).map_err(|e| (i, e))?;
     }
     Ok(())
+}
+
+/// Writes pieces to a file, small ones together.
+pub(crate) fn fill(file: &File, pieces: &[impl AsRef<[u8]>]) -> io::Result<()> {
+    const BLOCK: usize = 1 << 16;
+    let mut out = BufWriter::with_capacity(BLOCK, file);
+    pieces.iter().try_for_each(|p| out.write_all(p.as_ref()))?;
+    out.flush()
 }
 
 /// The file beside a path that is written first.

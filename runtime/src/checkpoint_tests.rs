@@ -15,7 +15,7 @@ fn sample() -> Checkpoint {
     let metadata = ["version", "pipeline", "hash", "seed", "epoch"];
     Checkpoint {
         tensors: tensors
-            .map(|(name, tensor)| (name.to_string(), tensor))
+            .map(|(name, tensor)| (name.to_string(), Rc::new(tensor)))
             .into(),
         metadata: metadata
             .map(|key| (key.to_string(), format!("the {key}")))
@@ -147,9 +147,10 @@ fn tensors_without_a_place_here_are_refused() {
 #[test]
 fn a_reserved_name_is_refused() {
     let mut checkpoint = sample();
-    checkpoint
-        .tensors
-        .insert(METADATA_KEY.to_string(), HostTensor::from_i32(&[], &[1]));
+    checkpoint.tensors.insert(
+        METADATA_KEY.to_string(),
+        Rc::new(HostTensor::from_i32(&[], &[1])),
+    );
     let path = Path::new("never-written");
     assert!(matches!(
         checkpoint.write(path),

@@ -6,6 +6,7 @@ use crate::tensor::{DType, HostTensor};
 use mlc_compiler::program::{Export, ExportFormat};
 use serde_json::{Map, Value, json};
 use std::fmt::Write;
+use std::rc::Rc;
 
 /// The bytes of a file of the tensors that are exported to it.
 ///
@@ -23,7 +24,8 @@ pub fn file(tensors: &[(Export, HostTensor)]) -> Result<Vec<u8>, String> {
 
 /// Tensors by address, as a checkpoint keeps them.
 fn safetensors(tensors: &[(Export, HostTensor)]) -> Result<Vec<u8>, String> {
-    let named = tensors.iter().map(|(e, t)| (e.name.clone(), t.clone()));
+    let named = tensors.iter();
+    let named = named.map(|(e, t)| (e.name.clone(), Rc::new(t.clone())));
     let all = crate::checkpoint::Checkpoint {
         tensors: named.collect(),
         ..Default::default()

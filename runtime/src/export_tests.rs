@@ -59,8 +59,8 @@ fn tensors_are_read_as_a_checkpoint_is() {
     let both = two(ExportFormat::Safetensors, ["guide.loc", "n.layer[0].w"]);
     let bytes = file(&both).unwrap();
     let read = crate::checkpoint::Checkpoint::from_bytes(&bytes, "f".as_ref()).unwrap();
-    assert_eq!(read.tensors["guide.loc"], both[0].1);
-    assert_eq!(read.tensors["n.layer[0].w"], both[1].1);
+    assert_eq!(*read.tensors["guide.loc"], both[0].1);
+    assert_eq!(*read.tensors["n.layer[0].w"], both[1].1);
 }
 
 #[test]

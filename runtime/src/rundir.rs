@@ -60,7 +60,12 @@ impl RunDir {
                 fs::create_dir_all(path).map_err(|source| error(path, source))?;
                 path.to_path_buf()
             }
-            None => create_new(&runs.join(folder_name(pipeline)), &format_compact(now))?,
+            None => {
+                let path = create_new(&runs.join(folder_name(pipeline)), &format_compact(now))?;
+                // Nothing is in a folder that has just been made, and whoever made it may write to it.
+                let _lock = lock(&path)?;
+                return Ok(RunDir { path, _lock });
+            }
         };
         Self::open(&path)
     }

@@ -27,6 +27,8 @@ const LARGE: usize = 32 << 20;
 /// is zeros behind its end.
 pub struct AlignedBytes {
     start: NonNull<u8>,
+    /// Where what was allocated begins: up to a line before `start`.
+    base: NonNull<u8>,
     capacity: usize,
     len: usize,
 }
@@ -40,8 +42,10 @@ impl AlignedBytes {
     /// A buffer of `len` zero bytes.
     pub fn zeros(len: usize) -> Self {
         let capacity = len.next_multiple_of(LINE);
+        let (start, base) = allocate(capacity);
         AlignedBytes {
-            start: allocate(capacity),
+            start,
+            base,
             capacity,
             len,
         }
@@ -104,34 +108,45 @@ impl Clone for AlignedBytes {
 impl Drop for AlignedBytes {
     fn drop(&mut self) {
         // SAFETY: allocated with this capacity, and not used any more.
-        unsafe { release(self.start, self.capacity) };
+        unsafe { release(self.base, self.capacity) };
     }
 }
 
+/// What is asked of the allocator: a line more, in which the first of ours begins. Asked for aligned memory, it would cut it from a
+/// larger piece, and what is given back would be too small for the next buffer of the same size.
 fn layout(capacity: usize) -> Layout {
-    Layout::from_size_align(capacity, LINE).expect("the size of a buffer fits an isize")
+    let size = capacity.checked_add(LINE);
+    let layout = size.and_then(|size| Layout::from_size_align(size, ALIGN).ok());
+    layout.expect("the size of a buffer fits an isize")
 }
 
-/// Whole lines of zeros.
-fn allocate(capacity: usize) -> NonNull<u8> {
+/// What every allocator aligns to.
+const ALIGN: usize = 16;
+
+/// Whole lines of zeros, and where what was allocated for them begins.
+fn allocate(capacity: usize) -> (NonNull<u8>, NonNull<u8>) {
     if capacity == 0 {
-        return NonNull::<Line>::dangling().cast();
+        let nowhere = NonNull::<Line>::dangling().cast();
+        return (nowhere, nowhere);
     }
     if let Some(start) = map(capacity) {
-        return start;
+        return (start, start);
     }
     // SAFETY: the size is not zero.
-    let start = unsafe { alloc::alloc_zeroed(layout(capacity)) };
-    NonNull::new(start).unwrap_or_else(|| alloc::handle_alloc_error(layout(capacity)))
+    let base = unsafe { alloc::alloc_zeroed(layout(capacity)) };
+    let base = NonNull::new(base).unwrap_or_else(|| alloc::handle_alloc_error(layout(capacity)));
+    // SAFETY: a line more was asked for than there will be behind the start.
+    let start = unsafe { base.add(base.align_offset(LINE)) };
+    (start, base)
 }
 
 /// # Safety
-/// It is what `allocate` gave for this capacity, and nothing refers to it any more.
-unsafe fn release(start: NonNull<u8>, capacity: usize) {
+/// It is the base that `allocate` gave for this capacity, and nothing refers to it any more.
+unsafe fn release(base: NonNull<u8>, capacity: usize) {
     // SAFETY: as promised.
     unsafe {
-        if !unmap(start, capacity) && capacity > 0 {
-            alloc::dealloc(start.as_ptr(), layout(capacity));
+        if !unmap(base, capacity) && capacity > 0 {
+            alloc::dealloc(base.as_ptr(), layout(capacity));
         }
     }
 }

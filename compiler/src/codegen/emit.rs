@@ -145,14 +145,15 @@ fn scratch_bytes(
 /// Adds the footprints of a graph, those of the bodies of its loops first, without writing code. Gives the bytes of its arena.
 pub fn footprints(g: &Graph, natives: &dyn Natives, all: &mut Vec<Footprint>) -> usize {
     let plan = super::plan::plan_as(g, &print::live(g), natives.fuses());
-    let mut scratch = Vec::new();
+    let (mut nests, mut scratch) = (Vec::new(), Vec::new());
     for unit in &plan.units {
         let nest = Nest::new(g, unit, &plan.kept, natives.wide());
         let layout = loops::loop_of(g, unit)
             .map(|l| loops::Layout::new(l, footprints(&l.body, natives, all)));
         scratch.push(scratch_bytes(g, unit, &nest, layout.as_ref(), natives));
+        nests.push(nest);
     }
-    let memory = memory::assign(g, &plan, &scratch);
+    let memory = memory::assign(g, &plan, &nests, &scratch);
     all.push(memory.footprint);
     memory.footprint.arena_bytes
 }
@@ -189,7 +190,7 @@ impl Functions<'_> {
                 scratch_bytes(g, u, l, layout, self.natives)
             })
             .collect();
-        let mut m = memory::assign(g, plan, &scratch);
+        let mut m = memory::assign(g, plan, &nests, &scratch);
         let (module, waiting, natives) = (&mut self.module, &mut self.waiting, self.natives);
         let loops: Vec<Option<wide::Loops>> = plan
             .units

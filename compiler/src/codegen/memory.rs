@@ -1,5 +1,7 @@
 //! Where values are kept.
 
+use super::nest::Nest;
+use super::overwrite::{Over, overwritten};
 use super::plan::{Plan, alias, is_given, root};
 use crate::ir::{Attr, DType, Graph, Literal, Type, Value};
 use crate::ops::Kernel;
@@ -93,6 +95,11 @@ impl Buffer {
         self.bytes.next_multiple_of(64) + 64
     }
 
+    /// Its size times how long it is taken.
+    fn weight(&self) -> usize {
+        self.size() * (self.last - self.first + 1)
+    }
+
     fn meets(&self, o: &Self) -> bool {
         self.first <= o.last && o.first <= self.last
     }
@@ -104,19 +111,23 @@ const MOST_COMPARED: usize = 1024;
 /// Where buffers, which are in the order of their first units, are in the arena; and how large that is.
 ///
 /// First fit in the order of the units is best where sizes are few, as they mostly are. Where it leaves gaps, the largest are placed
-/// first (Pisarchyk and Lee 2020), and the smaller arena of the two is taken.
+/// first (Pisarchyk and Lee 2020), and then those that are large for long; the smallest arena of these is taken.
 fn place_buffers(buffers: &[Buffer], units: usize) -> (Vec<usize>, usize) {
-    let in_order = first_fit(buffers, units);
+    let mut best = first_fit(buffers, units);
     let least = peak(buffers, units, |b| b.size());
-    if in_order.1 == least || buffers.len() > MOST_COMPARED {
-        return in_order;
+    if buffers.len() > MOST_COMPARED {
+        return best;
     }
-    let by_size = largest_first(buffers);
-    if by_size.1 < in_order.1 {
-        by_size
-    } else {
-        in_order
+    let orders: [fn(&Buffer) -> usize; 2] = [Buffer::size, Buffer::weight];
+    for first in orders {
+        if best.1 > least {
+            let other = largest_first(buffers, first);
+            if other.1 < best.1 {
+                best = other;
+            }
+        }
     }
+    best
 }
 
 /// The largest sum over the buffers that are taken while one unit runs.
@@ -154,10 +165,10 @@ fn first_fit(buffers: &[Buffer], units: usize) -> (Vec<usize>, usize) {
     (places, arena.high)
 }
 
-/// Each buffer, from the largest to the smallest, at the first place that nothing has meanwhile.
-fn largest_first(buffers: &[Buffer]) -> (Vec<usize>, usize) {
+/// Each buffer, from the largest to the smallest by a measure, at the first place that nothing has meanwhile.
+fn largest_first(buffers: &[Buffer], measure: impl Fn(&Buffer) -> usize) -> (Vec<usize>, usize) {
     let mut order: Vec<usize> = (0..buffers.len()).collect();
-    order.sort_by_key(|&i| (std::cmp::Reverse(buffers[i].size()), i));
+    order.sort_by_key(|&i| (std::cmp::Reverse(measure(&buffers[i])), i));
     let mut places = vec![0; buffers.len()];
     // In the order of their places.
     let mut placed: Vec<usize> = Vec::with_capacity(buffers.len());
@@ -271,7 +282,7 @@ pub fn offset(g: &Graph, mut v: Value) -> usize {
 }
 
 /// Gives everything a place. `scratch`: by unit, the sizes in bytes of the scratch buffers that it needs while it runs.
-pub fn assign(g: &Graph, plan: &Plan, scratch: &[Vec<usize>]) -> Memory {
+pub fn assign(g: &Graph, plan: &Plan, nests: &[Nest], scratch: &[Vec<usize>]) -> Memory {
     let mut m = Memory {
         places: HashMap::new(),
         scratch: Vec::new(),
@@ -301,24 +312,49 @@ pub fn assign(g: &Graph, plan: &Plan, scratch: &[Vec<usize>]) -> Memory {
     }
     let end = plan.units.len();
     let copied: HashSet<Value> = m.copies.iter().map(|(_, v)| root(g, *v)).collect();
+    // By value that is written over another: the first that stood in the buffer.
+    let mut first: HashMap<Value, Value> = HashMap::new();
+    for (i, (u, nest)) in plan.units.iter().zip(nests).enumerate() {
+        let dies = |v: Value| {
+            let stays = is_given(g, v) || copied.contains(&v) || m.places.contains_key(&v);
+            !stays && last.get(&v) == Some(&i)
+        };
+        for Over { written, read } in overwritten(g, u, nest, &plan.kept, dies) {
+            let start = first.get(&read).copied().unwrap_or(read);
+            first.insert(written, start);
+        }
+    }
+    // The buffer of an output is room for what it is written over.
+    for (written, start) in &first {
+        if let Some(&place) = m.places.get(written) {
+            m.places.insert(*start, place);
+        }
+    }
     let mut buffers: Vec<Buffer> = Vec::new();
     let mut owners: Vec<Option<Value>> = Vec::new();
+    let mut of: HashMap<Value, usize> = HashMap::new();
     for (i, u) in plan.units.iter().enumerate() {
         for &n in &u.nodes {
-            if plan.kept[n.0 as usize] && !m.places.contains_key(&n) {
-                let last = match last.get(&n) {
-                    _ if copied.contains(&n) => end,
-                    Some(&reader) => reader.max(i),
-                    None => i,
-                };
-                let bytes = g.ty(n).bytes();
-                owners.push(Some(n));
-                buffers.push(Buffer {
-                    bytes,
-                    first: i,
-                    last,
-                });
+            let start = first.get(&n).copied().unwrap_or(n);
+            if !plan.kept[n.0 as usize] || m.places.contains_key(&start) {
+                continue;
             }
+            let last = match last.get(&n) {
+                _ if copied.contains(&n) => end,
+                Some(&reader) => reader.max(i),
+                None => i,
+            };
+            if let Some(&buffer) = of.get(&start) {
+                buffers[buffer].last = last;
+                continue;
+            }
+            of.insert(n, buffers.len());
+            owners.push(Some(n));
+            buffers.push(Buffer {
+                bytes: g.ty(n).bytes(),
+                first: i,
+                last,
+            });
         }
         for &bytes in &scratch[i] {
             owners.push(None);
@@ -337,6 +373,11 @@ pub fn assign(g: &Graph, plan: &Plan, scratch: &[Vec<usize>]) -> Memory {
                 m.places.insert(*v, Place::Arena(at));
             }
             None => m.scratch[b.first].push(Place::Arena(at)),
+        }
+    }
+    for (written, start) in first {
+        if let Some(&place) = m.places.get(&start) {
+            m.places.insert(written, place);
         }
     }
     m.footprint = Footprint {
@@ -392,7 +433,8 @@ mod tests {
             let least = peak(&buffers, units, Buffer::size);
             let ways = [
                 first_fit(&buffers, units),
-                largest_first(&buffers),
+                largest_first(&buffers, Buffer::size),
+                largest_first(&buffers, Buffer::weight),
                 place_buffers(&buffers, units),
             ];
             for (places, high) in &ways {
@@ -406,7 +448,7 @@ mod tests {
                     }
                 }
             }
-            assert!(ways[2].1 <= ways[0].1);
+            assert!(ways[..3].iter().all(|w| ways[3].1 <= w.1));
         }
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! - `plan` groups element-wise work and reductions into loop nests and orders these units of work.
 //! - `nest` lays out one of them: rows, columns, tiles, phases, parts for threads.
-//! - `memory` gives every value that is kept a place: an input, an output, the arena, a constant.
+//! - `memory` gives every value that is kept a place: an input, an output, the arena, a constant; `overwrite` says what may be
+//!   written over what is read for the last time.
 //! - `emit` writes the units as Cranelift code; `element` one element-wise operation.
 //! - `wide` writes the loops over elements for vectors of 512 bits, which Cranelift does not know; `formulas`: functions such
 //!   as `exp`, for these loops and for native kernels.
@@ -22,6 +23,7 @@ mod emit;
 pub mod formulas;
 mod memory;
 mod nest;
+mod overwrite;
 mod plan;
 mod wide;
 

@@ -5,8 +5,9 @@ use crate::ops::{self, Kernel, Monoid, OpDef};
 use mlc_grammar::span::Span;
 use petgraph::graph::{DiGraph, NodeIndex};
 use petgraph::visit::EdgeRef;
+use rustc_hash::FxHasher;
 use std::collections::HashMap;
-use std::hash::{Hash, Hasher};
+use std::hash::{BuildHasherDefault, Hash, Hasher};
 
 /// A node of a [`Graph`]. Ids grow in creation order; an operand's id is smaller than its user's.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -65,29 +66,49 @@ impl Node {
 }
 
 /// What makes a node unique. Operations are compared by name, which the table keeps unique.
-#[derive(Clone, PartialEq, Eq)]
-struct Key {
+struct Key<'k> {
     op: &'static str,
-    attr: Attr,
-    operands: Vec<Value>,
+    attr: &'k Attr,
+    operands: &'k [Value],
     guard: Option<Value>,
     strict: bool,
 }
 
-impl Hash for Key {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.op.hash(state);
-        match &self.attr {
+impl Key<'_> {
+    fn hash(&self) -> u64 {
+        let mut state = FxHasher::default();
+        self.op.hash(&mut state);
+        match self.attr {
             // A table is compared in full but hashed by a sample, so that adding one stays cheap.
             Attr::Table(bits, ty) => {
-                ty.hash(state);
-                bits.iter().take(16).for_each(|b| b.hash(state));
+                ty.hash(&mut state);
+                bits.iter().take(16).for_each(|b| b.hash(&mut state));
             }
-            attr => attr.hash(state),
+            attr => attr.hash(&mut state),
         }
-        self.operands.hash(state);
-        self.guard.hash(state);
-        self.strict.hash(state);
+        self.operands.hash(&mut state);
+        self.guard.hash(&mut state);
+        self.strict.hash(&mut state);
+        state.finish()
+    }
+}
+
+/// The nodes by the hashes of their keys, which are not kept a second time: a node has what they are compared by. Of those with one
+/// hash, each but the first stands at the next number that was free.
+#[derive(Clone, Default)]
+struct Unique(HashMap<u64, Value, BuildHasherDefault<FxHasher>>);
+
+impl Unique {
+    /// The node of which `is` holds, if there is one; and the number at which it stands, or at which it is to be put.
+    fn find(&self, hash: u64, is: impl Fn(Value) -> bool) -> (Option<Value>, u64) {
+        let mut at = hash;
+        while let Some(&v) = self.0.get(&at) {
+            if is(v) {
+                return (Some(v), at);
+            }
+            at = at.wrapping_add(1);
+        }
+        (None, at)
     }
 }
 
@@ -103,7 +124,7 @@ pub struct Input {
 pub struct Graph {
     // An edge runs from operand to user and carries the operand's position.
     digraph: DiGraph<Node, u32>,
-    unique: HashMap<Key, Value>,
+    unique: Unique,
     /// In the order a compiled function takes them.
     pub inputs: Vec<Input>,
     /// In the order a compiled function gives them.
@@ -197,13 +218,14 @@ impl Graph {
         let strict = self.strict && !leaf;
         let key = Key {
             op: def.name,
-            attr,
-            operands: operands.to_vec(),
+            attr: &attr,
+            operands,
             guard,
             strict,
         };
-        let own = self.own_draws && matches!(key.attr, Attr::Draw { .. });
-        if let (Some(&v), false) = (self.unique.get(&key), own) {
+        let own = self.own_draws && matches!(attr, Attr::Draw { .. });
+        let (known, place) = self.unique.find(key.hash(), |v| self.has_key(v, &key));
+        if let (Some(v), false) = (known, own) {
             return Ok(v);
         }
         let (fits, wanted) = match def.arity {
@@ -218,10 +240,10 @@ impl Graph {
             ));
         }
         let types: Vec<&Type> = operands.iter().map(|&o| self.ty(o)).collect();
-        let ty = (def.shape)(&key.attr, &types)?;
+        let ty = (def.shape)(&attr, &types)?;
         let node = Node {
             def,
-            attr: key.attr.clone(),
+            attr,
             ty,
             origin: self.origin,
             guard,
@@ -232,8 +254,16 @@ impl Graph {
         for (port, o) in operands.iter().enumerate() {
             self.digraph.add_edge(o.index(), index, port as u32);
         }
-        self.unique.insert(key, v);
+        self.unique.0.insert(place, v);
         Ok(v)
+    }
+
+    fn has_key(&self, v: Value, key: &Key) -> bool {
+        let node = self.node(v);
+        let plain = node.def.name == key.op
+            && (node.guard, node.strict) == (key.guard, key.strict)
+            && node.attr == *key.attr;
+        plain && self.operands(v) == key.operands
     }
 
     /// [`Self::try_add`] where the caller has made sure that the shapes fit.

@@ -48,7 +48,6 @@ pub(super) struct Module {
     pub uses: HashMap<String, (usize, Option<String>)>,
     /// Names that some `wrt:` in this file mentions.
     pub wrt: HashSet<String>,
-    pub docs: HashMap<String, String>,
     pub tree: &'static ast::File,
     /// Words of what could not be parsed: names that may be defined there.
     pub holes: HashSet<String>,
@@ -507,6 +506,10 @@ impl Session {
         let index = self.add_module(display, tree);
         self.modules[index].embedded = crate::stdlib::is_embedded(text);
         let tree = self.modules[index].tree;
+        // Most texts have no such argument, and a tree takes a while to be looked through.
+        if text.contains("wrt") {
+            self.modules[index].wrt = super::resolve::wrt_names(tree);
+        }
         for item in tree.items.iter().filter(|i| i.kind == ast::ItemKind::Hole) {
             let words = self
                 .sources
@@ -533,8 +536,7 @@ impl Session {
             path: display.to_string(),
             items: HashMap::new(),
             uses: HashMap::new(),
-            wrt: super::resolve::wrt_names(tree),
-            docs: HashMap::new(),
+            wrt: HashSet::new(),
             tree,
             holes: HashSet::new(),
             folder: None,
@@ -542,9 +544,6 @@ impl Session {
         };
         for item in &tree.items {
             for name in super::resolve::item_names(item) {
-                if let Some(doc) = &item.doc {
-                    module.docs.insert(name.text.clone(), doc.clone());
-                }
                 module
                     .items
                     .insert(name.text.clone(), ItemState::Waiting(item));

@@ -138,23 +138,18 @@ impl Saved {
             + self.shown.iter().map(Shown::bytes).sum::<usize>()
     }
 
-    pub(super) fn to_bytes(&self) -> Result<Vec<u8>, String> {
-        let bytes = self.to_checkpoint()?.to_bytes();
-        bytes.map_err(|e| e.to_string())
-    }
-
     /// As tensors and metadata.
     ///
     /// # Errors
     /// If there is something that cannot be written so.
     pub fn to_checkpoint(&self) -> Result<Checkpoint, String> {
         let mut c = Checkpoint::default();
-        let mut put = |name: String, t: &HostTensor| {
-            c.tensors.insert(name, t.clone());
+        let mut put = |name: String, t: Rc<HostTensor>| {
+            c.tensors.insert(name, t);
         };
         let names = |s: &Slots| s.iter().map(|s| s.0.clone()).collect::<Vec<_>>();
         for (i, (_, t)) in self.slots.iter().enumerate() {
-            put(format!("slot {i}"), t);
+            put(format!("slot {i}"), t.clone());
         }
         let mut logs = Vec::new();
         for (i, (name, log)) in self.logs.iter().enumerate() {
@@ -165,7 +160,7 @@ impl Saved {
             let flat = vec![log.bytes().len() / dtype.size()];
             let bytes = AlignedBytes::copy_of(log.bytes());
             let t = HostTensor::from_bytes(dtype, flat, bytes).ok_or("half an element")?;
-            put(format!("log {i}"), &t);
+            put(format!("log {i}"), Rc::new(t));
             let runs = log.runs().iter();
             logs.push(LogHeader {
                 name: name.clone(),
@@ -174,15 +169,15 @@ impl Saved {
         }
         for (i, s) in self.shown.iter().enumerate() {
             for (j, (_, t)) in s.values.iter().enumerate() {
-                put(format!("shown {i} {j}"), t);
+                put(format!("shown {i} {j}"), Rc::new(t.clone()));
             }
         }
         for (i, (_, slots)) in self.checkpoints.iter().enumerate() {
             for (j, (_, t)) in slots.iter().enumerate() {
-                put(format!("checkpoint {i} {j}"), t);
+                put(format!("checkpoint {i} {j}"), t.clone());
             }
         }
-        put("happened".into(), &happened_tensor(&self.happened)?);
+        put("happened".into(), Rc::new(happened_tensor(&self.happened)?));
         let about = About {
             key: self.key,
             pipeline: self.pipeline.clone(),
@@ -235,7 +230,7 @@ impl Saved {
         };
         let mut slots = Vec::new();
         for (i, name) in rest.slots.into_iter().enumerate() {
-            slots.push((name, Rc::new(take(format!("slot {i}"))?)));
+            slots.push((name, take(format!("slot {i}"))?));
         }
         let mut logs = Vec::new();
         for (i, header) in rest.logs.into_iter().enumerate() {
@@ -247,7 +242,8 @@ impl Saved {
         for (i, (block, item, names)) in rest.shown.into_iter().enumerate() {
             let mut values = Vec::new();
             for (j, name) in names.into_iter().enumerate() {
-                values.push((name, take(format!("shown {i} {j}"))?));
+                let t = take(format!("shown {i} {j}"))?;
+                values.push((name, Rc::unwrap_or_clone(t)));
             }
             shown.push(Shown {
                 block,
@@ -259,11 +255,12 @@ impl Saved {
         for (i, (name, names)) in rest.checkpoints.into_iter().enumerate() {
             let mut slots = Vec::new();
             for (j, slot) in names.into_iter().enumerate() {
-                slots.push((slot, Rc::new(take(format!("checkpoint {i} {j}"))?)));
+                slots.push((slot, take(format!("checkpoint {i} {j}"))?));
             }
             checkpoints.push((name, slots));
         }
-        let happened = read_happened(&take("happened".into())?)?;
+        let happened = take("happened".into())?;
+        let happened = read_happened(&happened)?;
         let found = |h: &Happened| match *h {
             Happened::Steps { form, .. } | Happened::Block { form } | Happened::Failed { form } => {
                 form < rest.forms.len()

@@ -11,10 +11,12 @@ mod history;
 pub use entry::{Happened, Logged, Results, Saved, Shown};
 pub use history::{History, Past};
 
-use crate::digest::Digest;
+use crate::checkpoint::fill;
+use crate::digest::{Digest, Feed};
 use entry::About;
 use std::fs::{self, File};
-use std::io::{self, ErrorKind, Read, Write};
+use std::hash::Hasher;
+use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
@@ -112,10 +114,16 @@ impl Cache {
 
     /// Keeps an entry, and makes room: for small ones not each time, as all files are looked at for that.
     pub fn write(&self, saved: &Saved) -> io::Result<()> {
-        let body = saved.to_bytes().map_err(io::Error::other)?;
-        let digest = Digest::of(&body);
-        write_whole(&self.path(&saved.key), &[MAGIC, &digest.0, &body])?;
-        let large = body.len() as u64 >= self.most / 1024;
+        let body = saved.to_checkpoint().map_err(io::Error::other)?;
+        let body = body.pieces().map_err(io::Error::other)?;
+        let mut digest = Feed::default();
+        body.iter().for_each(|piece| digest.write(piece));
+        let digest = digest.digest().0;
+        let start: [&[u8]; 2] = [MAGIC, &digest];
+        let parts = start.into_iter().chain(body.iter().map(|piece| &**piece));
+        write_whole(&self.path(&saved.key), &parts.collect::<Vec<_>>())?;
+        let bytes: usize = body.iter().map(|piece| piece.len()).sum();
+        let large = bytes as u64 >= self.most / 1024;
         if large || saved.key.0[0].is_multiple_of(16) {
             self.make_room(self.most)?;
         }
@@ -278,8 +286,7 @@ fn write_whole(path: &Path, parts: &[&[u8]]) -> io::Result<()> {
     );
     let temporary = folder.join(unique);
     let written = (|| {
-        let mut file = File::create_new(&temporary)?;
-        parts.iter().try_for_each(|p| file.write_all(p))?;
+        fill(&File::create_new(&temporary)?, parts)?;
         fs::rename(&temporary, path)
     })();
     if written.is_err() {

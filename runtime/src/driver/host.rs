@@ -184,7 +184,8 @@ impl FileHost {
             _ => t,
         };
         let tensors = read.tensors.into_iter();
-        Ok(tensors.map(|(n, t)| self.keep(n, cast(t))).collect())
+        let kept = |(n, t)| self.keep(n, cast(Rc::unwrap_or_clone(t)));
+        Ok(tensors.map(kept).collect())
     }
 
     /// Does the file lie in the pipeline's folder, links followed?

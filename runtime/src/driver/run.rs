@@ -9,7 +9,7 @@ use super::stage::{Halt, Outcome, Position, TrainRun};
 use super::store::{Store, Version};
 use super::{Data, Event, FileHost, Observer, RunError, StopFlag};
 use crate::cache::{Cache, Past, Results, Saved};
-use crate::checkpoint::{Checkpoint, write_together};
+use crate::checkpoint::{Checkpoint, Piece, write_together};
 use crate::digest::Digest;
 use crate::metrics::{MetricValue, MetricsError, MetricsWriter};
 use crate::report::Report;
@@ -640,7 +640,7 @@ impl Pipeline {
                 .store
                 .read(version, id, self.session.slots(), &self.data)
             {
-                c.tensors.insert(slot.name.clone(), (*t).clone());
+                c.tensors.insert(slot.name.clone(), t);
             }
         }
         c.metadata
@@ -691,11 +691,12 @@ impl Pipeline {
             let ended = metrics.end();
             ended.map_err(|e| RunError::Environment(e.to_string()))?;
         }
-        let mut files: Vec<(PathBuf, Vec<u8>)> = Vec::new();
+        let mut files: Vec<(PathBuf, Vec<Piece>)> = Vec::new();
+        let trained = self.trained(&last);
         if let Some(dir) = &self.dir {
-            let bytes = self.trained(&last).to_bytes();
-            let bytes = bytes.map_err(|e| RunError::Environment(e.to_string()))?;
-            files.push((dir.file("final.safetensors"), bytes));
+            let pieces = trained.pieces();
+            let pieces = pieces.map_err(|e| RunError::Environment(e.to_string()))?;
+            files.push((dir.file("final.safetensors"), pieces));
         }
         self.show_sweeps();
         let source = self.session.sources().file_text(FileId(0)).to_string();
@@ -703,11 +704,13 @@ impl Pipeline {
             let headers = ["stage", "how", "seconds"].map(String::from);
             report.table("times", &headers, &self.times);
             report.source("pipeline", &source);
-            files.push((dir.file("report.html"), report.render().into_bytes()));
+            let page = report.render().into_bytes();
+            files.push((dir.file("report.html"), vec![page.into()]));
         }
         let told = files.len();
-        files.extend(self.finished()?);
-        let all: Vec<(&Path, &[u8])> = files.iter().map(|f| (&*f.0, &*f.1)).collect();
+        let finished = self.finished()?;
+        files.extend(finished.map(|(path, bytes)| (path, vec![bytes.into()])));
+        let all: Vec<(&Path, &[Piece])> = files.iter().map(|f| (&*f.0, &*f.1)).collect();
         write_together(&all).map_err(|(i, e)| {
             RunError::Environment(format!("cannot write `{}`: {e}", all[i].0.display()))
         })?;

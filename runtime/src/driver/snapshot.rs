@@ -82,7 +82,7 @@ impl Snapshot {
         };
         let best = self.going.as_ref().and_then(|g| g.best.as_ref());
         for (i, (_, t)) in best.iter().flat_map(|b| &b.1).enumerate() {
-            c.tensors.insert(format!("best {i}"), (**t).clone());
+            c.tensors.insert(format!("best {i}"), t.clone());
         }
         let header = Header {
             format: FORMAT,
@@ -118,7 +118,7 @@ impl Snapshot {
                 let mut slots = Slots::new();
                 for (i, name) in names.into_iter().enumerate() {
                     let t = c.tensors.remove(&format!("best {i}"));
-                    slots.push((name, Rc::new(t.ok_or("a tensor is missing")?)));
+                    slots.push((name, t.ok_or("a tensor is missing")?));
                 }
                 best = Some((f64::from_bits(bits), slots));
             }

@@ -4,7 +4,7 @@ use super::operations::{Words, assert_close, bytes, run_compiled, run_with, valu
 use mlc_compiler::interp::{Tensor, eval};
 use mlc_compiler::ir::{Attr, DType, Graph, Type, Value};
 use mlc_compiler::ops::{self, Domain, OpDef};
-use mlc_runtime::kernels::{Unfused, set_threads};
+use mlc_runtime::kernels::{Kernels, Unfused, set_threads};
 
 /// `tanh(x + b)` and `x * b`, with reductions of each over the rows, the columns and everything.
 fn graph(dtype: DType, rows: usize, columns: usize, by_row: bool) -> (Graph, Vec<Type>) {
@@ -313,4 +313,86 @@ fn products_do_not_depend_on_threads() {
     let four = run_compiled(&g, &inputs);
     assert_eq!(bytes(&one[0]), bytes(&four[0]));
     assert_close(&eval(&g, &inputs)[0], &one[0], 1e-3, "a product");
+}
+
+fn product(g: &mut Graph, a: Value, b: Value) -> Value {
+    let attr = Attr::Contract(mlc_compiler::ir::Contract {
+        batch: vec![],
+        sum: vec![(1, 0)],
+    });
+    g.add(&ops::CONTRACT, attr, &[a, b])
+}
+
+/// A product, of which a nest takes what is positive; a product of that with another matrix, and its softmax along the rows. With
+/// `shared`, what the nests read is also summed up by what they do not need for that.
+fn chain(dtype: DType, rows: usize, columns: usize, shared: bool) -> (Graph, Vec<Type>) {
+    let mut g = Graph::new();
+    let types = [[rows, 24], [24, columns], [columns, columns]];
+    let types = types.map(|shape| Type::new(dtype, shape.to_vec()));
+    let [a, b, c] = ["a", "b", "c"]
+        .into_iter()
+        .zip(types.clone())
+        .map(|(name, ty)| g.input(name, ty))
+        .collect::<Vec<_>>()[..]
+    else {
+        unreachable!("three inputs");
+    };
+    let p = product(&mut g, a, b);
+    let zero = g.constant_like(0.0, p);
+    let t = g.add(&ops::MAX, Attr::None, &[p, zero]);
+    let q = product(&mut g, t, c);
+    let shape = g.ty(q).shape.clone();
+    let along = |g: &mut Graph, def, x| {
+        let one = g.add(def, Attr::Axes(vec![1]), &[x]);
+        g.broadcast(one, shape.clone(), vec![0])
+    };
+    let most = along(&mut g, &ops::MAX_OVER, q);
+    let less = g.add(&ops::SUB, Attr::None, &[q, most]);
+    let e = g.add(&ops::EXP, Attr::None, &[less]);
+    let sum = along(&mut g, &ops::SUM, e);
+    let s = g.add(&ops::DIV, Attr::None, &[e, sum]);
+    let mut outputs = vec![s];
+    if shared {
+        for x in [p, q] {
+            let square = g.mul(x, x);
+            outputs.push(g.add(&ops::SUM, Attr::Axes(vec![0]), &[square]));
+        }
+    }
+    let named = |(i, v): (usize, Value)| (format!("y{i}"), v);
+    g.outputs = outputs.into_iter().enumerate().map(named).collect();
+    (g, types.to_vec())
+}
+
+#[test]
+fn what_is_read_for_the_last_time_is_written_over() {
+    let (rows, columns) = (600, 200);
+    let alive = |shared| {
+        let (g, _) = chain(DType::F32, rows, columns, shared);
+        let all = mlc_compiler::codegen::footprints(&g, &Kernels);
+        all.last().expect("that of the graph").alive_bytes / (rows * columns * 4)
+    };
+    // What is positive stands where the first product did, and the softmax and the second product where it belongs.
+    assert_eq!(alive(false), 1);
+    assert!(alive(true) > 1);
+}
+
+#[test]
+fn writing_over_what_is_read_changes_nothing() {
+    for (rows, columns) in [(600, 200), (77, 33), (1, 1500), (5, 4096), (2000, 3)] {
+        for (dtype, tolerance) in [(DType::F32, 1e-3), (DType::F64, 1e-9)] {
+            for shared in [false, true] {
+                let (g, types) = chain(dtype, rows, columns, shared);
+                let inputs = drawn(&types, 41);
+                set_threads(1);
+                let one = run_compiled(&g, &inputs);
+                set_threads(3);
+                let three = run_compiled(&g, &inputs);
+                for (i, (exact, y)) in eval(&g, &inputs).iter().zip(&one).enumerate() {
+                    let what = format!("output {i} of {rows} x {columns}, {dtype:?}, {shared}");
+                    assert_close(exact, y, tolerance, &what);
+                    assert_eq!(bytes(y), bytes(&three[i]), "{what}: threads");
+                }
+            }
+        }
+    }
 }
