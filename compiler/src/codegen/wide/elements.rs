@@ -124,6 +124,7 @@ pub fn function(around: &Around, phases: &[Phase], slots: &mut Vec<Slot>) -> Opt
         columns: around.nest.columns,
         streams: around.nest.streams,
         single: around.nest.rows == 1,
+        abreast: around.nest.abreast,
     };
     Some(write(&sections, &folds, slots.len(), loops))
 }
