@@ -29,8 +29,9 @@ const MAX_PARTS: usize = 16;
 /// Below, the next nest finds them there.
 const STREAM: usize = 24 << 20;
 
-/// Columns at most of rows that are worked on sixteen abreast: what these keep between phases stays in the first-level cache.
-const ABREAST: usize = 64;
+/// Columns at most of rows that are worked on sixteen abreast: a buffer of these fills the first-level cache, and what they keep
+/// between phases stays in the second. Longer rows gain nothing by it.
+const ABREAST: usize = 512;
 
 /// Reductions of rows at most of such nests: the vectors of sixteen rows wait on the stack.
 const FOLDS_ABREAST: usize = 8;
@@ -87,6 +88,8 @@ pub struct Nest {
     pub direct: bool,
     /// Whether they work on sixteen rows at a time, phase by phase.
     pub abreast: bool,
+    /// How many rows they put into one vector.
+    pub packed: usize,
 }
 
 pub fn scalar_of(g: &Graph, v: Value) -> Option<Scalar> {
@@ -136,6 +139,7 @@ impl Nest {
             streams: false,
             direct: false,
             abreast: false,
+            packed: 1,
         };
         if !unit.fused {
             return nest;
@@ -174,6 +178,7 @@ impl Nest {
         nest.share_tiles(g, unit);
         nest.direct = nest.is_direct(g, unit);
         nest.abreast = nest.has_rows_abreast(g, unit);
+        nest.packed = nest.find_packed(g, unit);
         nest.streams = nest.may_stream(g, unit, kept);
         nest.lanes = nest.find_lanes(g, unit, kept);
         nest.divide(g, unit);
@@ -221,6 +226,22 @@ impl Nest {
         let shared = folds > 0 || unit.nodes.iter().any(|n| self.is_row_node(g, *n));
         let fits = self.columns <= ABREAST && folds <= FOLDS_ABREAST;
         self.direct && shared && fits && self.rows >= wide::write::ROWS_ABREAST
+    }
+
+    /// How many narrow rows fit into a vector, if nothing but elements is computed.
+    fn find_packed(&self, g: &Graph, unit: &Unit) -> usize {
+        let outside = |n: &Value| g.operands(*n).into_iter();
+        let bits = unit.nodes.iter().flat_map(outside).any(|o| {
+            let repeated = !matches!(self.reach(g, o), Reach::Full | Reach::Scalar);
+            repeated && g.ty(o).dtype == DType::Bool && !self.members.contains(&o)
+        });
+        let rows = wide::write::WIDTH / self.columns.max(1);
+        let fits = self.direct && !self.by_row && self.folds.is_empty() && !bits;
+        if fits && self.rows > rows && rows > 1 {
+            rows
+        } else {
+            1
+        }
     }
 
     /// Whether what is kept is large, and not read again in the nest.

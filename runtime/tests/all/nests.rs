@@ -79,6 +79,44 @@ fn reductions_in_nests_agree_with_the_interpreter_for_any_threads() {
     }
 }
 
+/// Narrow rows, of which several fit into a vector: what is one for each column or row is read with them, and truth values.
+fn narrow(rows: usize, columns: usize) -> (Graph, Vec<Type>) {
+    let mut g = Graph::new();
+    let shape = vec![rows, columns];
+    let whole = Type::new(DType::F32, shape.clone());
+    let (of_row, of_column) = (
+        Type::new(DType::F32, vec![rows]),
+        Type::new(DType::F32, vec![columns]),
+    );
+    let x = g.input("x", whole.clone());
+    let r = g.input("r", of_row.clone());
+    let c = g.input("c", of_column.clone());
+    let r = g.broadcast(r, shape.clone(), vec![0]);
+    let c = g.broadcast(c, shape.clone(), vec![1]);
+    let moved = g.sub(x, r);
+    let scaled = g.mul(moved, c);
+    let e = g.add(&ops::EXP, Attr::None, &[scaled]);
+    let above = g.add(&ops::LT, Attr::None, &[c, e]);
+    let y = g.add(&ops::SELECT, Attr::None, &[above, e, r]);
+    g.outputs = [("e", e), ("above", above), ("y", y)]
+        .map(|(n, v)| (n.to_string(), v))
+        .to_vec();
+    (g, vec![whole, of_row, of_column])
+}
+
+#[test]
+fn narrow_rows_agree_with_the_interpreter() {
+    for columns in 1..=9 {
+        for rows in [2, 16, 33, 50, 64] {
+            let (g, types) = narrow(rows, columns);
+            let inputs = drawn(&types, 29);
+            for (exact, y) in eval(&g, &inputs).iter().zip(&run_compiled(&g, &inputs)) {
+                assert_close(exact, y, 1e-5, &format!("{rows} x {columns}"));
+            }
+        }
+    }
+}
+
 /// A softmax of rows and its derivative, with what each row's reductions leave read back along the row: by arithmetic, by native
 /// kernels, and by reductions of columns and of everything.
 fn softmax(dtype: DType, rows: usize, columns: usize, vector: bool) -> (Graph, Vec<Type>) {

@@ -5,6 +5,7 @@
 //! of a row is done once more under a mask, so that nothing beside it is read or written.
 
 mod abreast;
+mod packed;
 
 use super::assemble::{
     self as a, Assembler, Condition, General, Label, Lanes, Last, Memory, R8, R9, R10, R11, R15,
@@ -45,6 +46,8 @@ pub struct Loops {
     pub single: bool,
     /// Rows are worked on sixteen at a time, phase by phase; ranges are of whole rows.
     pub abreast: bool,
+    /// Rows in a vector, of loops over all rows and columns that have no folds.
+    pub packed: usize,
 }
 
 /// Where a value is now.
@@ -85,6 +88,9 @@ struct Writer<'p> {
     of_row: bool,
     /// Or for sixteen rows at once, each in a lane?
     row_a_lane: bool,
+    /// Are there several rows in a vector? Then, these slots' elements of the columns are laid out on the stack.
+    many_rows: bool,
+    laid_out: Vec<usize>,
     /// Is this the end of a row?
     rest: bool,
 }
@@ -101,6 +107,7 @@ pub fn write(sections: &[Section], folds: &[Fold], slots: usize, loops: Loops) -
         _ => Width::W512,
     };
     let held = held(folds, loops);
+    let laid_out = packed::laid_out(sections, loops);
     let mut w = Writer {
         a: Assembler::default(),
         sections,
@@ -112,14 +119,16 @@ pub fn write(sections: &[Section], folds: &[Fold], slots: usize, loops: Loops) -
         places: vec![],
         vectors: [None; VECTORS as usize],
         masks: [None; 8],
-        free: VECTORS - held.iter().filter(|h| **h).count() as u8,
+        free: VECTORS - held.iter().filter(|h| **h).count() as u8 - u8::from(loops.packed > 1),
         holders: vec![None; slots],
         held,
-        waiting: abreast::waiting(folds, loops.abreast),
+        waiting: abreast::waiting(folds, loops.abreast) + laid_out.len() as u32,
         spilled: vec![],
         stack: 0,
         of_row: false,
         row_a_lane: false,
+        many_rows: false,
+        laid_out,
         rest: false,
     };
     // How much of the stack is needed is known at the end: the code is written twice.
@@ -176,8 +185,7 @@ impl<'p> Writer<'p> {
         }
         let rest = self.loops.columns % WIDTH;
         if rest > 0 && !(self.loops.single && folds.is_empty()) {
-            self.a.constant(RAX, (1 << rest) - 1);
-            self.a.mask_from(REST, RAX);
+            self.rest_mask(rest);
         }
         for (i, f) in folds.iter().enumerate() {
             match f.leaves {
@@ -211,6 +219,12 @@ impl<'p> Writer<'p> {
         self.a.finish_function();
     }
 
+    /// Sets the mask of the first lanes.
+    fn rest_mask(&mut self, lanes: usize) {
+        self.a.constant(RAX, (1 << lanes) - 1);
+        self.a.mask_from(REST, RAX);
+    }
+
     /// Gives the most used slots registers that hold their addresses; these are to be saved. A short row is not worth it.
     fn hold(&mut self) -> Vec<General> {
         let mut counts = vec![0; self.holders.len()];
@@ -230,7 +244,8 @@ impl<'p> Writer<'p> {
         let mut order: Vec<usize> = (0..counts.len()).filter(|s| counts[*s] > 0).collect();
         order.sort_by_key(|s| std::cmp::Reverse(counts[*s]));
         let most = HOLDERS.len() - usize::from(self.loops.abreast);
-        let held = if self.loops.columns > 2 * WIDTH || self.loops.abreast {
+        let many = self.loops.abreast || self.loops.packed > 1;
+        let held = if self.loops.columns > 2 * WIDTH || many {
             most.min(order.len())
         } else {
             0
@@ -244,6 +259,8 @@ impl<'p> Writer<'p> {
     fn rows(&mut self) {
         if self.loops.abreast {
             self.rows_abreast();
+        } else if self.loops.packed > 1 {
+            self.rows_packed();
         }
         let (rows, end) = (self.a.label(), self.a.label());
         self.a.bind(rows);
@@ -814,7 +831,7 @@ impl<'p> Writer<'p> {
 
     /// Is there one element for all lanes?
     fn is_one(&self, at: At) -> bool {
-        at == At::Whole || at == At::Row && !self.row_a_lane
+        at == At::Whole || at == At::Row && !self.row_a_lane && !self.many_rows
     }
 
     /// A value where an instruction can read it last.
@@ -849,6 +866,9 @@ impl<'p> Writer<'p> {
         match self.p.ops[x.0 as usize] {
             Op::Word(word) => self.word(to, word),
             Op::Load { slot, at, .. } => {
+                if self.many_rows && matches!(at, At::Row | At::Column) {
+                    return self.make_packed(slot, at, to);
+                }
                 let from = Last::Memory(self.slot(slot, at, 4));
                 if self.is_one(at) {
                     self.a.all(a::BROADCASTSS, self.width, to, 0, from);

@@ -33,21 +33,21 @@ impl<'p> Writer<'p> {
     /// The rows, as long as sixteen are left.
     pub(super) fn rows_abreast(&mut self) {
         let (again, over) = (self.a.label(), self.a.label());
-        self.rows_left(over, Condition::Less);
+        self.rows_left(ROWS, over, Condition::Less);
         self.a.bind(again);
         for section in self.sections {
             self.section_abreast(section);
         }
         self.a.add(RSI, ROWS as i32);
-        self.rows_left(again, Condition::GreaterOrEqual);
+        self.rows_left(ROWS, again, Condition::GreaterOrEqual);
         self.a.bind(over);
     }
 
-    /// Jumps on how many rows are left against sixteen.
-    fn rows_left(&mut self, to: Label, condition: Condition) {
+    /// Jumps on how many rows are left.
+    pub(super) fn rows_left(&mut self, rows: usize, to: Label, condition: Condition) {
         self.a.copy(RAX, RDX);
         self.a.subtract(RAX, RSI);
-        self.a.compare_constant(RAX, ROWS as i32);
+        self.a.compare_constant(RAX, rows as i32);
         self.a.jump_if(condition, to);
     }
 
