@@ -29,7 +29,11 @@ fn logmeanexp(x, axis = none) = logsumexp(x, axis: axis) - log(real(size(x, axis
 fn log_softmax(x, axis = -1) = x - spread(logsumexp(x, axis: axis), like: x, axis: axis)
 
 /// exp(x) / sum(exp(x)) along an axis, by default the last.
-fn softmax(x, axis = -1) = exp(log_softmax(x, axis: axis))
+fn softmax(x, axis = -1) {
+  let top = stop(max(x, axis: axis))
+  let e = exp(x - spread(select(is_finite(top), top, 0.0), like: x, axis: axis))
+  e * spread(1.0 / sum(e, axis: axis), like: x, axis: axis)
+}
 
 /// log(cumsum(exp(x))) along an axis, by default the last: exact however far the elements lie apart.
 fn logcumsumexp(x, axis = -1) = logcumsumexp_from(x, 1, axis)

@@ -300,7 +300,7 @@ fn the_graph_of_the_cone_is_as_it_was() {
 /// Every stage of compilation, on sources of a few lines.
 #[test]
 fn stages_of_compilation_are_as_they_were() {
-    for name in ["estimate", "gradients", "rows"] {
+    for name in ["estimate", "gradients", "repeated", "rows"] {
         let file = format!("cli/tests/stages/{name}.ml");
         for form in ["--raw", "", "--units"] {
             let mut args = vec!["ir", &file];

@@ -29,6 +29,13 @@ const MAX_PARTS: usize = 16;
 /// Below, the next nest finds them there.
 const STREAM: usize = 24 << 20;
 
+/// Columns at most of rows that are worked on sixteen abreast: a buffer of these fills the first-level cache, and what they keep
+/// between phases stays in the second. Longer rows gain nothing by it.
+const ABREAST: usize = 512;
+
+/// Reductions of rows at most of such nests: the vectors of sixteen rows wait on the stack.
+const FOLDS_ABREAST: usize = 8;
+
 /// Where an operand's element stands, for row `r` and column `c`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Reach {
@@ -79,6 +86,10 @@ pub struct Nest {
     pub streams: bool,
     /// Whether they are all there is: one call works on all rows and columns.
     pub direct: bool,
+    /// Whether they work on sixteen rows at a time, phase by phase.
+    pub abreast: bool,
+    /// How many rows they put into one vector.
+    pub packed: usize,
 }
 
 pub fn scalar_of(g: &Graph, v: Value) -> Option<Scalar> {
@@ -127,6 +138,8 @@ impl Nest {
             wide: false,
             streams: false,
             direct: false,
+            abreast: false,
+            packed: 1,
         };
         if !unit.fused {
             return nest;
@@ -164,6 +177,8 @@ impl Nest {
         nest.find_scratch(g, unit, kept);
         nest.share_tiles(g, unit);
         nest.direct = nest.is_direct(g, unit);
+        nest.abreast = nest.has_rows_abreast(g, unit);
+        nest.packed = nest.find_packed(g, unit);
         nest.streams = nest.may_stream(g, unit, kept);
         nest.lanes = nest.find_lanes(g, unit, kept);
         nest.divide(g, unit);
@@ -202,6 +217,31 @@ impl Nest {
             function || is_draw(g, *n)
         };
         self.wide && (self.by_row || !self.tiled()) && !unit.nodes.iter().any(called)
+    }
+
+    /// Whether rows are short, and there is work for each that is done for sixteen at once in hardly more time.
+    fn has_rows_abreast(&self, g: &Graph, unit: &Unit) -> bool {
+        let folds = self.folds.iter().filter(|f| f.kind == Folding::Row);
+        let folds = folds.count();
+        let shared = folds > 0 || unit.nodes.iter().any(|n| self.is_row_node(g, *n));
+        let fits = self.columns <= ABREAST && folds <= FOLDS_ABREAST;
+        self.direct && shared && fits && self.rows >= wide::write::ROWS_ABREAST
+    }
+
+    /// How many narrow rows fit into a vector, if nothing but elements is computed.
+    fn find_packed(&self, g: &Graph, unit: &Unit) -> usize {
+        let outside = |n: &Value| g.operands(*n).into_iter();
+        let bits = unit.nodes.iter().flat_map(outside).any(|o| {
+            let repeated = !matches!(self.reach(g, o), Reach::Full | Reach::Scalar);
+            repeated && g.ty(o).dtype == DType::Bool && !self.members.contains(&o)
+        });
+        let rows = wide::write::WIDTH / self.columns.max(1);
+        let fits = self.direct && !self.by_row && self.folds.is_empty() && !bits;
+        if fits && self.rows > rows && rows > 1 {
+            rows
+        } else {
+            1
+        }
     }
 
     /// Whether what is kept is large, and not read again in the nest.
@@ -406,10 +446,15 @@ impl Nest {
 
     /// Bytes of each buffer for scratch tiles: vector loops may write behind its end.
     pub fn buffer_bytes(&self, g: &Graph) -> Vec<usize> {
+        let abreast = if self.abreast {
+            wide::write::ROWS_ABREAST
+        } else {
+            1
+        };
         let count = self.buffers.iter().max().map_or(0, |b| b + 1);
         let mut bytes = vec![0; count];
         for (v, &b) in self.scratch.iter().zip(&self.buffers) {
-            let tile = (self.tile() * g.ty(*v).dtype.size()).next_multiple_of(64) + 64;
+            let tile = (self.tile() * abreast * g.ty(*v).dtype.size()).next_multiple_of(64) + 64;
             bytes[b] = tile.max(bytes[b]);
         }
         bytes

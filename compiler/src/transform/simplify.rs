@@ -4,6 +4,8 @@
 //! x ^ 3 is x * x * x, which are rounded once or twice where a power is rounded less well.
 //!
 //! x * 1   =>   x          stop(x)   =>   x          tangent(x)   =>   0
+//!
+//! 1 / broadcast(x)   =>   broadcast(1 / x)
 
 use super::Pass;
 use crate::ir::{Attr, Contract, DType, Graph, Literal, Loop, Owned, Type, Value};
@@ -84,7 +86,9 @@ fn is_literal(g: &Graph, v: Value, x: f64) -> bool {
 
 fn law(g: &mut Graph, node: &crate::ir::Node, xs: &[Value]) -> Option<Value> {
     match node.def.kernel {
-        Kernel::Map(scalar) => map_law(g, scalar, node, xs),
+        Kernel::Map(scalar) => {
+            map_law(g, scalar, node, xs).or_else(|| before_repeating(g, node, xs))
+        }
         // A sum over no axes, or over axes of extent 1, is the operand.
         Kernel::Reduce(_) => {
             let Attr::Axes(axes) = &node.attr else {
@@ -123,8 +127,8 @@ fn map_law(g: &mut Graph, scalar: Scalar, node: &crate::ir::Node, xs: &[Value]) 
         Scalar::Sub if negated(g, xs[1]).is_some() => negated(g, xs[1]).map(|y| g.add2(xs[0], y)),
         Scalar::Mul if one(g, xs[1]) => Some(xs[0]),
         Scalar::Mul if one(g, xs[0]) => Some(xs[1]),
-        Scalar::Mul if is_literal(g, xs[0], -1.0) => Some(g.neg(xs[1])),
-        Scalar::Mul if is_literal(g, xs[1], -1.0) => Some(g.neg(xs[0])),
+        Scalar::Mul if is_literal(g, xs[0], -1.0) => Some(negative(g, xs[1])),
+        Scalar::Mul if is_literal(g, xs[1], -1.0) => Some(negative(g, xs[0])),
         Scalar::Div if one(g, xs[1]) => Some(xs[0]),
         Scalar::Pow if one(g, xs[1]) => Some(xs[0]),
         // x ^ 2 = x * x, up to the rounding of powers
@@ -210,6 +214,80 @@ fn neighbours(g: &Graph, x: Value, y: Value) -> Option<Neighbours> {
         pieces: [pieces(first), pieces(last)].concat(),
         around,
     })
+}
+
+fn negative(g: &mut Graph, v: Value) -> Value {
+    match g.literal(v) {
+        Some(Literal::Real(x)) => g.fill(Literal::Real(-x), g.ty(v).clone()),
+        _ => g.neg(v),
+    }
+}
+
+/// A division, or a function, of what repeats along axes that all operands repeat along, literals apart: done once, and then
+/// repeated. (Arithmetic that costs nothing in a loop that is there anyway stays in it.)
+fn before_repeating(g: &mut Graph, node: &crate::ir::Node, xs: &[Value]) -> Option<Value> {
+    let dear = matches!(
+        node.def.kernel,
+        Kernel::Map(
+            Scalar::Div
+                | Scalar::IntDiv
+                | Scalar::Mod
+                | Scalar::Pow
+                | Scalar::Sqrt
+                | Scalar::Exp
+                | Scalar::Log
+                | Scalar::Log1p
+                | Scalar::Expm1
+                | Scalar::Sin
+                | Scalar::Cos
+                | Scalar::Tanh
+                | Scalar::Sigmoid
+                | Scalar::Softplus
+                | Scalar::Erf
+                | Scalar::Erfinv
+                | Scalar::Lgamma
+                | Scalar::Digamma
+                | Scalar::Trigamma
+                | Scalar::Special(_)
+        )
+    );
+    if !dear {
+        return None;
+    }
+    let whole = &node.ty.shape;
+    let mut own = vec![false; whole.len()];
+    let mut repeats = false;
+    for &x in xs.iter().filter(|x| g.literal(**x).is_none()) {
+        let Attr::Broadcast { axes, .. } = &g.node(x).attr else {
+            return None;
+        };
+        axes.iter().for_each(|&a| own[a] = true);
+        repeats = true;
+    }
+    let axes: Vec<usize> = (0..whole.len()).filter(|&a| own[a]).collect();
+    let shape: Vec<usize> = axes.iter().map(|&a| whole[a]).collect();
+    let (len, all): (usize, usize) = (shape.iter().product(), whole.iter().product());
+    if !repeats || len >= all {
+        return None;
+    }
+    let once: Vec<Value> = xs
+        .iter()
+        .map(|&x| match (g.literal(x), g.node(x).attr.clone()) {
+            (Some(l), _) => g.fill(l, Type::new(g.ty(x).dtype, shape.clone())),
+            (None, Attr::Broadcast { axes: inner, .. }) => {
+                let y = g.operands(x)[0];
+                let places = inner.iter().map(|a| axes.iter().position(|b| a == b));
+                let places: Vec<usize> = places.flatten().collect();
+                match places.len() == axes.len() {
+                    true => y,
+                    false => g.broadcast(y, shape.clone(), places),
+                }
+            }
+            (None, _) => x,
+        })
+        .collect();
+    let y = g.add(node.def, node.attr.clone(), &once);
+    Some(g.broadcast(y, whole.clone(), axes))
 }
 
 fn negated(g: &Graph, v: Value) -> Option<Value> {

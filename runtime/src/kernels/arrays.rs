@@ -55,7 +55,34 @@ macro_rules! reduction {
         });
         vectorised!($name(outer: usize, red: usize, inner: usize, x: *const $ty, out: *mut $ty) {
             let f = $f;
-            for o in 0..outer {
+            let mut done = 0;
+            while inner == 1 && red <= 8 && done + 16 <= outer {
+                // Sixteen narrow rows, each in a lane. Lanes that a row of sixteen would have more are left as they start, which
+                // changes nothing.
+                // SAFETY: `x` holds `outer * red` elements, `out` holds `outer`.
+                unsafe {
+                    let rows = x.add(done * red);
+                    let mut columns = [[$start; 16]; 8];
+                    for (c, lanes) in columns.iter_mut().take(red).enumerate() {
+                        for (i, l) in lanes.iter_mut().enumerate() {
+                            *l = f(*l, *rows.add(i * red + c));
+                        }
+                    }
+                    let mut n = 4;
+                    while n > 0 {
+                        let (low, high) = columns.split_at_mut(n);
+                        for (low, high) in low.iter_mut().zip(high.iter()).take(red.saturating_sub(n)) {
+                            for (l, h) in low.iter_mut().zip(high) {
+                                *l = f(*l, *h);
+                            }
+                        }
+                        n /= 2;
+                    }
+                    *out.add(done).cast::<[$ty; 16]>() = columns[0];
+                }
+                done += 16;
+            }
+            for o in done..outer {
                 if inner == 1 && red <= 16 && (o * red + 16) <= outer * red {
                     // A short row in one vector, of which only its own elements count.
                     // SAFETY: `x` holds sixteen elements from here on, `out` holds `outer`.
@@ -103,7 +130,21 @@ macro_rules! reduction {
                 // SAFETY: `out` holds `outer * inner` elements, and nothing else refers to them.
                 let sums = unsafe { std::slice::from_raw_parts_mut(out.add(o * inner), inner) };
                 sums.fill($start);
-                for r in 0..red {
+                let mut first = 0;
+                if inner <= 8 {
+                    // Of narrow columns, as long as eight elements can be read: those behind the row do not count.
+                    let mut wide = [$start; 8];
+                    while (o * red + first) * inner + 8 <= outer * red * inner && first < red {
+                        // SAFETY: `x` holds `outer * red * inner` elements.
+                        let row = unsafe { &*x.add((o * red + first) * inner).cast::<[$ty; 8]>() };
+                        for (s, x) in wide.iter_mut().zip(row) {
+                            *s = f(*s, *x);
+                        }
+                        first += 1;
+                    }
+                    sums.copy_from_slice(&wide[..inner]);
+                }
+                for r in first..red {
                     // SAFETY: `x` holds `outer * red * inner` elements.
                     let row = unsafe { std::slice::from_raw_parts(x.add((o * red + r) * inner), inner) };
                     for (s, x) in sums.iter_mut().zip(row) {

@@ -51,6 +51,9 @@ fn reductions_in_nests_agree_with_the_interpreter_for_any_threads() {
         (40, 33),
         (3000, 48),
         (5, 3),
+        (50, 10),
+        (33, 16),
+        (70, 8),
         (64, 784),
         (1, 1),
         (0, 40),
@@ -71,6 +74,44 @@ fn reductions_in_nests_agree_with_the_interpreter_for_any_threads() {
                     assert_close(exact, y, tolerance, &what);
                     assert_eq!(bytes(y), bytes(&three[i]), "{what}: threads");
                 }
+            }
+        }
+    }
+}
+
+/// Narrow rows, of which several fit into a vector: what is one for each column or row is read with them, and truth values.
+fn narrow(rows: usize, columns: usize) -> (Graph, Vec<Type>) {
+    let mut g = Graph::new();
+    let shape = vec![rows, columns];
+    let whole = Type::new(DType::F32, shape.clone());
+    let (of_row, of_column) = (
+        Type::new(DType::F32, vec![rows]),
+        Type::new(DType::F32, vec![columns]),
+    );
+    let x = g.input("x", whole.clone());
+    let r = g.input("r", of_row.clone());
+    let c = g.input("c", of_column.clone());
+    let r = g.broadcast(r, shape.clone(), vec![0]);
+    let c = g.broadcast(c, shape.clone(), vec![1]);
+    let moved = g.sub(x, r);
+    let scaled = g.mul(moved, c);
+    let e = g.add(&ops::EXP, Attr::None, &[scaled]);
+    let above = g.add(&ops::LT, Attr::None, &[c, e]);
+    let y = g.add(&ops::SELECT, Attr::None, &[above, e, r]);
+    g.outputs = [("e", e), ("above", above), ("y", y)]
+        .map(|(n, v)| (n.to_string(), v))
+        .to_vec();
+    (g, vec![whole, of_row, of_column])
+}
+
+#[test]
+fn narrow_rows_agree_with_the_interpreter() {
+    for columns in 1..=9 {
+        for rows in [2, 16, 33, 50, 64] {
+            let (g, types) = narrow(rows, columns);
+            let inputs = drawn(&types, 29);
+            for (exact, y) in eval(&g, &inputs).iter().zip(&run_compiled(&g, &inputs)) {
+                assert_close(exact, y, 1e-5, &format!("{rows} x {columns}"));
             }
         }
     }
@@ -138,6 +179,9 @@ fn rows_in_one_pass_agree_with_the_interpreter_for_any_threads() {
         (96, 64),
         (7, 700),
         (40, 33),
+        (50, 10),
+        (33, 16),
+        (70, 8),
         (3000, 48),
         (3, 4096),
         (3, 4097),

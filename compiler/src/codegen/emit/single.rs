@@ -353,6 +353,7 @@ impl Emit<'_, '_> {
         target: cl::Value,
         size: usize,
     ) -> Result<(), CodegenError> {
+        let (shape, from, to) = &fewer_axes(shape, from, to);
         if shape.iter().product::<usize>() <= FEW {
             self.copy_few(shape, from, to, source, target, size);
             return Ok(());
@@ -585,4 +586,23 @@ fn view_strides(view: View, attr: &Attr, from: &[usize], to: &[usize]) -> (i64, 
         }
         _ => (0, own),
     }
+}
+
+/// The same layouts without axes of extent 1, and with one axis for two where the steps of both layouts go on from one to the
+/// other.
+fn fewer_axes(shape: &[usize], from: &[i64], to: &[i64]) -> (Vec<usize>, Vec<i64>, Vec<i64>) {
+    let mut axes: Vec<(usize, i64, i64)> = Vec::new();
+    for a in (0..shape.len()).filter(|&a| shape[a] != 1) {
+        let n = shape[a] as i64;
+        match axes.last_mut() {
+            Some(last) if last.1 == n * from[a] && last.2 == n * to[a] => {
+                *last = (last.0 * shape[a], from[a], to[a]);
+            }
+            _ => axes.push((shape[a], from[a], to[a])),
+        }
+    }
+    let (shape, steps): (Vec<usize>, Vec<(i64, i64)>) =
+        axes.into_iter().map(|(n, f, t)| (n, (f, t))).unzip();
+    let (from, to) = steps.into_iter().unzip();
+    (shape, from, to)
 }

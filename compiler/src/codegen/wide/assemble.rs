@@ -20,6 +20,7 @@ pub const R8: General = General(8);
 pub const R9: General = General(9);
 pub const R10: General = General(10);
 pub const R11: General = General(11);
+pub const R15: General = General(15);
 
 /// A place in memory.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -119,6 +120,10 @@ pub const EXTRACT256: Code = code(3, P66, 0x1b);
 pub const EXTRACT128: Code = code(3, P66, 0x19);
 pub const PEXTRB: Code = code(3, P66, 0x14);
 pub const PERMILPS: Code = code(3, P66, 0x04);
+pub const INSERT128: Code = code(3, P66, 0x18);
+pub const INSERT256: Code = code(3, P66, 0x1a);
+pub const SHUFFLE128: Code = code(3, P66, 0x23);
+pub const SHUFPS: Code = code(1, NONE, 0xc6);
 
 /// How wide vectors are.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -125,6 +125,8 @@ pub fn function(around: &Around, phases: &[Phase], slots: &mut Vec<Slot>) -> Opt
         columns: around.nest.columns,
         streams: around.nest.streams,
         single: around.nest.rows == 1,
+        abreast: around.nest.abreast,
+        packed: around.nest.packed,
     };
     Some(write(&sections, &folds, slots.len(), loops))
 }

@@ -4,11 +4,16 @@
 //! V: `places` is a table of addresses, by slot. Columns are taken sixteen at a time from the first; what is left at the end
 //! of a row is done once more under a mask, so that nothing beside it is read or written.
 
+mod abreast;
+mod packed;
+
 use super::assemble::{
-    self as a, Assembler, Condition, General, Label, Lanes, Last, Memory, R8, R9, R10, R11, RAX,
-    RBP, RBX, RCX, RDI, RDX, RSI, RSP, Width,
+    self as a, Assembler, Condition, General, Label, Lanes, Last, Memory, R8, R9, R10, R11, R15,
+    RAX, RBP, RBX, RCX, RDI, RDX, RSI, RSP, Width,
 };
 use super::program::{At, Binary, Compare, Fold, Id, Leaves, Logic, Op, Program, Section, Unary};
+
+pub use abreast::ROWS as ROWS_ABREAST;
 
 /// Elements of a vector.
 pub const WIDTH: usize = 16;
@@ -19,13 +24,16 @@ const VECTORS: u8 = 32;
 /// Folds that fit beside the values.
 pub const MOST_FOLDS: usize = 20;
 
+/// Of these, those up to which the folds of columns are held in registers as well.
+const MOST_HELD: usize = 12;
+
 /// Masks for values: 0 cannot mask, 6 is for what needs one in passing, 7 is that of the end of a row.
 const MASKS: std::ops::Range<u8> = 1..6;
 const PASSING: u8 = 6;
 const REST: u8 = 7;
 
-/// Registers that hold addresses of slots for the whole function.
-const HOLDERS: [General; 5] = [RBX, General(12), General(13), General(14), General(15)];
+/// Registers that hold addresses of slots for the whole function. Of rows abreast, the last one has another use.
+const HOLDERS: [General; 5] = [RBX, General(12), General(13), General(14), R15];
 
 /// What is known of the loops when they are written.
 #[derive(Clone, Copy, Debug)]
@@ -36,6 +44,10 @@ pub struct Loops {
     pub streams: bool,
     /// There is one row, the whole of each buffer: behind it there is room.
     pub single: bool,
+    /// Rows are worked on sixteen at a time, phase by phase; ranges are of whole rows.
+    pub abreast: bool,
+    /// Rows in a vector, of loops over all rows and columns that have no folds.
+    pub packed: usize,
 }
 
 /// Where a value is now.
@@ -64,12 +76,21 @@ struct Writer<'p> {
     free: u8,
     /// By slot: the register that holds its address.
     holders: Vec<Option<General>>,
-    /// What stands on the stack.
+    /// By fold: whether it stays in a register.
+    held: Vec<bool>,
+    /// Places on the stack that are taken already.
+    waiting: u32,
+    /// What stands on the stack behind them.
     spilled: Vec<Option<Id>>,
     /// The most places on the stack so far.
     stack: u32,
     /// Is this what is done once a row?
     of_row: bool,
+    /// Or for sixteen rows at once, each in a lane?
+    row_a_lane: bool,
+    /// Are there several rows in a vector? Then, these slots' elements of the columns are laid out on the stack.
+    many_rows: bool,
+    laid_out: Vec<usize>,
     /// Is this the end of a row?
     rest: bool,
 }
@@ -81,11 +102,12 @@ const SPILL: u32 = 64;
 pub fn write(sections: &[Section], folds: &[Fold], slots: usize, loops: Loops) -> Vec<u8> {
     let empty = Program::default();
     let width = match loops.columns {
-        _ if !loops.single || !folds.is_empty() => Width::W512,
         1..=4 => Width::W128,
         5..=8 => Width::W256,
         _ => Width::W512,
     };
+    let held = held(folds, loops);
+    let laid_out = packed::laid_out(sections, loops);
     let mut w = Writer {
         a: Assembler::default(),
         sections,
@@ -97,11 +119,16 @@ pub fn write(sections: &[Section], folds: &[Fold], slots: usize, loops: Loops) -
         places: vec![],
         vectors: [None; VECTORS as usize],
         masks: [None; 8],
-        free: VECTORS - folds.iter().filter(|f| in_register(f)).count() as u8,
+        free: VECTORS - held.iter().filter(|h| **h).count() as u8 - u8::from(loops.packed > 1),
         holders: vec![None; slots],
+        held,
+        waiting: abreast::waiting(folds, loops.abreast) + laid_out.len() as u32,
         spilled: vec![],
         stack: 0,
         of_row: false,
+        row_a_lane: false,
+        many_rows: false,
+        laid_out,
         rest: false,
     };
     // How much of the stack is needed is known at the end: the code is written twice.
@@ -117,11 +144,19 @@ pub fn write(sections: &[Section], folds: &[Fold], slots: usize, loops: Loops) -
     w.a.finish()
 }
 
-fn in_register(f: &Fold) -> bool {
-    f.leaves != Leaves::Column
+/// Which folds stay in registers: those of columns do where a row is one vector.
+fn held(folds: &[Fold], loops: Loops) -> Vec<bool> {
+    let few = folds.len() <= MOST_HELD && loops.short();
+    let held = |f: &Fold| f.leaves != Leaves::Column || few;
+    folds.iter().map(held).collect()
 }
 
 impl Loops {
+    /// Whether a row is one vector.
+    fn short(&self) -> bool {
+        self.columns <= WIDTH
+    }
+
     /// Whether there is one vector of columns at most: no loops, and every element is where its buffer starts.
     fn once(&self) -> bool {
         self.single && self.columns <= WIDTH
@@ -130,11 +165,13 @@ impl Loops {
 
 impl<'p> Writer<'p> {
     fn function(&mut self, stack: u32) {
-        let held = self.hold();
+        let mut held = self.hold();
+        held.extend(self.loops.abreast.then_some(R15));
         let folds = self.folds;
         for r in &held {
             self.a.push(*r);
         }
+        let stack = stack + self.waiting;
         if stack > 0 {
             self.a.push(RBP);
             self.a.copy(RBP, RSP);
@@ -148,22 +185,12 @@ impl<'p> Writer<'p> {
         }
         let rest = self.loops.columns % WIDTH;
         if rest > 0 && !(self.loops.single && folds.is_empty()) {
-            self.a.constant(RAX, (1 << rest) - 1);
-            self.a.mask_from(REST, RAX);
+            self.rest_mask(rest);
         }
         for (i, f) in folds.iter().enumerate() {
             match f.leaves {
-                Leaves::Row | Leaves::Column => {}
-                Leaves::MoreLanes => {
-                    let from = self.slot(f.slot, At::Whole, 4);
-                    self.a.all(
-                        a::LOADPS,
-                        self.width,
-                        self.accumulator(i),
-                        0,
-                        Last::Memory(from),
-                    );
-                }
+                Leaves::Row => {}
+                Leaves::Column | Leaves::MoreLanes => self.resume(i),
                 Leaves::Whole | Leaves::Lanes => self.start(i),
             }
         }
@@ -174,17 +201,8 @@ impl<'p> Writer<'p> {
         }
         for (i, f) in folds.iter().enumerate() {
             match f.leaves {
-                Leaves::Row | Leaves::Column => {}
-                Leaves::Lanes | Leaves::MoreLanes => {
-                    let to = self.slot(f.slot, At::Whole, 4);
-                    self.a.all(
-                        a::STOREPS,
-                        self.width,
-                        self.accumulator(i),
-                        0,
-                        Last::Memory(to),
-                    );
-                }
+                Leaves::Row => {}
+                Leaves::Column | Leaves::Lanes | Leaves::MoreLanes => self.suspend(i),
                 Leaves::Whole => self.end(i, At::Whole),
             }
         }
@@ -201,6 +219,12 @@ impl<'p> Writer<'p> {
         self.a.finish_function();
     }
 
+    /// Sets the mask of the first lanes.
+    fn rest_mask(&mut self, lanes: usize) {
+        self.a.constant(RAX, (1 << lanes) - 1);
+        self.a.mask_from(REST, RAX);
+    }
+
     /// Gives the most used slots registers that hold their addresses; these are to be saved. A short row is not worth it.
     fn hold(&mut self) -> Vec<General> {
         let mut counts = vec![0; self.holders.len()];
@@ -211,7 +235,7 @@ impl<'p> Writer<'p> {
                 | Op::LoadBits { slot, .. }
                 | Op::Store { slot, .. }
                 | Op::StoreBits { slot, .. } => counts[*slot] += 1,
-                Op::Fold { fold, .. } if !in_register(&self.folds[*fold]) => {
+                Op::Fold { fold, .. } if !self.held[*fold] => {
                     counts[self.folds[*fold].slot] += 2;
                 }
                 _ => {}
@@ -219,8 +243,10 @@ impl<'p> Writer<'p> {
         }
         let mut order: Vec<usize> = (0..counts.len()).filter(|s| counts[*s] > 0).collect();
         order.sort_by_key(|s| std::cmp::Reverse(counts[*s]));
-        let held = if self.loops.columns > 2 * WIDTH {
-            HOLDERS.len().min(order.len())
+        let most = HOLDERS.len() - usize::from(self.loops.abreast);
+        let many = self.loops.abreast || self.loops.packed > 1;
+        let held = if self.loops.columns > 2 * WIDTH || many {
+            most.min(order.len())
         } else {
             0
         };
@@ -231,6 +257,11 @@ impl<'p> Writer<'p> {
     }
 
     fn rows(&mut self) {
+        if self.loops.abreast {
+            self.rows_abreast();
+        } else if self.loops.packed > 1 {
+            self.rows_packed();
+        }
         let (rows, end) = (self.a.label(), self.a.label());
         self.a.bind(rows);
         self.a.compare(RSI, RDX);
@@ -247,22 +278,22 @@ impl<'p> Writer<'p> {
             if !section.row.ops.is_empty() {
                 self.once_a_row(&section.row);
             }
-            // The reductions of this section.
-            let folds: Vec<usize> = section
-                .columns
-                .ops
-                .iter()
-                .filter_map(|op| match op {
-                    Op::Fold { fold, .. } if self.folds[*fold].leaves == Leaves::Row => Some(*fold),
-                    _ => None,
-                })
-                .collect();
+            let folds = self.row_folds(&section.columns);
             folds.iter().for_each(|f| self.start(*f));
             if !section.columns.ops.is_empty() {
                 self.columns(&section.columns);
             }
             folds.iter().for_each(|f| self.end(*f, At::Row));
         }
+    }
+
+    /// The reductions of a section that leave one element for each row.
+    fn row_folds(&self, p: &Program) -> Vec<usize> {
+        let of_rows = |op: &Op| match op {
+            Op::Fold { fold, .. } => Some(*fold).filter(|f| self.folds[*f].leaves == Leaves::Row),
+            _ => None,
+        };
+        p.ops.iter().filter_map(of_rows).collect()
     }
 
     fn once_a_row(&mut self, p: &'p Program) {
@@ -278,6 +309,13 @@ impl<'p> Writer<'p> {
             return self.body(p, !self.loops.columns.is_multiple_of(WIDTH));
         }
         self.a.multiply(R9, RSI, self.loops.columns as i32);
+        if self.loops.abreast {
+            self.a.constant(RAX, 0);
+            self.a.copy(R11, RAX);
+        }
+        if self.loops.short() {
+            return self.body(p, !self.loops.columns.is_multiple_of(WIDTH));
+        }
         self.a.add_register(R9, RCX);
         self.a.copy(R10, RCX);
         self.a.constant(RAX, 0);
@@ -311,14 +349,51 @@ impl<'p> Writer<'p> {
     }
 
     fn accumulator(&self, fold: usize) -> u8 {
-        let before = self.folds[..fold].iter().filter(|f| in_register(f));
+        let before = self.held[..fold].iter().filter(|h| **h);
         VECTORS - 1 - before.count() as u8
     }
 
     fn start(&mut self, fold: usize) {
-        let start = self.folds[fold].start;
-        let to = self.accumulator(fold);
-        self.word(to, start);
+        let Fold { start, .. } = self.folds[fold];
+        let own = self.width_of(fold);
+        let width = std::mem::replace(&mut self.width, own);
+        self.word(self.accumulator(fold), start);
+        self.width = width;
+    }
+
+    /// How wide a fold's register is: of what is left as sixteen lanes, all of these.
+    fn width_of(&self, fold: usize) -> Width {
+        match self.folds[fold].leaves {
+            Leaves::Lanes | Leaves::MoreLanes => Width::W512,
+            _ => self.width,
+        }
+    }
+
+    /// Goes on from what is stored.
+    fn resume(&mut self, fold: usize) {
+        if self.held[fold] {
+            let (from, lanes) = self.stored(fold, true);
+            let (w, to) = (self.width_of(fold), self.accumulator(fold));
+            self.a.vector(a::LOADPS, w, to, 0, from, lanes, None);
+        }
+    }
+
+    fn suspend(&mut self, fold: usize) {
+        if self.held[fold] {
+            let (to, lanes) = self.stored(fold, false);
+            let (w, x) = (self.width_of(fold), self.accumulator(fold));
+            self.a.vector(a::STOREPS, w, x, 0, to, lanes, None);
+        }
+    }
+
+    /// Where the lanes of a fold are stored, and which of them: of columns, those that there are.
+    fn stored(&mut self, fold: usize, zero: bool) -> (Last, Lanes) {
+        let Fold { leaves, slot, .. } = self.folds[fold];
+        let some = leaves == Leaves::Column && !self.loops.columns.is_multiple_of(WIDTH);
+        let mask = if some { REST } else { 0 };
+        let zero = zero && some;
+        let place = self.slot(slot, At::Whole, 4);
+        (Last::Memory(place), Lanes { mask, zero })
     }
 
     /// A word in all lanes.
@@ -339,12 +414,17 @@ impl<'p> Writer<'p> {
         let y = 0;
         let last = |r| Last::Register(r);
         let all = Lanes::default();
-        self.a
-            .vector(a::EXTRACT256, Width::W512, x, 0, last(y), all, Some(1));
-        self.fold_into(f.with, Width::W256, x, y);
-        self.a
-            .vector(a::EXTRACT128, Width::W256, x, 0, last(y), all, Some(1));
-        self.fold_into(f.with, Width::W128, x, y);
+        // What a narrow vector does not have is what the fold starts from, which changes nothing.
+        if self.width == Width::W512 {
+            self.a
+                .vector(a::EXTRACT256, Width::W512, x, 0, last(y), all, Some(1));
+            self.fold_into(f.with, Width::W256, x, y);
+        }
+        if self.width != Width::W128 {
+            self.a
+                .vector(a::EXTRACT128, Width::W256, x, 0, last(y), all, Some(1));
+            self.fold_into(f.with, Width::W128, x, y);
+        }
         // The third and fourth, then the second.
         self.a
             .vector(a::PERMILPS, Width::W128, y, 0, last(x), all, Some(0b1110));
@@ -425,6 +505,8 @@ impl<'p> Writer<'p> {
         let scale = if size == 4 { 2 } else { 0 };
         let index = match place {
             At::Flat => Some(R9),
+            At::Column if self.loops.short() => None,
+            At::Tile if self.loops.short() && !self.loops.abreast => None,
             At::Column => Some(R10),
             At::Tile => Some(R11),
             At::Row => Some(RSI),
@@ -581,13 +663,13 @@ impl<'p> Writer<'p> {
                 let f = self.folds[fold];
                 let x = self.register(value, &[]);
                 let lanes = self.lanes(false);
-                if in_register(&f) {
-                    let sum = self.accumulator(fold);
+                if self.held[fold] {
+                    let (w, sum) = (self.width_of(fold), self.accumulator(fold));
                     let lanes = Lanes {
                         mask: if self.rest { REST } else { 0 },
                         zero: false,
                     };
-                    self.apply(f.with, self.width, sum, sum, Last::Register(x), lanes);
+                    self.apply(f.with, w, sum, sum, Last::Register(x), lanes);
                 } else {
                     let sum = self.vector(&[value]);
                     let place = self.slot(f.slot, At::Column, 4);
@@ -740,15 +822,16 @@ impl<'p> Writer<'p> {
 
     /// Can the value be read from one word of memory?
     fn repeats(&self, x: Id) -> bool {
-        matches!(
-            self.p.ops[x.0 as usize],
-            Op::Word(_)
-                | Op::Load {
-                    at: At::Row | At::Whole,
-                    firm: false,
-                    ..
-                }
-        )
+        match self.p.ops[x.0 as usize] {
+            Op::Word(_) => true,
+            Op::Load { at, firm, .. } => !firm && self.is_one(at),
+            _ => false,
+        }
+    }
+
+    /// Is there one element for all lanes?
+    fn is_one(&self, at: At) -> bool {
+        at == At::Whole || at == At::Row && !self.row_a_lane && !self.many_rows
     }
 
     /// A value where an instruction can read it last.
@@ -777,14 +860,17 @@ impl<'p> Writer<'p> {
     /// Writes a value that has no register to one: from the stack, or anew.
     fn make(&mut self, x: Id, to: u8) {
         if let Some(n) = self.places[x.0 as usize].stack {
-            let from = Last::Memory(spill(n));
+            let from = Last::Memory(self.spill(n));
             return self.a.all(a::LOADPS, self.width, to, 0, from);
         }
         match self.p.ops[x.0 as usize] {
             Op::Word(word) => self.word(to, word),
             Op::Load { slot, at, .. } => {
+                if self.many_rows && matches!(at, At::Row | At::Column) {
+                    return self.make_packed(slot, at, to);
+                }
                 let from = Last::Memory(self.slot(slot, at, 4));
-                if matches!(at, At::Row | At::Whole) {
+                if self.is_one(at) {
                     self.a.all(a::BROADCASTSS, self.width, to, 0, from);
                 } else {
                     let lanes = self.lanes(true);
@@ -802,9 +888,12 @@ impl<'p> Writer<'p> {
         }
         let to = self.mask(keep);
         match (self.places[x.0 as usize].stack, self.p.ops[x.0 as usize]) {
-            (Some(n), _) => self.a.load_mask(to, spill(n)),
+            (Some(n), _) => {
+                let from = self.spill(n);
+                self.a.load_mask(to, from);
+            }
             (_, Op::Bit(b)) => self.a.logic(if b { 0x46 } else { 0x47 }, to, to, to),
-            (_, Op::LoadBits { slot, at }) if matches!(at, At::Row | At::Whole) => {
+            (_, Op::LoadBits { slot, at }) if self.is_one(at) => {
                 let from = self.slot(slot, at, 1);
                 self.a.spread_byte(RAX, from);
                 self.a.mask_from(to, RAX);
@@ -856,7 +945,7 @@ impl<'p> Writer<'p> {
             place.register = None;
             if place.stack.is_none() && !self.remade(id) {
                 let n = self.new_stack(id);
-                let to = Last::Memory(spill(n));
+                let to = Last::Memory(self.spill(n));
                 self.a.all(a::STOREPS, self.width, farthest as u8, 0, to);
             }
         }
@@ -876,7 +965,8 @@ impl<'p> Writer<'p> {
             place.register = None;
             if place.stack.is_none() && !self.remade(id) {
                 let n = self.new_stack(id);
-                self.a.store_mask(farthest, spill(n));
+                let to = self.spill(n);
+                self.a.store_mask(farthest, to);
             }
         }
         farthest
@@ -894,6 +984,10 @@ impl<'p> Writer<'p> {
         self.places[id.0 as usize].stack = Some(n as u32);
         self.stack = self.stack.max(n as u32 + 1);
         n as u32
+    }
+
+    fn spill(&self, n: u32) -> Memory {
+        at(RSP, None, ((self.waiting + n) * SPILL) as i32)
     }
 
     fn hold_vector(&mut self, id: Id, r: u8) {
@@ -945,8 +1039,4 @@ fn at(base: General, index: Option<(General, u8)>, offset: i32) -> Memory {
         index,
         offset,
     }
-}
-
-fn spill(n: u32) -> Memory {
-    at(RSP, None, (n * SPILL) as i32)
 }
