@@ -2,6 +2,39 @@
 
 use super::{Entry, pool, vectorised};
 
+/// Folds narrow rows, of so many elements that their loops are unrolled. The lanes that a row of sixteen would have more stay as they
+/// start, which changes nothing.
+///
+/// # Safety
+/// `x` holds `rows * N` elements, `out` holds `rows`; they do not overlap.
+#[inline(always)]
+unsafe fn narrow_rows<T: Copy, const N: usize>(
+    rows: usize,
+    x: *const T,
+    out: *mut T,
+    start: T,
+    f: impl Fn(T, T) -> T,
+) {
+    for i in 0..rows {
+        let mut lanes = [start; N];
+        for (c, l) in lanes.iter_mut().enumerate() {
+            // SAFETY: the caller's promise.
+            *l = f(*l, unsafe { *x.add(i * N + c) });
+        }
+        let mut n = 4;
+        while n > 0 {
+            for j in 0..n {
+                if j + n < N {
+                    lanes[j] = f(lanes[j], lanes[j + n]);
+                }
+            }
+            n /= 2;
+        }
+        // SAFETY: the same.
+        unsafe { *out.add(i) = lanes[0] };
+    }
+}
+
 /// Reduces the middle axis of `[outer, red, inner]`. Rows are folded in sixteen lanes and then a fixed tree, columns from
 /// the first to the last: the order depends on the shape alone.
 macro_rules! reduction {
@@ -55,34 +88,21 @@ macro_rules! reduction {
         });
         vectorised!($name(outer: usize, red: usize, inner: usize, x: *const $ty, out: *mut $ty) {
             let f = $f;
-            let mut done = 0;
-            while inner == 1 && red <= 8 && done + 16 <= outer {
-                // Sixteen narrow rows, each in a lane. Lanes that a row of sixteen would have more are left as they start, which
-                // changes nothing.
+            if inner == 1 && (2..=8).contains(&red) {
                 // SAFETY: `x` holds `outer * red` elements, `out` holds `outer`.
                 unsafe {
-                    let rows = x.add(done * red);
-                    let mut columns = [[$start; 16]; 8];
-                    for (c, lanes) in columns.iter_mut().take(red).enumerate() {
-                        for (i, l) in lanes.iter_mut().enumerate() {
-                            *l = f(*l, *rows.add(i * red + c));
-                        }
-                    }
-                    let mut n = 4;
-                    while n > 0 {
-                        let (low, high) = columns.split_at_mut(n);
-                        for (low, high) in low.iter_mut().zip(high.iter()).take(red.saturating_sub(n)) {
-                            for (l, h) in low.iter_mut().zip(high) {
-                                *l = f(*l, *h);
-                            }
-                        }
-                        n /= 2;
-                    }
-                    *out.add(done).cast::<[$ty; 16]>() = columns[0];
+                    return match red {
+                        2 => narrow_rows::<_, 2>(outer, x, out, $start, f),
+                        3 => narrow_rows::<_, 3>(outer, x, out, $start, f),
+                        4 => narrow_rows::<_, 4>(outer, x, out, $start, f),
+                        5 => narrow_rows::<_, 5>(outer, x, out, $start, f),
+                        6 => narrow_rows::<_, 6>(outer, x, out, $start, f),
+                        7 => narrow_rows::<_, 7>(outer, x, out, $start, f),
+                        _ => narrow_rows::<_, 8>(outer, x, out, $start, f),
+                    };
                 }
-                done += 16;
             }
-            for o in done..outer {
+            for o in 0..outer {
                 if inner == 1 && red <= 16 && (o * red + 16) <= outer * red {
                     // A short row in one vector, of which only its own elements count.
                     // SAFETY: `x` holds sixteen elements from here on, `out` holds `outer`.
