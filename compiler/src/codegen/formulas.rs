@@ -248,7 +248,7 @@ fn exp_parts<R: Real>(x: R) -> (R, R) {
     (p.times_plus(r * r, r), n)
 }
 
-/// exp(x), within 1 ulp, or half of the least subnormal.
+/// exp(x), within 1.1 ulp, or half of the least subnormal.
 #[inline(always)]
 pub fn exp<R: Real>(x: R) -> R {
     // The highest gives infinity, the lowest zero.
@@ -295,7 +295,7 @@ pub fn log<R: Real>(x: R) -> R {
     y.where_positive(x, f32::NEG_INFINITY)
 }
 
-/// log(1 + x), within 1.5 ulp.
+/// log(1 + x), within 1.6 ulp.
 #[inline(always)]
 pub fn log1p<R: Real>(x: R) -> R {
     // At least 2^-24, or nothing.
@@ -309,7 +309,7 @@ pub fn log1p<R: Real>(x: R) -> R {
     log_of_parts(m, e.real()).where_positive(u, f32::NEG_INFINITY)
 }
 
-/// exp(x) - 1, within 1.5 ulp.
+/// exp(x) - 1, within 1.7 ulp.
 #[inline(always)]
 pub fn expm1<R: Real>(x: R) -> R {
     // (q + 1 - 2^-n) 2^n has all digits of q where that is small; the lowest gives -1.
@@ -329,7 +329,7 @@ pub fn tanh<R: Real>(x: R) -> R {
     (e / (e + 2.0)).signed_as(x)
 }
 
-/// 1 / (1 + exp(-x)), within 2.5 ulp.
+/// 1 / (1 + exp(-x)), within 2.9 ulp.
 #[inline(always)]
 pub fn sigmoid<R: Real>(x: R) -> R {
     let e = exp(-x.abs());
@@ -337,7 +337,7 @@ pub fn sigmoid<R: Real>(x: R) -> R {
     R::select(x.below(0.0), e * up, up)
 }
 
-/// log(1 + exp(x)), within 2.5 ulp; that of 1 + e by the inverse hyperbolic tangent of e / (2 + e).
+/// log(1 + exp(x)), within 2.9 ulp; that of 1 + e by the inverse hyperbolic tangent of e / (2 + e).
 #[inline(always)]
 pub fn softplus<R: Real>(x: R) -> R {
     let up = R::select(x.above(0.0), x, x.constant(0.0));

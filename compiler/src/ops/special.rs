@@ -310,7 +310,7 @@ special!(
 special!(
     LOGADDEXP,
     "logaddexp",
-    "`log(exp(x) + exp(y))`. Error at most 0.6 ulp in f32 and 0.7 in f64.",
+    "`log(exp(x) + exp(y))`. Error at most 0.6 ulp of max(|y|, 0.001) in f32 and 0.7 in f64.",
     Logaddexp,
     [WIDE, WIDE],
     Ad::Pointwise(|g, x, _| {
@@ -327,7 +327,7 @@ special!(
 special!(
     LBETA,
     "lbeta",
-    "The logarithm of the beta function of two positive numbers. Error at most 0.6 ulp in f32 and 29 in f64.",
+    "The logarithm of the beta function of two positive numbers. Error at most 0.6 ulp of max(|y|, 0.1) in f32 and 29 in f64.",
     Lbeta,
     [POSITIVE, POSITIVE],
     Ad::Pointwise(|g, x, _| {

@@ -66,7 +66,10 @@ macro_rules! in_stretches {
                     std::ptr::copy_nonoverlapping(x.add(at), numbers.as_mut_ptr(), len);
                     numbers
                 };
-                let mut values = numbers.map($near);
+                let mut values = [0.0f32; STRETCH];
+                for (y, x) in values.iter_mut().zip(&numbers) {
+                    *y = $near(*x);
+                }
                 for (y, x) in values.iter_mut().zip(&numbers) {
                     if !$fits(*x) {
                         *y = $far(f64::from(*x)) as f32;
@@ -193,8 +196,6 @@ macro_rules! by_f64 {
 
 by_f64! {
     polygamma_f32 polygamma_f64 (x, y) special::polygamma;
-    logaddexp_f32 logaddexp_f64 (x, y) special::logaddexp;
-    lbeta_f32 lbeta_f64 (x, y) special::lbeta;
     gammainc_f32 gammainc_f64 (x, y) special::gammainc;
     gammaincc_f32 gammaincc_f64 (x, y) special::gammaincc;
     gammainc_by_x_f32 gammainc_by_x_f64 (x, y) special::gammainc_by_x;
@@ -221,6 +222,10 @@ binary!(pow_f32, f32, singles::pow);
 binary!(pow_f64, f64, libm::pow);
 binary!(atan2_f32, f32, singles::atan2);
 binary!(atan2_f64, f64, libm::atan2);
+binary!(logaddexp_f32, f32, singles::logaddexp);
+binary!(logaddexp_f64, f64, special::logaddexp);
+binary!(lbeta_f32, f32, singles::lbeta);
+binary!(lbeta_f64, f64, special::lbeta);
 
 macro_rules! entries {
     ($($name:ident)*) => {

@@ -18,23 +18,16 @@ use std::f64::consts::{FRAC_1_SQRT_2, FRAC_PI_2, LN_2, LOG2_E, PI};
 /// Rounding by adding and taking away 1.5 * 2^52 works in every vector width.
 const MAGIC: f64 = 6_755_399_441_055_744.0;
 
-/// A polynomial, from the coefficient of the highest power down, by Estrin's scheme.
+/// A polynomial, from the coefficient of the highest power down: even and odd powers apart, so that half as many operations
+/// wait for one another.
 #[inline(always)]
-fn polynomial<const N: usize>(x: f64, coefficients: [f64; N]) -> f64 {
-    let mut terms = coefficients;
-    terms.reverse();
-    let (mut n, mut power) = (N, x);
-    while n > 1 {
-        for i in 0..n / 2 {
-            terms[i] = power.mul_add(terms[2 * i + 1], terms[2 * i]);
-        }
-        if n % 2 == 1 {
-            terms[n / 2] = terms[n - 1];
-        }
-        n = n.div_ceil(2);
-        power *= power;
+fn polynomial<const N: usize>(x: f64, coefficients: &[f64; N]) -> f64 {
+    let square = x * x;
+    let (mut before, mut last) = (coefficients[0], coefficients[1]);
+    for c in &coefficients[2..] {
+        (before, last) = (last, before.mul_add(square, *c));
     }
-    terms[0]
+    before.mul_add(x, last)
 }
 
 /// A positive normal number as (1 + m) 2^e, with 1 + m from the root of a half to that of two.
@@ -48,12 +41,23 @@ fn parts(x: f64) -> (f64, f64) {
     (m, e)
 }
 
+/// The inverse hyperbolic tangent of s, divided by s, in s^2.
+const ATANH: [f64; 8] = [
+    1.0 / 15.0,
+    1.0 / 13.0,
+    1.0 / 11.0,
+    1.0 / 9.0,
+    1.0 / 7.0,
+    1.0 / 5.0,
+    1.0 / 3.0,
+    1.0,
+];
+
 /// Half of log(1 + m), for an m of [`parts`], as a product: by the series of the inverse hyperbolic tangent.
 #[inline(always)]
 fn half_log(m: f64) -> (f64, f64) {
     let s = m / (m + 2.0);
-    let series = [15.0, 13.0, 11.0, 9.0, 7.0, 5.0, 3.0, 1.0].map(|n| 1.0 / n);
-    (s, polynomial(s * s, series))
+    (s, polynomial(s * s, &ATANH))
 }
 
 /// log(1 + m) + e log(2)
@@ -91,18 +95,26 @@ fn bounded(x: f64, low: f64, high: f64) -> f64 {
     if x < low { low } else { x }
 }
 
-/// 2^t, for a t between -1000 and 1000, by the series of exp.
+/// The series of exp.
+const EXP: [f64; 10] = [
+    1.0 / 362_880.0,
+    1.0 / 40320.0,
+    1.0 / 5040.0,
+    1.0 / 720.0,
+    1.0 / 120.0,
+    1.0 / 24.0,
+    1.0 / 6.0,
+    1.0 / 2.0,
+    1.0,
+    1.0,
+];
+
+/// 2^t, for a t between -1000 and 1000.
 #[inline(always)]
 fn power_of_2(t: f64) -> f64 {
     let shifted = t + MAGIC;
     let r = (t - (shifted - MAGIC)) * LN_2;
-    let p = polynomial(
-        r,
-        [
-            362_880.0, 40320.0, 5040.0, 720.0, 120.0, 24.0, 6.0, 2.0, 1.0, 1.0,
-        ]
-        .map(|factorial| 1.0 / factorial),
-    );
+    let p = polynomial(r, &EXP);
     p * f64::from_bits((shifted.to_bits() << 52).wrapping_add(1.0f64.to_bits()))
 }
 
@@ -138,7 +150,7 @@ fn sine_and_cosine(r: f64) -> (f64, f64) {
     let z = r * r;
     let s = polynomial(
         z,
-        [
+        &[
             0.000_002_718_311_493_989_821_906_4,
             -0.000_198_393_348_360_966_317_347,
             0.008_333_329_385_889_463_175_6,
@@ -148,7 +160,7 @@ fn sine_and_cosine(r: f64) -> (f64, f64) {
     );
     let c = polynomial(
         z,
-        [
+        &[
             0.000_024_390_448_796_277_409_065_4,
             -0.001_388_676_377_460_992_946_92,
             0.041_666_623_323_739_063_189_4,
@@ -228,6 +240,16 @@ pub fn log2(x: f32) -> f32 {
     (if x < 0.0 { f64::NAN } else { y }) as f32
 }
 
+/// log(exp(x) + exp(y))
+#[inline(always)]
+pub fn logaddexp(x: f32, y: f32) -> f32 {
+    let (x, y) = (f64::from(x), f64::from(y));
+    let (top, low) = if x > y { (x, y) } else { (y, x) };
+    let sum = top + log1p(exp(low - top));
+    // Of two infinities, too.
+    (if x == y { x + LN_2 } else { sum }) as f32
+}
+
 /// atan(t) / t in t^2, for t in 0..=1.
 const ATAN: [f64; 13] = [
     0.00041922786011272895,
@@ -256,7 +278,7 @@ fn angle(y: f64, x: f64) -> f64 {
     let infinite = short == f64::INFINITY && long == f64::INFINITY;
     let t = if infinite { 1.0 } else { t };
     let t = if long == 0.0 { short } else { t };
-    let a = t * polynomial(t * t, ATAN);
+    let a = t * polynomial(t * t, &ATAN);
     let a = if steep { FRAC_PI_2 - a } else { a };
     let a = if x.is_sign_negative() { PI - a } else { a };
     a.copysign(y)
@@ -292,7 +314,7 @@ pub fn sinh(x: f32) -> f32 {
     let z = x * x;
     let series = polynomial(
         z,
-        [
+        &[
             1.0 / 6_227_020_800.0,
             1.0 / 39_916_800.0,
             1.0 / 362_880.0,
@@ -360,7 +382,7 @@ const ERFC: [f64; 16] = [
 fn scaled_erfc(a: f64) -> f64 {
     let a = if a > 1e100 { 1e100 } else { a };
     let r = 1.0 / (a + 3.0);
-    r * polynomial((a - 3.0) * r, ERFC)
+    r * polynomial((a - 3.0) * r, &ERFC)
 }
 
 #[inline(always)]
@@ -400,31 +422,37 @@ pub fn log_ndtr(x: f32) -> f32 {
     (if x.is_nan() { x } else { y }) as f32
 }
 
-/// The inverse of `ndtr`, as `special::ndtri`, whose quotients of polynomials differ in coefficients only.
+/// The inverse of `ndtr`, by the quotients of `special::ndtri`.
 #[inline(always)]
 pub fn ndtri(p: f32) -> f32 {
     let p = f64::from(p);
     let q = p - 0.5;
-    let near = q.abs() <= 0.425;
     let tail = if q < 0.0 { p } else { 1.0 - p };
     let root = (-log(tail)).sqrt();
-    let far = root > 5.0;
-    let r = if near {
-        0.180625 - q * q
+    let [near, middle, far] = &special::NDTRI;
+    let quotient = |[above, below]: &[[f64; 8]; 2], r: f64| {
+        let [above, below] = [above, below].map(|c| {
+            let [a, b, c, d, e, f, g, h] = *c;
+            polynomial(r, &[h, g, f, e, d, c, b, a])
+        });
+        (above, below)
+    };
+    let (far_above, far_below) = quotient(far, root - 5.0);
+    let (above, below) = quotient(middle, root - 1.6);
+    let (above, below) = if root > 5.0 {
+        (far_above, far_below)
     } else {
-        root - if far { 5.0 } else { 1.6 }
+        (above, below)
     };
-    let of = |which: usize| {
-        let [n, m, f] = special::NDTRI;
-        let pick = |i: usize| {
-            let outer = if far { f[which][i] } else { m[which][i] };
-            if near { n[which][i] } else { outer }
-        };
-        let c: [f64; 8] = std::array::from_fn(|i| pick(7 - i));
-        polynomial(r, c)
+    let (near_above, near_below) = quotient(near, 0.180625 - q * q);
+    let center = q.abs() <= 0.425;
+    let (above, below) = if center {
+        (near_above, near_below)
+    } else {
+        (above, below)
     };
-    let y = of(0) / of(1);
-    let y = if near { q * y } else { y.copysign(q) };
+    let y = above / below;
+    let y = if center { q * y } else { y.copysign(q) };
     let y = if tail == 0.0 { q * f64::INFINITY } else { y };
     (if tail >= 0.0 { y } else { f64::NAN }) as f32
 }
@@ -463,23 +491,55 @@ const LGAMMA_FAR: [f64; 7] = [
     0.083333333333181876,
 ];
 
+const LN_SQRT_2PI: f64 = 0.9189385332046727417803;
+
+/// What Stirling's formula leaves of log(gamma(x)), for an x from 3.
+#[inline(always)]
+fn stirling_rest(x: f64) -> f64 {
+    let r = 1.0 / x;
+    r * polynomial(r * r, &LGAMMA_FAR)
+}
+
 /// log(gamma(x)) of a positive number: by Stirling's formula from 3 on, below by a polynomial between 1 and 2, where the zeros
 /// are, and one step of the recurrence.
 #[inline(always)]
-pub fn lgamma(x: f32) -> f32 {
-    const LN_SQRT_2PI: f64 = 0.9189385332046727417803;
-    let x = f64::from(x);
+fn log_gamma(x: f64) -> f64 {
     let (far, up, down) = (x > 3.0, x < 1.0, x > 2.0);
     let z = if down { x - 1.0 } else { x };
     let z = if up { x + 1.0 } else { z };
     let below = if down { z } else { 1.0 };
     let below = if up { x } else { below };
     let log = log(if far { x } else { below });
-    let near = (z - 1.0) * (z - 2.0) * polynomial(z - 1.5, LGAMMA_NEAR);
+    let near = (z - 1.0) * (z - 2.0) * polynomial(z - 1.5, &LGAMMA_NEAR);
     let near = if up { near - log } else { near + log };
-    let r = 1.0 / x;
-    let stirling = (x - 0.5) * log - x + LN_SQRT_2PI + r * polynomial(r * r, LGAMMA_FAR);
-    (if far { stirling } else { near }) as f32
+    let stirling = (x - 0.5) * log - x + LN_SQRT_2PI + stirling_rest(x);
+    if far { stirling } else { near }
+}
+
+#[inline(always)]
+pub fn lgamma(x: f32) -> f32 {
+    log_gamma(f64::from(x)) as f32
+}
+
+/// log B(x, y), without the cancellation of large logarithms: what the larger argument brings is the difference of Stirling's
+/// formulas, where these hold.
+#[inline(always)]
+pub fn lbeta(x: f32, y: f32) -> f32 {
+    let none = x.is_nan() || y.is_nan();
+    let (x, y) = (f64::from(x), f64::from(y));
+    let (p, q) = if x < y { (x, y) } else { (y, x) };
+    let sum = p + q;
+    let bend = (q - 0.5) * log1p(-p / sum) + p - p * log(sum);
+    let far = bend + stirling_rest(q) - stirling_rest(sum);
+    let near = log_gamma(q) - log_gamma(sum);
+    let b = log_gamma(p) + if q > 3.0 { far } else { near };
+    let b = if q == f64::INFINITY {
+        f64::NEG_INFINITY
+    } else {
+        b
+    };
+    let b = if p == 0.0 { f64::INFINITY } else { b };
+    (if none || p < 0.0 { f64::NAN } else { b }) as f32
 }
 
 /// digamma(z) / (z - ROOT) in z - 1.75, for z in 1..=2.5.
@@ -522,10 +582,10 @@ pub fn digamma(x: f32) -> f32 {
     let (far, up) = (x > 2.5, x < 1.0);
     let r = 1.0 / x;
     let z = if up { x + 1.0 } else { x };
-    let near = (z - ROOT[0] - ROOT[1]) * polynomial(z - 1.75, DIGAMMA_NEAR);
+    let near = (z - ROOT[0] - ROOT[1]) * polynomial(z - 1.75, &DIGAMMA_NEAR);
     let near = if up { near - r } else { near };
     let r2 = r * r;
-    let series = log(x) - 0.5 * r - r2 * polynomial(r2, DIGAMMA_FAR);
+    let series = log(x) - 0.5 * r - r2 * polynomial(r2, &DIGAMMA_FAR);
     (if far { series } else { near }) as f32
 }
 
@@ -568,9 +628,9 @@ pub fn trigamma(x: f32) -> f32 {
     let (far, up) = (x > 2.5, x < 1.0);
     let r = 1.0 / x;
     let r2 = r * r;
-    let near = polynomial(if up { x - 0.75 } else { x - 1.75 }, TRIGAMMA_NEAR);
+    let near = polynomial(if up { x - 0.75 } else { x - 1.75 }, &TRIGAMMA_NEAR);
     let near = if up { near + r2 } else { near };
-    let series = r + r2 * (0.5 + r * polynomial(r2, TRIGAMMA_FAR));
+    let series = r + r2 * (0.5 + r * polynomial(r2, &TRIGAMMA_FAR));
     (if far { series } else { near }) as f32
 }
 
