@@ -30,6 +30,12 @@ pub fn is_embedded(text: &str) -> bool {
     FILES.iter().any(|f| f.1 == text)
 }
 
+/// The tree of a text of the library, item by item, if it was parsed when the compiler was built.
+pub fn packed(text: &str) -> Option<Vec<packed::Packed<'static>>> {
+    let known = FILES.iter().find(|f| f.1 == text)?;
+    packed::items(known.2)
+}
+
 /// The tree of a text, and what is wrong with it. A text of the library was parsed when the compiler was built.
 pub fn parse(file: FileId, text: &str) -> (ast::File, Vec<Report>) {
     let known = FILES.iter().find(|f| f.1 == text);
@@ -186,6 +192,13 @@ mod tests {
             assert!(!tree.is_empty(), "{name} does not parse");
             let parsed = mlc_grammar::parse(FileId(7), text);
             assert_eq!(parse(FileId(7), text), parsed, "{name}");
+            for (item, packed) in parsed.0.items.iter().zip(packed(text).unwrap()) {
+                let names = crate::lower::item_names(item).into_iter();
+                assert_eq!(
+                    packed.names,
+                    names.map(|n| n.text.as_str()).collect::<Vec<_>>()
+                );
+            }
         }
     }
 

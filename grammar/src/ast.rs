@@ -28,6 +28,46 @@ pub struct Item {
     pub doc: Option<String>,
 }
 
+impl Item {
+    /// The names that it defines.
+    pub fn names(&self) -> Vec<&str> {
+        fn one(n: &Name) -> Vec<&str> {
+            vec![&n.text]
+        }
+        match &self.kind {
+            ItemKind::Data { name, .. } => one(name),
+            ItemKind::Def(Def::Let { pattern, .. }) => {
+                let mut names = Vec::new();
+                pattern.names(&mut names);
+                names
+            }
+            ItemKind::Def(Def::Fn(f)) => one(&f.name),
+            ItemKind::Def(Def::Model(m)) => one(&m.name),
+            ItemKind::Def(
+                Def::NetUse { name, .. } | Def::Param { name, .. } | Def::State { name, .. },
+            ) => one(name),
+            ItemKind::Def(Def::Net(n)) => one(&n.name),
+            ItemKind::Dist(d) => one(&d.name),
+            ItemKind::Estimator(e) => one(&e.name),
+            ItemKind::Optimizer(o) => one(&o.name),
+            ItemKind::Stage(s) => one(&s.name),
+            _ => Vec::new(),
+        }
+    }
+}
+
+impl Pattern {
+    /// Adds the names that it binds.
+    fn names<'p>(&'p self, names: &mut Vec<&'p str>) {
+        match &self.kind {
+            PatternKind::Name(name) => names.push(name),
+            PatternKind::Wild => {}
+            PatternKind::Tuple(parts) => parts.iter().for_each(|p| p.names(names)),
+            PatternKind::Record(parts) => parts.iter().for_each(|p| p.1.names(names)),
+        }
+    }
+}
+
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub enum ItemKind {
     /// `use std.dist.{normal, bernoulli}`, `use std.nn.mlp`, `use std.dist as d`

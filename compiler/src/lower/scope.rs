@@ -22,7 +22,7 @@ pub(super) fn check(s: &Session, module: usize) -> Vec<Report> {
         scopes: vec![known],
         reports: Vec::new(),
     };
-    for item in &m.tree.items {
+    for item in &s.tree(module).items {
         c.item(item);
     }
     c.reports

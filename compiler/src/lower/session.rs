@@ -10,7 +10,9 @@ use crate::ir::{DType, Type};
 use crate::program::{Host, Program, Slot, SlotId, SlotKind, StageInfo};
 use mlc_grammar::ast;
 use mlc_grammar::diag::Report;
-use mlc_grammar::span::Span;
+use mlc_grammar::packed::Packed;
+use mlc_grammar::span::{FileId, Span};
+use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
@@ -48,6 +50,7 @@ pub(super) struct Module {
     pub uses: HashMap<String, (usize, Option<String>)>,
     /// Names that some `wrt:` in this file mentions.
     pub wrt: HashSet<String>,
+    /// Of a text of the library, what it uses; see [`Session::tree`].
     pub tree: &'static ast::File,
     /// Words of what could not be parsed: names that may be defined there.
     pub holes: HashSet<String>,
@@ -55,10 +58,16 @@ pub(super) struct Module {
     pub folder: Option<&'static str>,
     /// Is it a text of the library that was embedded? Its names were checked when the compiler was.
     pub embedded: bool,
+    /// The items of such a text, and the file that they are in.
+    packed: Option<(FileId, &'static [Packed<'static>])>,
+    /// The tree of all of them, once it was asked for.
+    whole: OnceCell<&'static ast::File>,
 }
 
 #[derive(Clone)]
 pub(super) enum ItemState {
+    /// Of the library, to be unpacked when it is asked for.
+    Packed(&'static Packed<'static>),
     Waiting(&'static ast::Item),
     /// Being evaluated: meeting it again is a cycle.
     Busy(Span),
@@ -502,12 +511,16 @@ impl Session {
     /// Parses one text into a module.
     pub(super) fn load_text(&mut self, display: &str, text: &str) -> (usize, Vec<Report>) {
         let file = self.sources.add(display, text);
+        // Most texts have no such argument, and a tree takes a while to be looked through.
+        let differentiates = text.contains("wrt");
+        if !differentiates && let Some(items) = crate::stdlib::packed(text) {
+            return (self.add_packed(display, file, items), Vec::new());
+        }
         let (tree, mut reports) = crate::stdlib::parse(file, text);
         let index = self.add_module(display, tree);
         self.modules[index].embedded = crate::stdlib::is_embedded(text);
         let tree = self.modules[index].tree;
-        // Most texts have no such argument, and a tree takes a while to be looked through.
-        if text.contains("wrt") {
+        if differentiates {
             self.modules[index].wrt = super::resolve::wrt_names(tree);
         }
         for item in tree.items.iter().filter(|i| i.kind == ast::ItemKind::Hole) {
@@ -528,6 +541,52 @@ impl Session {
         module
     }
 
+    /// A module of the library, of which the items are unpacked when they are needed: those that others bring in now.
+    fn add_packed(&mut self, display: &str, file: FileId, items: Vec<Packed<'static>>) -> usize {
+        let items: &'static [Packed] = items.leak();
+        let uses = items.iter().filter(|i| i.is_use);
+        let tree = ast::File {
+            items: uses.filter_map(|i| i.unpack(file)).collect(),
+        };
+        let index = self.add_module(display, tree);
+        let module = &mut self.modules[index];
+        module.embedded = true;
+        module.packed = Some((file, items));
+        for item in items {
+            let names = item.names.iter();
+            module
+                .items
+                .extend(names.map(|n| (n.to_string(), ItemState::Packed(item))));
+        }
+        debug_assert!(super::modules::top_level(self.tree(index), false).is_empty());
+        index
+    }
+
+    /// The whole tree of a module.
+    pub(super) fn tree(&self, module: usize) -> &'static ast::File {
+        let m = &self.modules[module];
+        let Some((file, items)) = m.packed else {
+            return m.tree;
+        };
+        m.whole.get_or_init(|| {
+            let items = items.iter().filter_map(|i| i.unpack(file));
+            Box::leak(Box::new(ast::File {
+                items: items.collect(),
+            }))
+        })
+    }
+
+    /// Unpacks an item of the library.
+    fn unpack(&mut self, module: usize, packed: &Packed) -> Option<ItemState> {
+        let m = &mut self.modules[module];
+        let (file, _) = m.packed?;
+        let item: &'static ast::Item = Box::leak(Box::new(packed.unpack(file)?));
+        for n in &packed.names {
+            m.items.insert(n.to_string(), ItemState::Waiting(item));
+        }
+        Some(ItemState::Waiting(item))
+    }
+
     fn add_module(&mut self, display: &str, tree: ast::File) -> usize {
         // Syntax trees live as long as the process: values refer into them, and a process reads few files.
         let tree: &'static ast::File = Box::leak(Box::new(tree));
@@ -541,6 +600,8 @@ impl Session {
             holes: HashSet::new(),
             folder: None,
             embedded: false,
+            packed: None,
+            whole: OnceCell::new(),
         };
         for item in &tree.items {
             for name in super::resolve::item_names(item) {
@@ -634,8 +695,12 @@ impl Session {
                 None => Some(Ok(Val::Module(target))),
             };
         }
-        let state = self.modules[module].items.get(name)?.clone();
+        let mut state = self.modules[module].items.get(name)?.clone();
+        if let ItemState::Packed(packed) = state {
+            state = self.unpack(module, packed)?;
+        }
         Some(match state {
+            ItemState::Packed(_) => panic!("internal error: an item is packed twice"),
             ItemState::Done(v) => Ok(v),
             ItemState::Failed => Err(Box::new(
                 Report::new(FOLLOWS, format!("`{name}` could not be evaluated"))

@@ -96,7 +96,7 @@ impl Session {
     }
 
     pub(super) fn library_estimators(&mut self, span: Span) -> R<Vec<(String, Rc<EstimatorVal>)>> {
-        let tree = self.modules[self.estimators].tree;
+        let tree = self.tree(self.estimators);
         let mut out = Vec::new();
         for item in &tree.items {
             if let ast::ItemKind::Estimator(def) = &item.kind
