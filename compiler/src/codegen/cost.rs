@@ -5,7 +5,7 @@
 use super::element::native;
 use super::plan::{Plan, Unit, access, root};
 use crate::ir::{Attr, Graph, Value, print};
-use crate::ops::{Kernel, Scalar};
+use crate::ops::{Kernel, Scalar, Special};
 use std::collections::BTreeSet;
 use std::ops::AddAssign;
 
@@ -30,16 +30,33 @@ pub const WORD_WEIGHT: usize = 16;
 
 /// What an operation on one element takes against an addition: time in a loop over wide vectors, by measurement. Used to decide
 /// what is worth dividing among threads.
+///
+/// `docs/results/costs.py` fits chains of calls, each of which waits for the one before; these are half of that, as what calls
+/// take that do not wait for one another.
 pub fn weight(f: Scalar) -> usize {
+    use Special as S;
     match f {
         Scalar::Div | Scalar::Sqrt | Scalar::Mod => 8,
-        Scalar::Exp | Scalar::Expm1 => 25,
-        Scalar::Log | Scalar::Sigmoid => 35,
-        Scalar::Log1p | Scalar::Tanh => 45,
-        Scalar::Softplus | Scalar::Erfinv => 75,
-        Scalar::Sin | Scalar::Cos => 75,
-        Scalar::Pow => 150,
-        // One element after the other.
+        Scalar::Special(S::Exp2 | S::Atan | S::Cosh) => 20,
+        Scalar::Exp | Scalar::Expm1 | Scalar::Erf => 25,
+        Scalar::Special(S::Atan2 | S::Sinh | S::Log2) => 25,
+        Scalar::Log
+        | Scalar::Log1p
+        | Scalar::Sin
+        | Scalar::Cos
+        | Scalar::Tanh
+        | Scalar::Sigmoid => 40,
+        Scalar::Special(S::Tan | S::Asin | S::Acos | S::Acosh | S::Atanh) => 40,
+        Scalar::Special(S::Erfc | S::Erfcx | S::Ndtr) => 40,
+        Scalar::Softplus | Scalar::Erfinv => 50,
+        Scalar::Special(S::Asinh | S::Logaddexp) => 50,
+        Scalar::Pow | Scalar::Lgamma | Scalar::Digamma | Scalar::Trigamma => 100,
+        Scalar::Special(S::LogNdtr | S::Ndtri | S::I0e | S::I1e) => 100,
+        Scalar::Special(S::Lbeta) => 150,
+        // One element after the other, by series.
+        Scalar::Special(S::Gammainc | S::Gammaincc) => 6_000,
+        Scalar::Special(S::Betainc) => 12_000,
+        Scalar::Special(S::Polygamma) => 15_000,
         f if native(f).is_some() => 500,
         _ => 1,
     }
