@@ -27,6 +27,8 @@ mod overwrite;
 mod plan;
 mod wide;
 
+pub(crate) use element::native;
+
 pub use clock::{Form, UnitFacts};
 pub use memory::{Footprint, PADDING};
 

@@ -8,6 +8,7 @@
 //! 1 / broadcast(x)   =>   broadcast(1 / x)
 
 use super::Pass;
+use crate::codegen::native;
 use crate::ir::{Attr, Contract, DType, Graph, Literal, Loop, Owned, Type, Value};
 use crate::ops::{self, Kernel, Scalar, View};
 use std::collections::HashMap;
@@ -226,31 +227,11 @@ fn negative(g: &mut Graph, v: Value) -> Value {
 /// A division, or a function, of what repeats along axes that all operands repeat along, literals apart: done once, and then
 /// repeated. (Arithmetic that costs nothing in a loop that is there anyway stays in it.)
 fn before_repeating(g: &mut Graph, node: &crate::ir::Node, xs: &[Value]) -> Option<Value> {
-    let dear = matches!(
-        node.def.kernel,
-        Kernel::Map(
-            Scalar::Div
-                | Scalar::IntDiv
-                | Scalar::Mod
-                | Scalar::Pow
-                | Scalar::Sqrt
-                | Scalar::Exp
-                | Scalar::Log
-                | Scalar::Log1p
-                | Scalar::Expm1
-                | Scalar::Sin
-                | Scalar::Cos
-                | Scalar::Tanh
-                | Scalar::Sigmoid
-                | Scalar::Softplus
-                | Scalar::Erf
-                | Scalar::Erfinv
-                | Scalar::Lgamma
-                | Scalar::Digamma
-                | Scalar::Trigamma
-                | Scalar::Special(_)
-        )
-    );
+    let dear = match node.def.kernel {
+        Kernel::Map(Scalar::Div | Scalar::IntDiv | Scalar::Mod | Scalar::Sqrt) => true,
+        Kernel::Map(f) => native(f).is_some(),
+        _ => false,
+    };
     if !dear {
         return None;
     }

@@ -60,6 +60,18 @@ fn words(first: u64, step: u64, key: u64) -> [u32; WORDS] {
     words
 }
 
+/// The keys of the round behind.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f")]
+#[inline]
+fn next_keys(keys: [std::arch::x86_64::__m512i; 2]) -> [std::arch::x86_64::__m512i; 2] {
+    use std::arch::x86_64::*;
+    [
+        _mm512_add_epi32(keys[0], _mm512_set1_epi64(0x9e37_79b9)),
+        _mm512_add_epi32(keys[1], _mm512_set1_epi64(0xbb67_ae85)),
+    ]
+}
+
 /// One round on the counters of eight blocks, a word of which takes the low half of a lane.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f")]
@@ -114,10 +126,7 @@ unsafe fn wide_words<const BOTH: bool>(first: u64, step: u64, key: u64, out: *mu
             c2 = round(c2, keys);
             c3 = round(c3, keys);
         }
-        keys = [
-            _mm512_add_epi32(keys[0], all(0x9e37_79b9)),
-            _mm512_add_epi32(keys[1], all(0xbb67_ae85)),
-        ];
+        keys = next_keys(keys);
     }
     // The low half of `y` above that of `x`.
     let pair = |x, y| _mm512_mask_shuffle_epi32::<0b10_10_00_00>(x, 0xaaaa, y);
@@ -252,10 +261,7 @@ fn wide_blocks(step: u64, keys: [u64; 8]) -> [[u64; 8]; 4] {
     let mut c = [all(0), all(0), all(step & 0xffff_ffff), all(step >> 32)];
     for _ in 0..10 {
         c = round(c, keys);
-        keys = [
-            _mm512_add_epi32(keys[0], all(0x9e37_79b9)),
-            _mm512_add_epi32(keys[1], all(0xbb67_ae85)),
-        ];
+        keys = next_keys(keys);
     }
     // SAFETY: as above.
     c.map(|c| unsafe { std::mem::transmute::<__m512i, [u64; 8]>(c) })

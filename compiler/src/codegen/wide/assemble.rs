@@ -162,6 +162,14 @@ pub struct Assembler {
     jumps: Vec<(usize, Label)>,
 }
 
+/// Where a thing stands among those known; a new one comes last.
+fn number_of<T: PartialEq>(known: &mut Vec<T>, x: T) -> usize {
+    known.iter().position(|k| *k == x).unwrap_or_else(|| {
+        known.push(x);
+        known.len() - 1
+    })
+}
+
 impl Assembler {
     /// The code, with its constants behind it.
     pub fn finish(mut self) -> Vec<u8> {
@@ -216,28 +224,14 @@ impl Assembler {
             Last::Register(r) => self.code.push(0xc0 | register | (r & 7)),
             Last::Memory(m) | Last::Repeated(m) => match m {
                 Memory::Table(table) => {
-                    let known = self.tables.iter().position(|t| *t == table);
-                    let which = known.unwrap_or_else(|| {
-                        self.tables.push(table);
-                        self.tables.len() - 1
-                    });
-                    self.code.push(register | 5);
-                    let at = self.code.len();
-                    let end = at + 4 + usize::from(immediate.is_some());
+                    let which = number_of(&mut self.tables, table);
+                    let (at, end) = self.distance(register, immediate);
                     self.to_tables.push((at, end, which));
-                    self.code.extend([0; 4]);
                 }
                 Memory::Constant(word) => {
-                    let known = self.constants.iter().position(|c| *c == word);
-                    let which = known.unwrap_or_else(|| {
-                        self.constants.push(word);
-                        self.constants.len() - 1
-                    });
-                    self.code.push(register | 5);
-                    let at = self.code.len();
-                    let end = at + 4 + usize::from(immediate.is_some());
+                    let which = number_of(&mut self.constants, word);
+                    let (at, end) = self.distance(register, immediate);
                     self.to_constants.push((at, end, which));
-                    self.code.extend([0; 4]);
                 }
                 Memory::At {
                     base,
@@ -261,6 +255,15 @@ impl Assembler {
             },
         }
         self.code.extend(immediate);
+    }
+
+    /// The bytes of a place that is told by its distance, which is not known yet: where that stands, and the instruction's end, from
+    /// which it counts.
+    fn distance(&mut self, register: u8, immediate: Option<u8>) -> (usize, usize) {
+        self.code.push(register | 5);
+        let at = self.code.len();
+        self.code.extend([0; 4]);
+        (at, at + 4 + usize::from(immediate.is_some()))
     }
 
     /// The bits that registers beyond the first eight add, of the base and of the index.

@@ -592,8 +592,7 @@ impl<'p> Writer<'p> {
             Op::Fix(x, y, table) => {
                 let x_at = self.register(x, &[y]);
                 let y_at = self.register(y, &[x]);
-                let dies = self.uses[x.0 as usize].first() == Some(&i) && x != y;
-                let to = match dies {
+                let to = match self.dies(i, x) && x != y {
                     true => x_at,
                     false => self.copy_of(x_at, &[x, y]),
                 };
@@ -724,9 +723,8 @@ impl<'p> Writer<'p> {
     /// x * y + z. The instruction overwrites one of its operands: one that is not read again, or a copy.
     fn fused(&mut self, i: usize, x: Id, y: Id, z: Id) {
         let in_memory = |w: &Self, v: Id| w.places[v.0 as usize].register.is_none() && w.repeats(v);
-        let dies = |w: &Self, v: Id| w.uses[v.0 as usize].first() == Some(&i);
         // Of the factors, the second may be in memory, and the first may be overwritten.
-        let swaps = !in_memory(self, y) && dies(self, y) && !dies(self, x);
+        let swaps = !in_memory(self, y) && self.dies(i, y) && !self.dies(i, x);
         let (x, y) = match in_memory(self, x) || swaps {
             true => (y, x),
             false => (x, y),
@@ -735,7 +733,7 @@ impl<'p> Writer<'p> {
         let (code, to, second, last) = if in_memory(self, z) {
             let y_at = self.register(y, &[x]);
             let last = self.read(z, &[x, y]);
-            let to = match dies(self, x) {
+            let to = match self.dies(i, x) {
                 true => x_at,
                 false => self.copy_of(x_at, &[x, y]),
             };
@@ -743,9 +741,9 @@ impl<'p> Writer<'p> {
         } else {
             let z_at = self.register(z, &[x, y]);
             let last = self.read(y, &[x, z]);
-            if dies(self, z) {
+            if self.dies(i, z) {
                 (a::FMADD231PS, z_at, x_at, last)
-            } else if dies(self, x) {
+            } else if self.dies(i, x) {
                 (a::FMADD132PS, x_at, z_at, last)
             } else {
                 let to = self.copy_of(z_at, &[x, y, z]);
@@ -755,6 +753,11 @@ impl<'p> Writer<'p> {
         self.done(i, &[x, y, z]);
         self.a.all(code, self.width, to, second, last);
         self.hold_vector(Id(i as u32), to);
+    }
+
+    /// Is operation `i` the last that reads a value?
+    fn dies(&self, i: usize, x: Id) -> bool {
+        self.uses[x.0 as usize].first() == Some(&i)
     }
 
     /// A register with what another holds; the values of `keep` stay in theirs.
