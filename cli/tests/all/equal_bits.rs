@@ -109,5 +109,7 @@ fn pipelines_have_the_same_bits_in_every_way() {
         check("unfused", unfused, p.nests_reorder);
         let unhoisted = results(file, &["--disable-pass", "hoist"], "");
         check("unhoisted", unhoisted, false);
+        let step_by_step = results(file, &["--disable-pass", "ahead"], "");
+        check("nothing ahead", step_by_step, false);
     }
 }

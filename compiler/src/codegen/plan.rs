@@ -119,7 +119,12 @@ fn is_map(g: &Graph, v: Value) -> bool {
 
 /// Whether a loop nest can hold the random words.
 fn is_draw(g: &Graph, v: Value) -> bool {
-    g.node(v).def.kernel == Kernel::Draw && g.ty(v).len() >= WORDS
+    g.node(v).def.kernel == Kernel::Draw && g.ty(v).len() >= WORDS && !has_rows(g, v)
+}
+
+/// Whether random words are those of several rows of counters.
+pub(super) fn has_rows(g: &Graph, v: Value) -> bool {
+    g.ty(g.operands(v)[1]).rank() == 2
 }
 
 /// Whether a site draws no more than a block of words. (What is added to the site is an operand, of which there may be others.)
@@ -127,6 +132,7 @@ fn draws_few(g: &Graph, v: Value) -> bool {
     g.node(v).def.kernel == Kernel::Draw
         && (1..=FEW_WORDS).contains(&g.ty(v).len())
         && g.operands(v).len() == 2
+        && !has_rows(g, v)
 }
 
 fn is_broadcast(g: &Graph, v: Value) -> bool {

@@ -251,11 +251,17 @@ fn node(g: &Graph, v: Value, xs: &[&ArrayD<f64>], inputs: &[Tensor]) -> ArrayD<f
             let seed = words(xs[0]);
             let site = site.wrapping_add(xs.get(2).map_or(0, |x| words(x)));
             let counters: Vec<i64> = xs[1].iter().map(|c| *c as i64).collect();
-            let (key, step) = philox::stream(seed, site, &counters);
+            // Each row of counters has its own words.
+            let rows = if xs[1].ndim() == 2 { shape[0] } else { 1 };
+            let each = (counters.len() / rows.max(1)).max(1);
+            let streams = counters.chunks(each).map(|c| philox::stream(seed, site, c));
+            let streams: Vec<_> = streams.collect();
+            let words = shape.iter().product::<usize>() / rows.max(1);
             let mut at = 0;
             build(shape, |_| {
+                let (key, step) = streams[at / words];
                 at += 1;
-                f64::from(philox::word(key, step, at - 1) as i32)
+                f64::from(philox::word(key, step, ((at - 1) % words) as u64) as i32)
             })
         }
         Kernel::Gather => {

@@ -62,7 +62,7 @@ pub fn hoist(g: &Graph, steady: &[bool]) -> Option<Split> {
 }
 
 /// Is it more than a constant or another view of an operand?
-fn computes(g: &Graph, v: Value) -> bool {
+pub(super) fn computes(g: &Graph, v: Value) -> bool {
     !matches!(
         g.node(v).def.kernel,
         Kernel::Leaf
@@ -104,7 +104,7 @@ fn behind(g: &Graph, values: &HashMap<Value, usize>) -> Vec<Value> {
 }
 
 /// The part of a graph that makes these outputs, with all its inputs and, behind them, inputs in the place of `given`.
-fn copy(g: &Graph, outputs: &[(String, Value)], given: &[(String, Value)]) -> Graph {
+pub(super) fn copy(g: &Graph, outputs: &[(String, Value)], given: &[(String, Value)]) -> Graph {
     let mut out = Graph::new();
     let mut map: HashMap<Value, Value> = HashMap::new();
     for input in &g.inputs {

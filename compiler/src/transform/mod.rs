@@ -1,6 +1,7 @@
 //! Passes: graph to graph. Each verifies what it leaves in debug builds.
 
 pub mod affine;
+pub mod ahead;
 pub mod batch;
 pub mod calls;
 pub mod differentiate;
@@ -45,7 +46,7 @@ pub const FUSE: &str = "fuse";
 /// The names by which passes can be switched off.
 pub fn names() -> Vec<&'static str> {
     let passes = PASSES.iter().map(|p| p.name);
-    passes.chain([hoist::NAME, FUSE]).collect()
+    passes.chain([hoist::NAME, ahead::NAME, FUSE]).collect()
 }
 
 /// Runs the passes that are not switched off. Equal nodes are merged throughout: graphs are hash-consed.

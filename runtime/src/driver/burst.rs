@@ -2,7 +2,7 @@
 //!
 //! What a step writes to a slot stands in another buffer than what it read, and the two change places after it: so the values
 //! before a step are whole until it has succeeded. There are two tables of addresses, for every other step each, so that
-//! nothing is moved or counted between two steps.
+//! nothing is moved or counted between two steps; or a table for each of the steps for which something is computed at once.
 
 use super::batches::Batch;
 use super::engine::{Addresses, Call, Engine};
@@ -88,8 +88,8 @@ pub struct Left {
 /// Steps of one program on the slots of a version.
 pub struct Burst<'e> {
     call: Call<'e>,
-    /// For the step with an even number, and for that with an odd one, from the first.
-    tables: [Addresses; 2],
+    /// For the first step and those behind it, and then from the start again.
+    tables: Vec<Addresses>,
     turn: usize,
     steps: usize,
     /// The inputs that stay the same.
@@ -212,9 +212,20 @@ impl<'e> Burst<'e> {
             call.set_output(&mut odd, program.sinks.len(), &mut number);
             check = Some((number, Vec::new()));
         }
+        let count = call.steps_ahead().max(2);
+        let table = |i: usize| {
+            let mut table = if i % 2 == 0 {
+                even.clone()
+            } else {
+                odd.clone()
+            };
+            call.set_step(&mut table, i);
+            table
+        };
+        let tables = (0..count).map(table).collect();
         let mut burst = Self {
             call,
-            tables: [even, odd],
+            tables,
             turn: 0,
             steps: 0,
             _held: held,
@@ -365,6 +376,9 @@ impl<'e> Burst<'e> {
     /// One step.
     #[inline]
     pub fn step(&mut self) {
+        if self.turn == 0 {
+            self.call.look_ahead(&self.tables[0]);
+        }
         // SAFETY: all tensors are held by `self`, whose buffers do not move; the slots' two buffers are distinct, and no
         // other input or output is one of them.
         unsafe { self.call.run(&self.tables[self.turn]) };
@@ -373,7 +387,10 @@ impl<'e> Burst<'e> {
     /// Takes what the last step left: the next one goes on from it.
     #[inline]
     pub fn accept(&mut self) {
-        self.turn ^= 1;
+        self.turn += 1;
+        if self.turn == self.tables.len() {
+            self.turn = 0;
+        }
         self.steps += 1;
         self.step.as_i32_mut()[0] += 1;
     }

@@ -10,6 +10,7 @@ use mlc_compiler::ir::{Attr, Graph, Type, fingerprint, print};
 use mlc_compiler::program::{Program, Sink, SlotId, Source};
 use mlc_compiler::transform::{
     self,
+    ahead::{self, Input},
     finite::watch,
     hoist,
     lift::{Constant, lift},
@@ -114,6 +115,8 @@ struct Machine {
     constants: Vec<Rc<HostTensor>>,
     /// And what computes more of it.
     prologue: Option<Prologue>,
+    /// And what computes for several steps at once what depends on their numbers only.
+    ahead: Option<Ahead>,
     arena: AlignedBytes,
     types: Vec<Type>,
     /// Buffers for the outputs of the next run, by output.
@@ -204,6 +207,14 @@ impl Engine {
             prologue = Some(Prologue::new(&program, &split.prologue)?);
             graph = split.step;
         }
+        let mut block = None;
+        if hoists
+            && !options.disabled.iter().any(|d| d == ahead::NAME)
+            && let Some(split) = ahead::ahead(&graph, &kinds(&program, graph.inputs.len()))
+        {
+            block = Some(Ahead::new(&program, split.block, options)?);
+            graph = split.step;
+        }
         let mut made = true;
         let live = print::live(&graph);
         let mut compilation = Compilation {
@@ -240,6 +251,7 @@ impl Engine {
                 compiled,
                 constants: constants.into_iter().map(constant).collect(),
                 prologue,
+                ahead: block,
                 spare: types.iter().map(|_| None).collect(),
                 types,
             }))
@@ -269,6 +281,7 @@ impl Engine {
                 let mut outputs: Vec<HostTensor> = all.map(|o| machine.output(o)).collect();
                 let mut call = machine.call();
                 let mut addresses = call.addresses(inputs);
+                call.look_ahead(&addresses);
                 for (i, t) in outputs.iter_mut().enumerate() {
                     call.set_output(&mut addresses, i, t);
                 }
@@ -301,6 +314,7 @@ pub struct Call<'e> {
     types: &'e [Type],
     constants: &'e [Rc<HostTensor>],
     prologue: Option<&'e Prologue>,
+    ahead: Option<&'e mut Ahead>,
 }
 
 /// The addresses of what code reads and writes.
@@ -370,22 +384,51 @@ impl Machine {
             types: &self.types,
             constants: &self.constants,
             prologue: self.prologue.as_ref(),
+            ahead: self.ahead.as_mut(),
         }
     }
 }
 
 impl Call<'_> {
-    /// The addresses of the inputs; those of outputs are to be set.
+    /// The addresses of the inputs, for a step for which [`Call::look_ahead`] has been called; those of outputs are to be set.
     pub fn addresses(&self, inputs: &[Rc<HostTensor>]) -> Addresses {
         let all = inputs.iter().chain(self.constants);
         let hoisted = self.prologue.map(|p| p.values(inputs)).unwrap_or_default();
         let all = all
             .map(|t| t.bytes())
             .chain(hoisted.iter().map(|t| t.bytes()));
+        let rows = self.ahead.iter().flat_map(|a| a.rows(0));
         Addresses {
-            sources: all.map(<[u8]>::as_ptr).collect(),
+            sources: all.map(<[u8]>::as_ptr).chain(rows).collect(),
             _hoisted: hoisted.clone(),
             targets: vec![std::ptr::null_mut(); self.types.len()],
+        }
+    }
+
+    /// For how many steps one call of [`Call::look_ahead`] is enough.
+    pub fn steps_ahead(&self) -> usize {
+        match self.ahead {
+            Some(_) => ahead::STEPS,
+            None => 1,
+        }
+    }
+
+    /// Has the addresses be those of the `nth` step after one for which [`Call::look_ahead`] was called.
+    pub fn set_step(&self, addresses: &mut Addresses, nth: usize) {
+        if let Some(a) = &self.ahead {
+            let first = addresses.sources.len() - a.strides.len();
+            let rows = a.rows(nth);
+            addresses.sources[first..]
+                .iter_mut()
+                .zip(rows)
+                .for_each(|(s, row)| *s = row);
+        }
+    }
+
+    /// Computes what is computed before a step, whose addresses these are, and for those behind it.
+    pub fn look_ahead(&mut self, addresses: &Addresses) {
+        if let Some(a) = &mut self.ahead {
+            a.compute(&addresses.sources);
         }
     }
 
@@ -431,6 +474,94 @@ fn steady(program: &Program) -> Vec<bool> {
         _ => false,
     };
     program.sources.iter().map(steady).collect()
+}
+
+/// By input of a step's graph, of which there are `count`: what it is to steps that follow one another.
+fn kinds(program: &Program, count: usize) -> Vec<Input> {
+    let kind = |(s, steady): (&Source, bool)| match s {
+        Source::Step => Input::Step,
+        Source::Seed => Input::Steady,
+        _ if steady => Input::Steady,
+        _ => Input::Other,
+    };
+    let own = program.sources.iter().zip(steady(program)).map(kind);
+    // Behind these comes what the prologue computes.
+    let mut kinds: Vec<Input> = own.collect();
+    kinds.resize(count, Input::Steady);
+    kinds
+}
+
+/// What is computed for several steps at once; see [`mlc_compiler::transform::ahead`].
+struct Ahead {
+    compiled: Compiled,
+    arena: AlignedBytes,
+    /// Where the number of the step is among the inputs.
+    step: usize,
+    /// The numbers of the steps.
+    numbers: HostTensor,
+    /// By output: a row for each step.
+    values: Vec<AlignedBytes>,
+    /// Bytes of a row.
+    strides: Vec<usize>,
+    targets: Vec<*mut u8>,
+    sources: Vec<*const u8>,
+}
+
+impl Ahead {
+    fn new(program: &Program, block: Graph, options: &EngineOptions) -> Result<Self, RunError> {
+        let block = transform::optimise(block, &options.disabled);
+        let compiled = codegen::compile(&block, options.natives()).map_err(|e| {
+            RunError::Environment(format!("cannot compile `{}`: {e}", program.name))
+        })?;
+        let bytes: Vec<usize> = block
+            .outputs
+            .iter()
+            .map(|o| block.ty(o.1).bytes())
+            .collect();
+        // Behind the last row there is room for a vector.
+        let mut values: Vec<AlignedBytes> =
+            bytes.iter().map(|n| AlignedBytes::zeros(n + 64)).collect();
+        Ok(Self {
+            arena: AlignedBytes::zeros(compiled.arena_bytes),
+            compiled,
+            step: program
+                .sources
+                .iter()
+                .position(|s| *s == Source::Step)
+                .expect("something depends on it"),
+            numbers: HostTensor::from_i32(&[ahead::STEPS], &[0; ahead::STEPS]),
+            strides: bytes.iter().map(|n| n / ahead::STEPS).collect(),
+            targets: values
+                .iter_mut()
+                .map(|v| v.as_mut_slice().as_mut_ptr())
+                .collect(),
+            values,
+            sources: Vec::new(),
+        })
+    }
+
+    /// The addresses of what is known of a step, the `nth` of those that were computed together.
+    fn rows(&self, nth: usize) -> impl Iterator<Item = *const u8> {
+        let rows = self.values.iter().zip(&self.strides);
+        rows.map(move |(v, stride)| v.as_slice()[nth * stride..].as_ptr())
+    }
+
+    /// Computes a row for a step and each behind it. `sources`: the inputs of the step.
+    #[inline]
+    fn compute(&mut self, sources: &[*const u8]) {
+        // SAFETY: the input is the number of a step, which nobody writes to now.
+        let first = unsafe { *sources[self.step].cast::<i32>() };
+        for (i, n) in self.numbers.as_i32_mut().iter_mut().enumerate() {
+            *n = first.wrapping_add(i as i32);
+        }
+        self.sources.clear();
+        self.sources.extend_from_slice(sources);
+        self.sources[self.step] = self.numbers.bytes().as_ptr();
+        let arena = self.arena.as_mut_slice().as_mut_ptr();
+        // SAFETY: the inputs are those of the step, but for its number, and have the types of the program's; the outputs and the
+        // arena are its own and have the sizes that the code asked for.
+        unsafe { self.compiled.call(&self.sources, &self.targets, arena) };
+    }
 }
 
 /// What is computed before steps, from inputs that they do not change.

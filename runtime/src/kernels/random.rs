@@ -245,20 +245,24 @@ unsafe extern "C" fn random_bits(
     unsafe { random_bits_from(n, 0, seed, m, counters, site, out) }
 }
 
-/// The first blocks of eight streams with keys of their own, side by side.
+/// A block of each of eight streams with steps and keys of their own, side by side.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f")]
 #[inline]
-fn wide_blocks(step: u64, keys: [u64; 8]) -> [[u64; 8]; 4] {
+fn wide_blocks(block: u64, steps: [u64; 8], keys: [u64; 8]) -> [[u64; 8]; 4] {
     use std::arch::x86_64::*;
     let all = |x: u64| _mm512_set1_epi64(x as i64);
+    let halves = |x: __m512i| {
+        [
+            _mm512_and_si512(x, all(0xffff_ffff)),
+            _mm512_srli_epi64::<32>(x),
+        ]
+    };
     // SAFETY: eight words of 64 bits are a vector.
-    let keys: __m512i = unsafe { std::mem::transmute(keys) };
-    let mut keys = [
-        _mm512_and_si512(keys, all(0xffff_ffff)),
-        _mm512_srli_epi64::<32>(keys),
-    ];
-    let mut c = [all(0), all(0), all(step & 0xffff_ffff), all(step >> 32)];
+    let [steps, keys]: [__m512i; 2] = unsafe { std::mem::transmute([steps, keys]) };
+    let mut keys = halves(keys);
+    let [low, high] = halves(steps);
+    let mut c = [all(block & 0xffff_ffff), all(block >> 32), low, high];
     for _ in 0..10 {
         c = round(c, keys);
         keys = next_keys(keys);
@@ -267,17 +271,44 @@ fn wide_blocks(step: u64, keys: [u64; 8]) -> [[u64; 8]; 4] {
     c.map(|c| unsafe { std::mem::transmute::<__m512i, [u64; 8]>(c) })
 }
 
-/// The first blocks of eight streams, by their words.
+/// A block of each of eight streams, by their words.
 #[inline(always)]
-fn first_blocks(step: u64, keys: [u64; 8]) -> [[u64; 8]; 4] {
+fn block_of_each(block: u64, steps: [u64; 8], keys: [u64; 8]) -> [[u64; 8]; 4] {
     #[cfg(target_arch = "x86_64")]
     if super::vector() == super::Vector::Avx512 {
         // SAFETY: the machine has these vectors.
-        return unsafe { wide_blocks(step, keys) };
+        return unsafe { wide_blocks(block, steps, keys) };
     }
-    let each = keys.map(|key| blocks::<1>(0, 1, step, key));
+    let each: [[[u64; 1]; 4]; 8] =
+        std::array::from_fn(|i| blocks::<1>(block, 1, steps[i], keys[i]));
     std::array::from_fn(|word| each.map(|block| block[word][0]))
 }
+
+// The first `words` words of the streams of one site with several rows of counters, of which each has `m`: a row for each.
+vectorised!(random_bits_of_rows(rows: usize, words: usize, seed: *const i32, m: usize, counters: *const i32, site: u64, out: *mut u32) {
+    // SAFETY: the caller gives two ints, `m` for each row, of which there is at least one, and room for the words.
+    unsafe {
+        for first in (0..rows).step_by(8) {
+            let count = (rows - first).min(8);
+            let (mut steps, mut keys) = ([0; 8], [0; 8]);
+            for i in 0..count {
+                let own = counters.add((first + i) * m);
+                steps[i] = i64::from(*own) as u64;
+                // The step does not change the key.
+                keys[i] = if m == 1 && i > 0 { keys[0] } else { stream_key(seed, m, own, site) };
+            }
+            for at in (0..words).step_by(4) {
+                let block = block_of_each(at as u64 / 4, steps, keys);
+                for i in 0..count {
+                    let own = out.add((first + i) * words + at);
+                    for (word, lanes) in block.iter().enumerate().take(words - at) {
+                        *own.add(word) = lanes[i] as u32;
+                    }
+                }
+            }
+        }
+    }
+});
 
 // The first words of the streams of `n` sites, at most four of each. `sites`: each site and how many words, in turn; `outs`: where
 // they go.
@@ -291,7 +322,7 @@ vectorised!(random_bits_of_sites(n: usize, sites: *const u64, seed: *const i32, 
             for (i, key) in keys.iter_mut().enumerate().take(count) {
                 *key = stream_key(seed, m, counters, *sites.add(2 * (first + i)));
             }
-            let words = first_blocks(step, keys);
+            let words = block_of_each(0, [step; 8], keys);
             for i in 0..count {
                 let out = *outs.add(first + i);
                 for (word, lanes) in words.iter().enumerate().take(*sites.add(2 * (first + i) + 1) as usize) {
@@ -310,5 +341,6 @@ pub fn table() -> Vec<Entry> {
             "mlc_random_bits_of_sites",
             random_bits_of_sites as *const u8,
         ),
+        ("mlc_random_bits_of_rows", random_bits_of_rows as *const u8),
     ]
 }

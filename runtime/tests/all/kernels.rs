@@ -193,3 +193,39 @@ fn words_of_several_sites_are_those_of_each() {
         assert_eq!(words, expected, "{n} words of site {site}");
     }
 }
+
+/// The words of several rows of counters, more than stand in a vector and of more than one block each.
+#[test]
+fn words_of_several_rows_are_those_of_each() {
+    type Whole = unsafe extern "C" fn(usize, *const i32, usize, *const i32, u64, *mut u32);
+    type OfRows =
+        unsafe extern "C" fn(usize, usize, *const i32, usize, *const i32, u64, *mut u32);
+    let address = |name| Kernels.address(name).unwrap();
+    // SAFETY: the kernels have these arguments.
+    let (whole, of_rows) = unsafe {
+        (
+            std::mem::transmute::<*const u8, Whole>(address("mlc_random_bits")),
+            std::mem::transmute::<*const u8, OfRows>(address("mlc_random_bits_of_rows")),
+        )
+    };
+    let (seed, site, rows) = ([5, -6], 0x1234_5678_9abc_def0, 19);
+    for (m, n) in [(1, 1), (1, 2), (2, 4), (3, 5), (1, 11)] {
+        let counters: Vec<i32> = (0..rows * m).map(|i| 3 - i as i32).collect();
+        let mut all = vec![u32::MAX; rows * n + 1];
+        // SAFETY: two ints, `m` for each row, and room for `n` words of each.
+        unsafe {
+            let at = all.as_mut_ptr();
+            of_rows(rows, n, seed.as_ptr(), m, counters.as_ptr(), site, at);
+        }
+        for (row, own) in counters.chunks(m).enumerate() {
+            let mut expected = vec![0; n];
+            // SAFETY: as above.
+            unsafe {
+                let at = expected.as_mut_ptr();
+                whole(n, seed.as_ptr(), m, own.as_ptr(), site, at);
+            }
+            assert_eq!(all[row * n..][..n], expected, "row {row}, {n} words");
+        }
+        assert_eq!(all[rows * n], u32::MAX, "{n} words a row");
+    }
+}

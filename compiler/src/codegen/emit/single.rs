@@ -1,6 +1,7 @@
 //! Units of one node that is not element-wise: native kernels on whole buffers.
 
 use super::super::memory::Place;
+use super::super::plan::has_rows;
 use super::super::{CodegenError, Natives};
 use super::{Arg, Emit, linalg, monoid_name, suffix};
 use crate::ir::{Attr, Contract, Graph, Shape, Value};
@@ -181,6 +182,13 @@ impl Emit<'_, '_> {
             (Kernel::Reduce(m), Attr::Axes(axes)) => self.reduce(v, m, axes, out, index),
             (Kernel::Draw, _) => {
                 let [seed, count, counters, site] = self.stream(v)?;
+                if has_rows(g, v) {
+                    let (rows, each) = (ty.shape[0], g.ty(operands[1]).shape[1]);
+                    let sizes = [rows, ty.len() / rows, each].map(|n| Arg::Int(n as i64));
+                    let [rows, words, each] = sizes;
+                    let args = [rows, words, seed, each, counters, site, Arg::Value(out)];
+                    return self.call("mlc_random_bits_of_rows", &args);
+                }
                 let args = [
                     Arg::Int(ty.len() as i64),
                     seed,
