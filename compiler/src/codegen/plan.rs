@@ -293,7 +293,8 @@ fn reduced_group(g: &Graph, v: Value, groups: &Groups) -> Option<usize> {
     let operand = g.operands(v)[0];
     let group = groups.of(operand)?;
     let agrees = split.is_none() || groups.all[group].split.is_none_or(|s| Some(s) == split);
-    (groups.is_whole(g, operand, group) && agrees).then_some(group)
+    let fits = groups.is_whole(g, operand, group) && agrees && groups.can_fold(g, group, v);
+    fits.then_some(group)
 }
 
 /// Reductions that are alone join a loop nest that reads what they reduce.

@@ -198,8 +198,7 @@ fn words_of_several_sites_are_those_of_each() {
 #[test]
 fn words_of_several_rows_are_those_of_each() {
     type Whole = unsafe extern "C" fn(usize, *const i32, usize, *const i32, u64, *mut u32);
-    type OfRows =
-        unsafe extern "C" fn(usize, usize, *const i32, usize, *const i32, u64, *mut u32);
+    type OfRows = unsafe extern "C" fn(usize, usize, *const i32, usize, *const i32, u64, *mut u32);
     let address = |name| Kernels.address(name).unwrap();
     // SAFETY: the kernels have these arguments.
     let (whole, of_rows) = unsafe {

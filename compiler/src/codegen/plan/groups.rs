@@ -1,5 +1,6 @@
 //! Groups of nodes that are computed together, as they form: who belongs where, and an order in which they can run.
 
+use super::super::wide::MOST_FOLDS;
 use super::{
     CONE, Folding, LARGEST, SEARCH, access, folding, is_alias, is_broadcast, is_draw, is_map,
     row_read, split_of,
@@ -14,6 +15,8 @@ pub struct Group {
     pub model: Option<Value>,
     /// How many leading axes its rows are, once an operand or a reduction has decided it.
     pub split: Option<usize>,
+    /// How many of its members are reductions that its loops hold in registers.
+    folds: usize,
     level: usize,
     /// The groups that need it directly.
     users: Vec<usize>,
@@ -29,6 +32,7 @@ impl Group {
             members: vec![],
             model: None,
             split: None,
+            folds: 0,
             level: 0,
             users: vec![],
             apart: vec![],
@@ -46,6 +50,11 @@ impl Group {
 pub struct Groups {
     pub all: Vec<Group>,
     of: HashMap<Value, usize>,
+}
+
+/// Whether a reduction is one that loops hold in a register.
+fn is_held(g: &Graph, v: Value) -> bool {
+    matches!(folding(g, v), Some((Folding::Row | Folding::Whole, _)))
 }
 
 /// What a node would join to be computed with one of its operands.
@@ -149,6 +158,7 @@ impl Groups {
             members: vec![],
             model,
             split: None,
+            folds: 0,
             level: level.unwrap_or(0),
             users: vec![],
             apart: vec![],
@@ -179,6 +189,7 @@ impl Groups {
             }
         }
         self.decide(g, group, v);
+        self.all[group].folds += usize::from(is_held(g, v));
         self.all[group].members.push(v);
         self.of.insert(v, group);
     }
@@ -269,6 +280,7 @@ impl Groups {
         let fits = self.shape(g, a).is_some()
             && self.shape(g, a) == self.shape(g, b)
             && same_rows
+            && x.folds + y.folds <= MOST_FOLDS
             && x.members.len() + y.members.len() <= LARGEST
             && !apart(x, b)
             && !apart(y, a);
@@ -285,17 +297,24 @@ impl Groups {
         let Group {
             members,
             split,
+            folds,
             users,
             apart,
             ..
         } = std::mem::replace(&mut self.all[small], Group::part_of(large));
         let whole = &mut self.all[large];
         whole.members.extend(members);
+        whole.folds += folds;
         whole.users.extend(users);
         whole.apart.extend(apart);
         whole.level = level;
         whole.split = whole.split.or(split);
         true
+    }
+
+    /// Whether there is a register for a reduction.
+    pub fn can_fold(&self, g: &Graph, group: usize, v: Value) -> bool {
+        !is_held(g, v) || self.all[group].folds < MOST_FOLDS
     }
 
     /// What an element-wise node can join, for each operand.

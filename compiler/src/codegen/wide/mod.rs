@@ -15,3 +15,4 @@ mod program;
 pub mod write;
 
 pub use elements::{Slot, function, supports};
+pub use write::MOST_FOLDS;
