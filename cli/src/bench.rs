@@ -88,6 +88,8 @@ fn object(workload: &str, t: &Timed, machine: &Machine) -> serde_json::Value {
         "passes_ms": passes,
         "nodes": t.compilation.nodes,
         "kernels": t.compilation.kernels,
+        "hoisted": t.compilation.hoisted,
+        "ahead": t.compilation.ahead,
         "bytes_planned": t.compilation.bytes_planned,
         "bytes_alive": t.compilation.footprint.alive_bytes,
         "flops": t.cost.flops,

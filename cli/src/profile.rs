@@ -7,7 +7,8 @@ use crate::observer::Quiet;
 use crate::options::PipelineArgs;
 use mlc_compiler::codegen::{Form, UnitFacts};
 use mlc_compiler::diag::Sources;
-use mlc_runtime::driver::{Pipeline, Profile, ProfileEffort, RunOptions, UnitTime};
+use mlc_compiler::transform::ahead::STEPS;
+use mlc_runtime::driver::{Compilation, Pipeline, Profile, ProfileEffort, RunOptions, UnitTime};
 use mlc_runtime::machine::{self, Machine};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -231,6 +232,12 @@ impl<'p> Rows<'p> {
             scaled(footprint.alive_bytes as f64, "B"),
             footprint.buffers,
         );
+        let &Compilation { hoisted, ahead, .. } = &p.plain.compilation;
+        if hoisted + ahead > 0 {
+            text += &format!(
+                "  before    {hoisted} values computed once, {ahead} for {STEPS} steps at once: in no kernel above\n"
+            );
+        }
         if let Some(path) = trace {
             let path = path.display();
             text += &format!("  trace     {path}, for ui.perfetto.dev or chrome://tracing\n");
@@ -299,6 +306,8 @@ impl<'p> Rows<'p> {
             "clocked_ns": ns(p.clocked),
             "single_ns": ns(p.single),
             "step_ns": ns(p.plain.quantile(0.5)),
+            "hoisted": p.plain.compilation.hoisted,
+            "ahead": p.plain.compilation.ahead,
             "copy_bandwidth": self.machine.copy_bandwidth,
             "product_throughput": self.machine.product_throughput,
             "bytes_planned": footprint.arena_bytes,

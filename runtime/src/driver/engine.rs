@@ -47,6 +47,9 @@ pub struct Compilation {
     pub milliseconds: f64,
     pub nodes: usize,
     pub kernels: usize,
+    /// Values that are computed once, before the steps, and those that are computed for several steps at once.
+    pub hoisted: usize,
+    pub ahead: usize,
     pub bytes_planned: usize,
     /// How near that is to the least.
     pub footprint: Footprint,
@@ -219,6 +222,8 @@ impl Engine {
         let live = print::live(&graph);
         let mut compilation = Compilation {
             nodes: live.len(),
+            hoisted: prologue.as_ref().map_or(0, |p| p.types.len()),
+            ahead: block.as_ref().map_or(0, |b| b.strides.len()),
             passes: passes.into_iter().map(|p| (p.0, p.1 * 1e3)).collect(),
             ..Compilation::default()
         };
