@@ -10,7 +10,7 @@ use super::reference::{stated, ulp};
 use mlc_compiler::codegen::{Compiled, compile};
 use mlc_compiler::ir::{Attr, DType, Graph, Type};
 use mlc_compiler::ops::{Kernel, OPS, OpDef};
-use mlc_runtime::kernels::{Kernels, names};
+use mlc_runtime::kernels::{names, natives};
 
 /// Inputs of one call.
 const CHUNK: usize = 1 << 14;
@@ -36,7 +36,7 @@ impl Function {
             .collect();
         let y = g.add(def, Attr::None, &xs);
         g.outputs.push(("y".into(), y));
-        let code = compile(&g, &Kernels).unwrap();
+        let code = compile(&g, natives()).unwrap();
         Self {
             arena: lines(code.arena_bytes),
             inputs: vec![lines(ty.bytes()); arity],
