@@ -1,12 +1,11 @@
 //! `mlc bench`: the time of a compiled step, and what it is made of.
 
-use crate::Exit;
 use crate::commands::{chosen, explain, open, write_out};
 use crate::observer::Quiet;
 use crate::options::PipelineArgs;
+use crate::{Exit, output};
 use mlc_runtime::driver::{Effort, RunOptions, Timed};
 use mlc_runtime::machine::{self, Machine};
-use std::io::Write;
 
 pub fn bench(
     args: &PipelineArgs,
@@ -25,7 +24,7 @@ pub fn bench(
     };
     let machine = machine::measure();
     if !json {
-        println!(
+        say!(
             "this machine copies {:.1} GB/s and multiplies matrices at {:.0} GFLOP/s",
             machine.copy_bandwidth / 1e9,
             machine.product_throughput / 1e9
@@ -45,7 +44,7 @@ pub fn bench(
                     return exit;
                 }
                 // A reader of a pipe sees each stage when it is done.
-                let _ = std::io::stdout().flush();
+                output::flush();
             }
             Ok(None) => {}
             Err(e) => return explain(&e, &pipeline),

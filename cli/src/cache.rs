@@ -34,7 +34,7 @@ pub fn kept() -> Option<Cache> {
 
 pub fn cache(what: &CacheCommand) -> Exit {
     let Some(cache) = kept() else {
-        eprintln!("error: nothing is kept: `MLC_CACHE` is `off`, or there is no home folder");
+        complain!("error: nothing is kept: `MLC_CACHE` is `off`, or there is no home folder");
         return Exit::Environment;
     };
     let done = match what {
@@ -43,7 +43,7 @@ pub fn cache(what: &CacheCommand) -> Exit {
         CacheCommand::Prune { older, to, all } => prune(&cache, *older, *to, *all),
     };
     done.unwrap_or_else(|e| {
-        eprintln!("error: `{}`: {e}", cache.folder().display());
+        complain!("error: `{}`: {e}", cache.folder().display());
         Exit::Environment
     })
 }
@@ -113,15 +113,15 @@ fn check(cache: &Cache) -> io::Result<Exit> {
     let mut exit = Exit::Done;
     for e in &entries {
         if let Some(why) = Cache::check(e) {
-            println!("DAMAGED  {}: {why}", e.path.display());
+            say!("DAMAGED  {}: {why}", e.path.display());
             exit = Exit::Failed;
         }
     }
     let bytes = entries.iter().map(|e| e.bytes).sum();
     if exit == Exit::Done {
-        println!("{}: all sound", total(entries.len(), bytes));
+        say!("{}: all sound", total(entries.len(), bytes));
     } else {
-        println!("a run computes anew what is damaged; `mlc cache prune` removes it");
+        say!("a run computes anew what is damaged; `mlc cache prune` removes it");
     }
     Ok(exit)
 }
@@ -134,6 +134,6 @@ fn prune(cache: &Cache, days: f64, to: Option<u64>, all: bool) -> io::Result<Exi
         let more = cache.make_room(mb << 20)?;
         (n, bytes) = (n + more.0, bytes + more.1);
     }
-    println!("removed {}", total(n, bytes));
+    say!("removed {}", total(n, bytes));
     Ok(Exit::Done)
 }

@@ -4,7 +4,7 @@ use crate::Exit;
 use crate::observer::{Human, Json};
 use crate::options::{Cli, Command, PipelineArgs, RunArgs};
 use crate::profile::Wanted;
-use crate::show;
+use crate::{output, show};
 use mlc_compiler::diag::{Sources, render};
 use mlc_compiler::ir::{Graph, print};
 use mlc_compiler::lower::{FOLLOWS, Failure, LowerOptions, Met};
@@ -15,7 +15,7 @@ use mlc_runtime::driver::{
     Effort, EngineOptions, Observer, Pipeline, RunError, RunOptions, Saves, StopFlag,
 };
 use mlc_runtime::kernels;
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -24,7 +24,7 @@ static STOP: StopFlag = StopFlag::new();
 
 pub fn run(cli: Cli) -> Exit {
     if let Err(e) = kernels::install() {
-        eprintln!("error: {e}");
+        complain!("error: {e}");
         return Exit::Environment;
     }
     match cli.command {
@@ -147,16 +147,14 @@ pub fn run(cli: Cli) -> Exit {
 
 /// Prints diagnostics on stderr.
 pub fn complain(reports: &[Report], sources: &Sources) {
-    eprint!(
-        "{}",
-        render(reports, sources, std::io::stderr().is_terminal())
-    );
+    let colour = std::io::stderr().is_terminal();
+    output::complaint(&render(reports, sources, colour));
 }
 
 /// The text of a file, or what is wrong with it, told.
 pub fn read_text(file: &Path) -> Result<String, Exit> {
     let bytes = mlc_runtime::driver::read_text_file(file).map_err(|e| {
-        eprintln!("error: cannot read `{}`: {e}", file.display());
+        complain!("error: cannot read `{}`: {e}", file.display());
         Exit::Environment
     })?;
     mlc_compiler::decode(FileId(0), bytes).map_err(|r| {
@@ -211,7 +209,7 @@ pub fn open(args: &PipelineArgs, options: RunOptions) -> Result<Pipeline, Exit> 
         .iter()
         .find(|d| !transform::names().contains(&d.as_str()))
     {
-        eprintln!(
+        complain!(
             "error: there is no pass `{unknown}`; there are {}",
             transform::names().join(", ")
         );
@@ -284,11 +282,11 @@ pub fn explain(e: &RunError, pipeline: &Pipeline) -> Exit {
             let again = resumable.as_ref().map_or(String::new(), |dir| {
                 format!("; it goes on with `--resume {}`", dir.display())
             });
-            eprintln!("interrupted{values}{again}");
+            complain!("interrupted{values}{again}");
             Exit::Interrupted
         }
         RunError::Environment(message) => {
-            eprintln!("error: {message}");
+            complain!("error: {message}");
             Exit::Environment
         }
     }
@@ -316,7 +314,7 @@ pub fn chosen(pipeline: &Pipeline, names: &[String]) -> Result<Vec<usize>, Exit>
     let mut found = Vec::new();
     for name in names {
         let stage = stage_named(pipeline, name).map_err(|why| {
-            eprintln!("error: {why}");
+            complain!("error: {why}");
             Exit::Misuse
         })?;
         found.push(stage);
@@ -339,7 +337,7 @@ fn recorded(inner: Box<dyn Observer>, how: &How, dir: &Path) -> Result<Box<dyn O
     match crate::tensorboard::Recorded::new(inner, dir) {
         Ok(recorded) => Ok(Box::new(recorded)),
         Err(e) => {
-            eprintln!("error: cannot write in `{}`: {e}", dir.display());
+            complain!("error: cannot write in `{}`: {e}", dir.display());
             Err(Exit::Environment)
         }
     }
@@ -401,7 +399,7 @@ fn catch_signals() {
         }
     };
     if let Err(e) = ctrlc::set_handler(stop) {
-        eprintln!("warning: Ctrl-C will end the run at once: {e}");
+        complain!("warning: Ctrl-C will end the run at once: {e}");
     }
 }
 
@@ -452,14 +450,14 @@ fn run_pipeline(
         Err(exit) => *exit,
     };
     if exit == Exit::Unfit {
-        eprintln!("the verdict on {}: do not use", unfit.join(", "));
+        complain!("the verdict on {}: do not use", unfit.join(", "));
     }
     if json {
         let out = result.as_ref().ok().map(|d| d.display().to_string());
         let line = serde_json::json!({"event": "done", "ok": exit == Exit::Done, "seconds": seconds, "out": out});
-        println!("{line}");
+        say!("{line}");
     } else if let Ok(dir) = &result {
-        println!(
+        say!(
             "done in {seconds:.1} s; see {}",
             dir.join("report.html").display()
         );
@@ -519,7 +517,7 @@ fn check(args: &PipelineArgs) -> Exit {
     unknown.sort_unstable();
     unknown.dedup();
     for stage in unknown {
-        eprintln!(
+        complain!(
             "note: how often `{stage}` logs is known only when it has run; some shapes that follow from it are not checked"
         );
     }
@@ -535,14 +533,14 @@ fn check(args: &PipelineArgs) -> Exit {
         environment: false,
     })));
     for stage in unapplied.iter().filter(|_| reports.is_empty()) {
-        eprintln!("note: nothing applies the stage `{stage}`, so it does not run");
+        complain!("note: nothing applies the stage `{stage}`, so it does not run");
     }
     complain(
         &pipeline.session.take_warnings(),
         pipeline.session.sources(),
     );
     if reports.is_empty() {
-        println!("{}: no mistakes found", resolve(&args.file).display());
+        say!("{}: no mistakes found", resolve(&args.file).display());
         return Exit::Done;
     }
     complain(&reports, pipeline.session.sources());
@@ -577,7 +575,7 @@ fn fmt(files: &[std::path::PathBuf], check: bool) -> Exit {
             continue;
         }
         if check {
-            eprintln!("{}: not formatted", file.display());
+            complain!("{}: not formatted", file.display());
             exit = Exit::Failed;
         } else if write_out(&formatted, Some(file)) != Exit::Done {
             exit = Exit::Environment;
@@ -591,12 +589,12 @@ fn stage_graphs(args: &PipelineArgs, stage: Option<&str>) -> Result<Vec<(String,
     let mut pipeline = open(args, unrun(args))?;
     let index = match stage {
         None if pipeline.session.stages().is_empty() => {
-            eprintln!("error: the pipeline has no stage");
+            complain!("error: the pipeline has no stage");
             return Err(Exit::Pipeline);
         }
         None => 0,
         Some(name) => stage_named(&pipeline, name).map_err(|why| {
-            eprintln!("error: {why}");
+            complain!("error: {why}");
             Exit::Pipeline
         })?,
     };
@@ -659,7 +657,7 @@ fn graph(args: &PipelineArgs, stage: Option<&str>, format: &str, out: Option<&Pa
         Err(exit) => return exit,
     };
     let Some((_, g)) = graphs.into_iter().next() else {
-        eprintln!("error: the stage is empty");
+        complain!("error: the stage is empty");
         return Exit::Pipeline;
     };
     let dot = print::dot(&transform::optimise(g, &[]));
@@ -669,7 +667,7 @@ fn graph(args: &PipelineArgs, stage: Option<&str>, format: &str, out: Option<&Pa
     match show::svg(&dot) {
         Ok(svg) => write_out(&svg, out),
         Err(e) => {
-            eprintln!("error: cannot draw the graph: {e}");
+            complain!("error: cannot draw the graph: {e}");
             Exit::Environment
         }
     }
@@ -695,7 +693,7 @@ pub fn doc(name: Option<&str>) -> Exit {
         .collect();
     if listed.is_empty() {
         let name = name.unwrap_or_default();
-        eprintln!(
+        complain!(
             "error: nothing of the name `{name}` is built in or in the standard library; `mlc doc` lists what is"
         );
         return Exit::Misuse;
@@ -715,7 +713,7 @@ fn explain_code(code: &str) -> Exit {
             None,
         ),
         None => {
-            eprintln!("error: there is no diagnostic `{code}`; `docs/errors.md` lists them");
+            complain!("error: there is no diagnostic `{code}`; `docs/errors.md` lists them");
             Exit::Misuse
         }
     }
@@ -725,16 +723,15 @@ pub fn write_out(text: &str, out: Option<&Path>) -> Exit {
     let result = match out {
         Some(path) => mlc_runtime::checkpoint::write_atomically(path, text.as_bytes())
             .map_err(|e| format!("cannot write `{}`: {e}", path.display())),
-        None => match std::io::stdout().write_all(text.as_bytes()) {
-            // Whoever reads may have seen enough.
-            Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-            other => other.map_err(|e| e.to_string()),
-        },
+        None => {
+            output::text(text);
+            Ok(())
+        }
     };
     match result {
         Ok(()) => Exit::Done,
         Err(e) => {
-            eprintln!("error: {e}");
+            complain!("error: {e}");
             Exit::Environment
         }
     }

@@ -1,6 +1,6 @@
 //! `mlc compare`: runs laid over one another.
 
-use crate::Exit;
+use crate::{Exit, output};
 use mlc_runtime::compare::{Run, compare as beside};
 use std::path::{Path, PathBuf};
 
@@ -22,19 +22,19 @@ pub fn compare(folders: &[PathBuf], out: &Path) -> Exit {
     let runs = match runs {
         Ok(runs) => runs,
         Err(e) => {
-            eprintln!("error: {e}");
+            complain!("error: {e}");
             return Exit::Environment;
         }
     };
     let comparison = beside(&runs);
-    print!("{}", table(&comparison.headers, &comparison.rows));
+    output::text(&table(&comparison.headers, &comparison.rows));
     match comparison.report.write(out) {
         Ok(()) => {
-            println!("curves in {}", out.display());
+            say!("curves in {}", out.display());
             Exit::Done
         }
         Err(e) => {
-            eprintln!("error: cannot write `{}`: {e}", out.display());
+            complain!("error: cannot write `{}`: {e}", out.display());
             Exit::Environment
         }
     }

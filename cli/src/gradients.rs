@@ -46,7 +46,7 @@ fn chosen(pipeline: &Pipeline, stage: Option<&str>) -> Result<Vec<(usize, String
     let all: Vec<(usize, String)> = all.enumerate().collect();
     let Some(stage) = stage else { return Ok(all) };
     let found = stage_named(pipeline, stage).map_err(|why| {
-        eprintln!("error: {why}");
+        complain!("error: {why}");
         Exit::Pipeline
     })?;
     Ok(vec![all[found].clone()])

@@ -1,10 +1,17 @@
 //! The command `mlc`.
 
+// Those of the standard library panic where nothing can be printed.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
+#[macro_use]
+mod output;
+
 mod bench;
 mod cache;
 mod commands;
 mod compare;
 mod gradients;
+mod heap;
 mod new;
 mod observer;
 mod options;
@@ -23,6 +30,9 @@ use options::Cli;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+
+#[global_allocator]
+static HEAP: heap::Heap = heap::Heap;
 
 /// What a command ends with; see `docs/cli.md`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -99,14 +109,19 @@ const RESERVE: usize = 1 << 20;
 fn main() -> ExitCode {
     end_with_the_reader();
     one_heap();
+    mlc_runtime::tensor::when_exhausted(heap::exhausted);
     if let Err(e) = read_library() {
-        eprintln!("error: the library that MLC_STDLIB names cannot be read: {e}");
+        complain!("error: the library that MLC_STDLIB names cannot be read: {e}");
         return ExitCode::from(Exit::Environment as u8);
     }
     let cli = Cli::parse();
     let run = move || {
         mlc_grammar::deep_stack(STACK - RESERVE);
-        let exit = commands::run(cli);
+        let mut exit = commands::run(cli);
+        output::flush();
+        if exit == Exit::Done && output::is_lost() {
+            exit = Exit::Environment;
+        }
         // From here: the system takes back faster what is left than it is given back piece by piece.
         std::process::exit(exit as i32);
     };
@@ -116,7 +131,7 @@ fn main() -> ExitCode {
         // The panic's message is on stderr already.
         Ok(Err(_)) => ExitCode::from(Exit::Internal as u8),
         Err(e) => {
-            eprintln!("error: no thread to run on: {e}");
+            complain!("error: no thread to run on: {e}");
             ExitCode::from(Exit::Environment as u8)
         }
     }

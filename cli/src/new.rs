@@ -58,13 +58,13 @@ fn free(folder: &Path) -> io::Result<bool> {
 pub fn new(folder: &Path) -> Exit {
     let name = folder.file_name().and_then(|n| n.to_str());
     let Some(name) = name.filter(|n| !n.starts_with('.')) else {
-        eprintln!("error: name a folder for the project: `mlc new growth`");
+        complain!("error: name a folder for the project: `mlc new growth`");
         return Exit::Misuse;
     };
     let done = match free(folder) {
         Ok(true) => write(folder, name),
         Ok(false) => {
-            eprintln!(
+            complain!(
                 "error: `{}` is there already, and not empty",
                 folder.display()
             );
@@ -73,10 +73,10 @@ pub fn new(folder: &Path) -> Exit {
         Err(e) => Err(e),
     };
     if let Err(e) = done {
-        eprintln!("error: cannot write `{}`: {e}", folder.display());
+        complain!("error: cannot write `{}`: {e}", folder.display());
         return Exit::Environment;
     }
     let folder = folder.display();
-    println!("made {folder}; next: cd {folder} && mlc run pipeline.ml && mlc test");
+    say!("made {folder}; next: cd {folder} && mlc run pipeline.ml && mlc test");
     Exit::Done
 }

@@ -1,5 +1,6 @@
 //! What a user sees of a run while it goes on.
 
+use crate::output;
 use indicatif::{ProgressBar, ProgressStyle};
 use mlc_compiler::ir::DType;
 use mlc_runtime::driver::{Event, Observer, words};
@@ -20,7 +21,7 @@ impl Observer for Quiet {
 /// What is wrong with kept results is told on stderr, whatever else is seen.
 fn warn(event: &Event) {
     if let Event::Trouble { what } = event {
-        eprintln!("warning: {what}");
+        complain!("warning: {what}");
     }
 }
 
@@ -33,8 +34,8 @@ pub struct Human {
 impl Human {
     fn say(&self, line: &str) {
         match &self.bar {
-            Some(bar) => bar.suspend(|| println!("{line}")),
-            None => println!("{line}"),
+            Some(bar) => bar.suspend(|| say!("{line}")),
+            None => say!("{line}"),
         }
     }
 }
@@ -235,7 +236,7 @@ fn step_lines(stage: &str, steps: &Stretch, mut give: impl FnMut(&[u8])) {
 /// A line of logged values.
 fn log(stage: &str, at: (usize, usize), values: &[(String, HostTensor)]) {
     if !values.is_empty() {
-        println!("{}", log_object(stage, at, values));
+        say!("{}", log_object(stage, at, values));
     }
 }
 
@@ -254,17 +255,13 @@ fn log_object(
 impl Observer for Json {
     fn event(&mut self, event: &Event) {
         match event {
-            Event::Compiled { stage, compilation } => println!(
+            Event::Compiled { stage, compilation } => say!(
                 "{}",
                 json!({"event": "compiled", "stage": stage, "ms": compilation.milliseconds, "nodes": compilation.nodes,
                        "kernels": compilation.kernels, "bytes_planned": compilation.bytes_planned})
             ),
             Event::Steps { stage, steps } => {
-                step_lines(stage, steps, |lines| {
-                    if let Err(e) = std::io::stdout().write_all(lines) {
-                        panic!("failed printing to stdout: {e}");
-                    }
-                });
+                step_lines(stage, steps, output::bytes);
             }
             Event::Log {
                 stage,
@@ -272,15 +269,15 @@ impl Observer for Json {
                 epoch,
                 values,
             } => log(stage, (*step, *epoch), values),
-            Event::Failed { stage, step, value } => println!(
+            Event::Failed { stage, step, value } => say!(
                 "{}",
                 json!({"event": "failed", "stage": stage, "step": step, "value": value})
             ),
-            Event::Reused { stage, seconds } => println!(
+            Event::Reused { stage, seconds } => say!(
                 "{}",
                 json!({"event": "reused", "stage": stage, "seconds": seconds})
             ),
-            Event::Resumed { stage, step } => println!(
+            Event::Resumed { stage, step } => say!(
                 "{}",
                 json!({"event": "resumed", "stage": stage, "step": step})
             ),
@@ -291,11 +288,11 @@ impl Observer for Json {
                 place,
                 estimator,
                 variance,
-            } => println!(
+            } => say!(
                 "{}",
                 json!({"event": "strategy", "stage": stage, "site": site, "place": place, "estimator": estimator, "variance": variance})
             ),
-            Event::Verdict { stage, good } => println!(
+            Event::Verdict { stage, good } => say!(
                 "{}",
                 json!({"event": "verdict", "stage": stage, "good": good, "words": words(*good)})
             ),

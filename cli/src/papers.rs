@@ -116,7 +116,7 @@ fn run(folder: &Path, headers: &[Header]) -> std::io::Result<Results> {
             tests: suite.len(),
             seconds: (start.elapsed().as_secs_f64() * 10.0).round() / 10.0,
         };
-        println!("{:<28} {} in {} s", h.id, ended.words(), ended.seconds);
+        say!("{:<28} {} in {} s", h.id, ended.words(), ended.seconds);
         results.insert(h.id.clone(), ended);
     }
     let text = serde_json::to_string_pretty(&results)? + "\n";
@@ -166,12 +166,12 @@ fn page(folder: &Path, headers: &[Header], results: &Results) -> String {
 
 pub fn papers(folder: &Path, again: bool, out: Option<&Path>) -> Exit {
     let failed = |what: &Path, e: std::io::Error| {
-        eprintln!("error: `{}`: {e}", what.display());
+        complain!("error: `{}`: {e}", what.display());
         Exit::Environment
     };
     let headers = match headers(folder) {
         Ok(headers) if headers.is_empty() => {
-            eprintln!(
+            complain!(
                 "error: no pipeline in `{}` begins with `// Paper: ..`",
                 folder.display()
             );
@@ -189,7 +189,7 @@ pub fn papers(folder: &Path, again: bool, out: Option<&Path>) -> Exit {
     };
     if !again {
         for h in &headers {
-            println!(
+            say!(
                 "{:<28} {}\n{:<28} {}",
                 h.id,
                 status(&results, h),

@@ -26,7 +26,7 @@ const TRACED: usize = 3;
 
 pub fn profile(args: &PipelineArgs, options: RunOptions, wanted: &Wanted) -> Exit {
     if options.engine.interpret {
-        eprintln!("error: the interpreter has no kernels: profile without `--interpret`");
+        complain!("error: the interpreter has no kernels: profile without `--interpret`");
         return Exit::Misuse;
     }
     let done = open(args, options).and_then(|mut pipeline| {
@@ -54,7 +54,7 @@ fn stage_of(pipeline: &Pipeline, name: Option<&str>) -> Result<usize, Exit> {
         None => match first("train").or_else(|| first("compute")) {
             Some(stage) => stage,
             None if stages.is_empty() => {
-                eprintln!("error: the pipeline has no stage");
+                complain!("error: the pipeline has no stage");
                 return Err(Exit::Pipeline);
             }
             None => 0,

@@ -14,7 +14,7 @@ pub fn replay(args: &PipelineArgs, options: RunOptions, stage: Option<&str>, ste
             None => {
                 let stages = pipeline.session.stages();
                 let Some(first) = stages.iter().position(|s| s.kind == "train") else {
-                    eprintln!("error: the pipeline has no stage that trains");
+                    complain!("error: the pipeline has no stage that trains");
                     return Err(Exit::Pipeline);
                 };
                 first
@@ -22,9 +22,10 @@ pub fn replay(args: &PipelineArgs, options: RunOptions, stage: Option<&str>, ste
         };
         let info = &pipeline.session.stages()[stage];
         if info.kind != "train" {
-            eprintln!(
+            complain!(
                 "error: `{}` has no steps: it is a `{}` stage",
-                info.name, info.kind
+                info.name,
+                info.kind
             );
             return Err(Exit::Misuse);
         }
@@ -42,11 +43,11 @@ pub fn tell(replayed: &Replayed, pipeline: &Pipeline) -> Exit {
         results,
         wrong,
     } = replayed;
-    println!("step {step} of {stage}, by machine code and by the reference interpreter");
+    say!("step {step} of {stage}, by machine code and by the reference interpreter");
     for r in results {
         let (run, again) = (told_range(&r.run), told_range(&r.interpreter));
         let (name, ty, difference) = (&r.name, &r.ty, r.difference);
-        println!("{name}  {ty}  {run}  |  {again}  |  they differ by {difference:.1e}");
+        say!("{name}  {ty}  {run}  |  {again}  |  they differ by {difference:.1e}");
     }
     let Some((name, causes)) = wrong else {
         return Exit::Done;

@@ -33,7 +33,7 @@ impl Recorded {
             return;
         }
         if let Err(e) = file.scalars(step as u64, &numbers) {
-            eprintln!("warning: no more is written for TensorBoard: {e}");
+            complain!("warning: no more is written for TensorBoard: {e}");
             self.file = None;
         }
     }

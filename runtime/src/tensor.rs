@@ -8,6 +8,7 @@
 use std::alloc::{self, Layout};
 use std::fmt;
 use std::ptr::NonNull;
+use std::sync::OnceLock;
 
 pub use mlc_compiler::ir::DType;
 
@@ -123,6 +124,21 @@ fn layout(capacity: usize) -> Layout {
 /// What every allocator aligns to.
 const ALIGN: usize = 16;
 
+/// What ends the process where the machine has no memory left; else, it is aborted.
+static ENDS: OnceLock<fn(usize) -> !> = OnceLock::new();
+
+/// Sets what ends the process where the machine has no memory for a buffer: it is told how many bytes were asked for.
+pub fn when_exhausted(end: fn(usize) -> !) {
+    ENDS.get_or_init(|| end);
+}
+
+fn exhausted(capacity: usize) -> ! {
+    match ENDS.get() {
+        Some(end) => end(capacity),
+        None => alloc::handle_alloc_error(layout(capacity)),
+    }
+}
+
 /// Whole lines of zeros, and where what was allocated for them begins.
 fn allocate(capacity: usize) -> (NonNull<u8>, NonNull<u8>) {
     if capacity == 0 {
@@ -134,7 +150,7 @@ fn allocate(capacity: usize) -> (NonNull<u8>, NonNull<u8>) {
     }
     // SAFETY: the size is not zero.
     let base = unsafe { alloc::alloc_zeroed(layout(capacity)) };
-    let base = NonNull::new(base).unwrap_or_else(|| alloc::handle_alloc_error(layout(capacity)));
+    let base = NonNull::new(base).unwrap_or_else(|| exhausted(capacity));
     // SAFETY: a line more was asked for than there will be behind the start.
     let start = unsafe { base.add(base.align_offset(LINE)) };
     (start, base)
@@ -169,7 +185,7 @@ fn map(capacity: usize) -> Option<NonNull<u8>> {
     // SAFETY: a new mapping, which starts on a page and so on a line.
     let start = unsafe { libc::mmap(std::ptr::null_mut(), capacity, read_write, private, -1, 0) };
     if start == libc::MAP_FAILED {
-        alloc::handle_alloc_error(layout(capacity));
+        exhausted(capacity);
     }
     NonNull::new(start.cast())
 }

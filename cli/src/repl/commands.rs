@@ -4,7 +4,7 @@ use super::{Repl, plot};
 use crate::bench;
 use crate::commands::{doc, explain, stage_named};
 use crate::observer::{Human, took};
-use crate::show;
+use crate::{output, show};
 use mlc_compiler::lower::ReplResult;
 use mlc_compiler::{codegen, ir::print, transform};
 use std::io::Write;
@@ -75,11 +75,11 @@ pub const COMMANDS: &[(&str, &str, &str)] = &[
 ];
 
 fn help() {
-    println!(
+    say!(
         "An expression is evaluated; a definition (`let`, `fn`, `model`, `param`, ..) is kept. What brackets leave open goes on."
     );
     for (name, after, about) in COMMANDS {
-        println!("  {:<13} {about}", format!("{name} {after}"));
+        say!("  {:<13} {about}", format!("{name} {after}"));
     }
 }
 
@@ -97,13 +97,13 @@ impl Repl {
             }
             ":grad" => match rest.rsplit_once(',') {
                 Some((e, x)) => self.evaluate(&format!("grad({e}, wrt: {})", x.trim())),
-                None => eprintln!("write `:grad e, x`"),
+                None => complain!("write `:grad e, x`"),
             },
             ":graph" => self.show_graph(rest),
             ":ir" => {
                 if let Some(e) = self.expression(rest) {
                     let g = transform::optimise(e.program.graph, &[]);
-                    print!("{}", codegen::describe(&g));
+                    output::text(&codegen::describe(&g));
                 }
             }
             ":time" => self.time(rest),
@@ -112,13 +112,13 @@ impl Repl {
                     && let Some(outputs) = self.outputs(&e)
                 {
                     match plot::lines(&e.shape, &outputs) {
-                        Ok(text) => println!("{text}"),
-                        Err(why) => eprintln!("{why}"),
+                        Ok(text) => say!("{text}"),
+                        Err(why) => complain!("{why}"),
                     }
                 }
             }
             ":run" => self.run_stage(rest),
-            ":load" if rest.is_empty() => eprintln!("write `:load FILE`"),
+            ":load" if rest.is_empty() => complain!("write `:load FILE`"),
             ":load" => {
                 if let Ok(new) = Self::load(Some(Path::new(rest)), self.seed) {
                     *self = new;
@@ -127,7 +127,7 @@ impl Repl {
             ":reload" => self.reload(),
             ":save" => self.save(rest),
             _ if command.starts_with(':') => {
-                eprintln!("there is no command `{command}`; see :help")
+                complain!("there is no command `{command}`; see :help")
             }
             _ => return None,
         }
@@ -138,8 +138,8 @@ impl Repl {
         if let Some(results) = self.lowered(text) {
             for r in results {
                 match r {
-                    ReplResult::Value(e) => println!("{}", e.ty),
-                    ReplResult::Defined(names) => println!("{names} is defined"),
+                    ReplResult::Value(e) => say!("{}", e.ty),
+                    ReplResult::Defined(names) => say!("{names} is defined"),
                 }
             }
         }
@@ -155,14 +155,14 @@ impl Repl {
         };
         let g = transform::optimise(e.program.graph, &[]);
         let Some(file) = file else {
-            print!("{}", print::print_needed(&g));
+            output::text(&print::print_needed(&g));
             return;
         };
         let written = show::svg(&print::dot(&g))
             .and_then(|svg| std::fs::write(file, svg).map_err(|e| e.to_string()));
         match written {
-            Ok(()) => println!("drawn in {file}"),
-            Err(e) => eprintln!("error: cannot write `{file}`: {e}"),
+            Ok(()) => say!("drawn in {file}"),
+            Err(e) => complain!("error: cannot write `{file}`: {e}"),
         }
     }
 
@@ -180,7 +180,7 @@ impl Repl {
             Duration::from_millis(300),
             &mut Human::default(),
         ) {
-            Ok(times) => println!(
+            Ok(times) => say!(
                 "{} the first time, compiling included; then {} (median of {}, least {})",
                 took(first.as_secs_f64()),
                 bench::time(times.median),
@@ -195,15 +195,15 @@ impl Repl {
 
     fn run_stage(&mut self, name: &str) {
         if self.pipeline.session.stages().is_empty() {
-            return eprintln!("there is no stage");
+            return complain!("there is no stage");
         }
         let stage = match stage_named(&self.pipeline, name) {
             Ok(stage) => stage,
-            Err(why) => return eprintln!("{why}"),
+            Err(why) => return complain!("{why}"),
         };
         let start = Instant::now();
         match self.pipeline.run_stage(stage, &mut Human::default()) {
-            Ok(()) => println!("{name} is done, in {}", took(start.elapsed().as_secs_f64())),
+            Ok(()) => say!("{name} is done, in {}", took(start.elapsed().as_secs_f64())),
             Err(e) => {
                 explain(&e, &self.pipeline);
             }
@@ -222,7 +222,7 @@ impl Repl {
 
     fn save(&self, file: &str) {
         if file.is_empty() {
-            return eprintln!("write `:save FILE`");
+            return complain!("write `:save FILE`");
         }
         let path = PathBuf::from(file);
         let texts: Vec<&str> = self.entered.iter().map(|e| e.text.as_str()).collect();
@@ -232,8 +232,8 @@ impl Repl {
         let written =
             std::fs::File::create_new(&path).and_then(|mut f| f.write_all(text.as_bytes()));
         match written {
-            Ok(()) => println!("{} definitions in {file}", texts.len()),
-            Err(e) => eprintln!("error: cannot write `{file}`: {e}"),
+            Ok(()) => say!("{} definitions in {file}", texts.len()),
+            Err(e) => complain!("error: cannot write `{file}`: {e}"),
         }
     }
 }

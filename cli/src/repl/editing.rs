@@ -117,7 +117,7 @@ fn editor(names: &Names, words: HashSet<String>) -> Reedline {
     if let Some(path) = history_file() {
         match FileBackedHistory::with_file(1000, path) {
             Ok(h) => editor = editor.with_history(Box::new(h)),
-            Err(e) => eprintln!("warning: no history: {e}"),
+            Err(e) => complain!("warning: no history: {e}"),
         }
     }
     editor
@@ -165,7 +165,7 @@ impl Library {
 /// # Errors
 /// If the terminal cannot be read.
 pub fn session(repl: &mut Repl) -> io::Result<()> {
-    println!("mlc {} (:help for help)", env!("CARGO_PKG_VERSION"));
+    say!("mlc {} (:help for help)", env!("CARGO_PKG_VERSION"));
     let mut library = Library::read();
     let words = std::mem::take(&mut library.words);
     let all = |repl: &Repl| library.and(repl.pipeline.session.names());

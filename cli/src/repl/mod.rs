@@ -30,7 +30,7 @@ pub fn repl(file: Option<&Path>, seed: u64) -> Exit {
         kernels::break_loops(true);
     });
     if let Err(e) = stopping {
-        eprintln!("warning: Ctrl-C will end the prompt: {e}");
+        complain!("warning: Ctrl-C will end the prompt: {e}");
     }
     let result = if std::io::stdin().is_terminal() {
         editing::session(&mut repl)
@@ -40,7 +40,7 @@ pub fn repl(file: Option<&Path>, seed: u64) -> Exit {
     match result {
         Ok(()) => Exit::Done,
         Err(e) => {
-            eprintln!("error: {e}");
+            complain!("error: {e}");
             Exit::Environment
         }
     }
@@ -142,13 +142,13 @@ impl Repl {
     /// The program of a text that is one expression.
     fn expression(&mut self, text: &str) -> Option<Box<ExprProgram>> {
         if text.trim().is_empty() {
-            eprintln!("write an expression after the command");
+            complain!("write an expression after the command");
             return None;
         }
         match self.lowered(text)?.pop() {
             Some(ReplResult::Value(e)) => Some(e),
             _ => {
-                eprintln!("this is a definition; the command is for expressions");
+                complain!("this is a definition; the command is for expressions");
                 None
             }
         }
@@ -159,7 +159,7 @@ impl Repl {
         let mut observer = Human::default();
         let result = self.pipeline.evaluate(e.program.clone(), &mut observer);
         if STOP.is_set() {
-            eprintln!("interrupted");
+            complain!("interrupted");
             return None;
         }
         match result {
@@ -184,10 +184,10 @@ impl Repl {
             .collect();
         for r in results {
             match r {
-                ReplResult::Defined(names) => println!("{names} is defined"),
+                ReplResult::Defined(names) => say!("{names} is defined"),
                 ReplResult::Value(e) => {
                     if let Some(outputs) = self.outputs(&e) {
-                        println!("{}", show::value(&e.shape, &outputs));
+                        say!("{}", show::value(&e.shape, &outputs));
                     }
                 }
             }

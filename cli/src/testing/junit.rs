@@ -44,7 +44,7 @@ pub fn written(file: Option<&Path>, suites: &[Suite], exit: Exit) -> Exit {
     match result {
         Ok(()) => exit,
         Err(e) => {
-            eprintln!("error: cannot write `{}`: {e}", file.display());
+            complain!("error: cannot write `{}`: {e}", file.display());
             Exit::Environment
         }
     }

@@ -5,8 +5,8 @@ mod junit;
 mod one;
 mod review;
 
-use crate::Exit;
 use crate::options::TestArgs;
+use crate::{Exit, output};
 use found::Found;
 use serde::{Deserialize, Serialize};
 use std::io::Write;
@@ -61,7 +61,7 @@ fn only_looks(args: &TestArgs) -> bool {
 
 pub fn test(args: &TestArgs) -> Exit {
     if (args.accept || args.review) && only_looks(args) {
-        eprintln!("error: with `--ci`, or where `CI` is set, no golden value is written");
+        complain!("error: with `--ci`, or where `CI` is set, no golden value is written");
         return Exit::Misuse;
     }
     let here = [PathBuf::from(".")];
@@ -76,13 +76,13 @@ pub fn test(args: &TestArgs) -> Exit {
         return one::test(file, args);
     }
     if args.review {
-        eprintln!("error: `--review` is for one pipeline: `mlc test FILE --review`");
+        complain!("error: `--review` is for one pipeline: `mlc test FILE --review`");
         return Exit::Misuse;
     }
     match found::find(paths) {
         Ok(found) => several(&found, args),
         Err((path, e)) => {
-            eprintln!("error: cannot read `{}`: {e}", path.display());
+            complain!("error: cannot read `{}`: {e}", path.display());
             Exit::Environment
         }
     }
@@ -102,7 +102,7 @@ fn sets_of<'a>(text: &str, args: &'a TestArgs) -> Vec<&'a (String, String)> {
 
 fn several(found: &Found, args: &TestArgs) -> Exit {
     if found.files.is_empty() {
-        eprintln!("error: there is no pipeline with a test");
+        complain!("error: there is no pipeline with a test");
         return Exit::Misuse;
     }
     let nowhere = |s: &&(String, String)| {
@@ -110,13 +110,13 @@ fn several(found: &Found, args: &TestArgs) -> Exit {
         !found.files.iter().any(has)
     };
     if let Some((name, _)) = args.sets.iter().find(nowhere) {
-        eprintln!("error: no pipeline has a `let {name}` at its top");
+        complain!("error: no pipeline has a `let {name}` at its top");
         return Exit::Misuse;
     }
     let done = match run_all(found, args) {
         Ok(done) => done,
         Err(e) => {
-            eprintln!("error: cannot start a process: {e}");
+            complain!("error: cannot start a process: {e}");
             return Exit::Environment;
         }
     };
@@ -126,7 +126,7 @@ fn several(found: &Found, args: &TestArgs) -> Exit {
         Exit::Failed
     };
     for orphan in &found.orphans {
-        println!(
+        say!(
             "STALE   {}: there is no pipeline beside it",
             orphan.display()
         );
@@ -137,7 +137,7 @@ fn several(found: &Found, args: &TestArgs) -> Exit {
         all += suite.cases.len();
         exit = worse(exit, *code);
     }
-    println!(
+    say!(
         "{passed} of {all} tests passed, in {} pipelines",
         done.len()
     );
@@ -198,9 +198,8 @@ fn run_all(found: &Found, args: &TestArgs) -> std::io::Result<Vec<Done>> {
             };
             drop(all);
             let done = done?;
-            println!("{}", found.files[i].0.display());
-            // What nobody reads is no reason to stop.
-            let _ = std::io::stdout().write_all(&done.0.stdout);
+            say!("{}", found.files[i].0.display());
+            output::bytes(&done.0.stdout);
             let _ = std::io::stderr().write_all(&done.0.stderr);
             out.push(done);
         }

@@ -28,14 +28,14 @@ pub fn test(file: &Path, args: &TestArgs) -> Exit {
     let mut tests = match pipeline.test(args.filter.as_deref(), &mut Quiet) {
         Ok(tests) => tests,
         Err(e) => {
-            eprintln!("error: {e}");
+            complain!("error: {e}");
             return Exit::Environment;
         }
     };
     if args.review {
         let names = pipeline.session.tests();
         if let Err(e) = review::review(&mut tests, &names, pipeline.session.sources()) {
-            eprintln!("error: {e}");
+            complain!("error: {e}");
             return Exit::Environment;
         }
     }
@@ -43,7 +43,7 @@ pub fn test(file: &Path, args: &TestArgs) -> Exit {
     if let Some(results) = &args.results {
         let text = serde_json::to_vec(&suite).unwrap_or_default();
         if let Err(e) = std::fs::write(results, text) {
-            eprintln!("error: cannot write `{}`: {e}", results.display());
+            complain!("error: cannot write `{}`: {e}", results.display());
             return Exit::Environment;
         }
     }
@@ -89,7 +89,7 @@ fn told(tests: &Tests, file: &Path, pipeline: &Pipeline) -> (Suite, Exit) {
             (TestOutcome::Broken(_), _) => "BROKEN ",
             _ => "FAILED ",
         };
-        println!("{word} {}", r.name);
+        say!("{word} {}", r.name);
         let (outcome, reports, now) = trouble(r, pipeline);
         complain(&reports, sources);
         // A pipeline that is wrong outweighs a test that fails.
@@ -110,7 +110,7 @@ fn told(tests: &Tests, file: &Path, pipeline: &Pipeline) -> (Suite, Exit) {
     }
     for s in &tests.stale {
         let kept = golden_path(&resolve(file));
-        println!(
+        say!(
             "STALE   {}: {s}; `--accept` removes what is kept",
             kept.display()
         );
@@ -124,6 +124,6 @@ fn told(tests: &Tests, file: &Path, pipeline: &Pipeline) -> (Suite, Exit) {
         cases,
         stale,
     };
-    println!("{} of {} tests passed", suite.passed(), suite.cases.len());
+    say!("{} of {} tests passed", suite.passed(), suite.cases.len());
     (suite, exit)
 }

@@ -1,8 +1,9 @@
 //! `mlc test FILE --review`: each snapshot that differs is shown, and kept or not.
 
+use crate::output;
 use mlc_compiler::diag::{Sources, render};
 use mlc_runtime::driver::Tests;
-use std::io::{BufRead, IsTerminal, Write};
+use std::io::{BufRead, IsTerminal};
 
 enum Answer {
     Accept,
@@ -24,12 +25,12 @@ fn answer(line: &str) -> Option<Answer> {
 /// Asks until there is an answer. The end of the input means to quit.
 fn ask(input: &mut dyn BufRead) -> Result<Answer, String> {
     loop {
-        print!("[a]ccept, [s]kip, accept [A]ll, [q]uit? ");
-        std::io::stdout().flush().map_err(|e| e.to_string())?;
+        output::text("[a]ccept, [s]kip, accept [A]ll, [q]uit? ");
+        output::flush();
         let mut line = String::new();
         let n = input.read_line(&mut line).map_err(|e| e.to_string())?;
         if n == 0 {
-            println!();
+            say!("");
             return Ok(Answer::Quit);
         }
         if let Some(a) = answer(&line) {
@@ -51,11 +52,9 @@ pub fn review(tests: &mut Tests, names: &[String], sources: &Sources) -> Result<
         let mut left = Vec::new();
         for change in std::mem::take(&mut r.changes) {
             if !all && !quit {
-                print!(
-                    "{}",
-                    render(std::slice::from_ref(&change.report), sources, colour)
-                );
-                change.diff.iter().for_each(|line| println!("  {line}"));
+                let report = std::slice::from_ref(&change.report);
+                output::text(&render(report, sources, colour));
+                change.diff.iter().for_each(|line| say!("  {line}"));
                 match ask(&mut input)? {
                     Answer::Accept => {}
                     Answer::AcceptAll => all = true,

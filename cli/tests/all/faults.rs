@@ -142,3 +142,43 @@ fn data_that_change_under_a_run_do_not_mix() {
     folder.run(&["--resume", "out"]);
     folder.same("whole", "out");
 }
+
+#[test]
+fn what_cannot_be_printed_costs_no_result() {
+    let folder = Folder::new(LONG);
+    let full = || fs::File::options().write(true).open("/dev/full").unwrap();
+    let mut run = folder.command(&["run", "p.ml", "before", "--out", "out"]);
+    let (code, _, complained) = told(&run.stdout(full()).output().unwrap());
+    assert_eq!(code, Some(3), "{complained}");
+    assert!(
+        complained.starts_with("error: cannot print to stdout: "),
+        "{complained}"
+    );
+    assert!(folder.path("out/final.safetensors").exists());
+    folder.write("wrong.ml", "let a = b");
+    for file in ["wrong.ml", "p.ml"] {
+        let mut check = folder.command(&["check", file]);
+        let (code, ..) = told(&check.stderr(full()).output().unwrap());
+        assert_eq!(code, Some(i32::from(file == "wrong.ml")), "{file}");
+    }
+}
+
+/// A process that may have three gigabytes of addresses, as on a machine that has no more memory.
+#[test]
+fn where_there_is_not_enough_memory_it_is_told() {
+    let folder = Folder::new("stage s = compute { log a = mean(sort(rand(1500000000))) }");
+    let script = "ulimit -v 3000000; exec \"$@\"";
+    let run = folder.command(&["run", "p.ml", "--out", "out"]);
+    let mut limited = Command::new("sh");
+    limited
+        .args(["-c", script, "sh"])
+        .arg(run.get_program())
+        .args(run.get_args());
+    limited.env("MLC_CACHE", "off").current_dir(folder.path(""));
+    let (code, _, complained) = told(&limited.output().unwrap());
+    assert_eq!(code, Some(3), "{complained}");
+    assert!(
+        complained.contains("error: there is not enough memory: "),
+        "{complained}"
+    );
+}

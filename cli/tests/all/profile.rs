@@ -7,11 +7,10 @@ use mlc_compiler::codegen::{
 };
 use mlc_compiler::ir::Graph;
 use mlc_compiler::lower::LowerOptions;
-use mlc_compiler::ops::Linalg;
 use mlc_compiler::program::{Program, StageProgram};
 use mlc_compiler::transform::optimise;
 use mlc_runtime::driver::{Engine, EngineOptions, Memo, Pipeline, RunOptions};
-use mlc_runtime::kernels::{Clock, Kernels};
+use mlc_runtime::kernels::{Clock, address, natives};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -47,25 +46,6 @@ fn opened(path: &Path, text: &str, sets: &[(String, String)]) -> Pipeline {
     pipeline
 }
 
-/// What has no clock.
-struct NoClock;
-
-impl Natives for NoClock {
-    fn address(&self, name: &str) -> Option<*const u8> {
-        Kernels
-            .address(name)
-            .filter(|_| !name.starts_with("mlc_clock"))
-    }
-
-    fn wide(&self) -> bool {
-        Kernels.wide()
-    }
-
-    fn linalg_scratch(&self, what: Linalg, m: usize, n: usize, k: usize) -> usize {
-        Kernels.linalg_scratch(what, m, n, k)
-    }
-}
-
 #[test]
 fn timed_code_computes_the_same_and_no_other_calls_a_clock() {
     let mut pipeline = opened(Path::new("p.ml"), PIPELINE, &[]);
@@ -73,8 +53,12 @@ fn timed_code_computes_the_same_and_no_other_calls_a_clock() {
         panic!("the stage does not compute");
     };
     let g = optimise(program.graph.clone(), &[]);
-    let kernels = compile(&g, &NoClock).unwrap().kernels;
-    let refused: Result<_, CodegenError> = compile_clocked(&g, &NoClock, 0);
+    let no_clock = Natives {
+        address: |name| address(name).filter(|_| !name.starts_with("mlc_clock")),
+        ..natives()
+    };
+    let kernels = compile(&g, no_clock).unwrap().kernels;
+    let refused: Result<_, CodegenError> = compile_clocked(&g, no_clock, 0);
     assert!(refused.err().unwrap().to_string().contains("mlc_clock"));
 
     let options = EngineOptions::default();
@@ -294,7 +278,7 @@ fn is_near(f: &Footprint) -> bool {
 }
 
 fn footprints(g: &Graph) -> Vec<Footprint> {
-    codegen::footprints(g, &Kernels)
+    codegen::footprints(g, natives())
 }
 
 #[test]

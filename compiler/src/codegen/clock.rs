@@ -13,9 +13,8 @@ use super::emit::loops::loop_of;
 use super::nest::Nest;
 use super::{Natives, plan};
 use crate::ir::{Graph, Origin, Value, print};
-use crate::ops::Linalg;
+use std::cell::RefCell;
 use std::ops::Range;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// What a unit is.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,86 +46,50 @@ pub struct UnitFacts {
     pub origins: Vec<(Origin, f64)>,
 }
 
-/// The native kernels of a program that is timed: those of the runtime, with notes on which are called.
-pub(super) struct Clocked<'n> {
+/// What is noted of a program that is timed while its code is written.
+pub(super) struct Clocked {
+    /// The address of the clock.
     pub clock: usize,
-    natives: &'n dyn Natives,
-    /// Asked for since the present unit began.
-    asked: Mutex<Vec<String>>,
-    /// By unit.
-    called: Mutex<Vec<Vec<String>>>,
+    /// By unit: which native kernels it calls.
+    called: RefCell<Vec<Vec<String>>>,
 }
 
-impl<'n> Clocked<'n> {
-    pub fn new(natives: &'n dyn Natives, clock: usize) -> Self {
+impl Clocked {
+    pub fn new(clock: usize) -> Self {
         Self {
             clock,
-            natives,
-            asked: Mutex::default(),
-            called: Mutex::default(),
+            called: RefCell::default(),
         }
     }
 
-    pub fn begin_unit(&self) {
-        lock(&self.asked).clear();
-    }
-
-    pub fn end_unit(&self) {
-        let mut asked = std::mem::take(&mut *lock(&self.asked));
+    /// A unit is written, and asked for these native kernels.
+    pub fn end_unit(&self, mut asked: Vec<String>) {
         asked.retain(|name| !name.starts_with("mlc_clock_"));
         asked.sort_unstable();
         asked.dedup();
-        lock(&self.called).push(asked);
+        self.called.borrow_mut().push(asked);
     }
 
     /// All units of a graph, by number.
-    pub fn facts(self, g: &Graph) -> Vec<UnitFacts> {
-        let kind = [self.natives.wide(), self.natives.fuses()];
-        let mut called = self
-            .called
-            .into_inner()
-            .unwrap_or_else(PoisonError::into_inner);
+    pub fn facts(self, g: &Graph, natives: Natives) -> Vec<UnitFacts> {
+        let mut called = self.called.into_inner();
         let mut all = Vec::new();
-        facts(g, kind, &mut called, &mut all);
+        facts(g, natives, &mut called, &mut all);
         all
-    }
-}
-
-fn lock<T>(m: &Mutex<T>) -> MutexGuard<'_, T> {
-    m.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl Natives for Clocked<'_> {
-    fn address(&self, name: &str) -> Option<*const u8> {
-        lock(&self.asked).push(name.to_string());
-        self.natives.address(name)
-    }
-
-    fn wide(&self) -> bool {
-        self.natives.wide()
-    }
-
-    fn fuses(&self) -> bool {
-        self.natives.fuses()
-    }
-
-    fn linalg_scratch(&self, what: Linalg, m: usize, n: usize, k: usize) -> usize {
-        self.natives.linalg_scratch(what, m, n, k)
     }
 }
 
 /// Adds the units of a graph, those of the bodies of its loops first. `called`: what each calls. Gives the numbers of its own.
 fn facts(
     g: &Graph,
-    [wide, fuses]: [bool; 2],
+    natives: Natives,
     called: &mut [Vec<String>],
     all: &mut Vec<UnitFacts>,
 ) -> Range<usize> {
-    let plan = plan::plan_as(g, &print::live(g), fuses);
+    let plan = plan::plan_as(g, &print::live(g), natives.fuses);
     let mut bodies: Vec<Option<(usize, Range<usize>)>> = Vec::new();
     for unit in &plan.units {
-        bodies
-            .push(loop_of(g, unit).map(|l| (l.count, facts(&l.body, [wide, fuses], called, all))));
+        bodies.push(loop_of(g, unit).map(|l| (l.count, facts(&l.body, natives, called, all))));
     }
     let first = all.len();
     for (unit, body) in plan.units.iter().zip(bodies) {
@@ -134,7 +97,7 @@ fn facts(
         let form = if let Some((count, body)) = body {
             Form::Loop { count, body }
         } else if unit.fused {
-            let nest = Nest::new(g, unit, &plan.kept, wide);
+            let nest = Nest::new(g, unit, &plan.kept, natives.wide);
             Form::Nest {
                 rows: nest.rows,
                 columns: nest.columns,

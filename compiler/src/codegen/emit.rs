@@ -29,7 +29,7 @@ const STRETCH: usize = 64;
 /// A function being written.
 struct Emit<'a, 'b> {
     g: &'a Graph,
-    natives: &'a dyn Natives,
+    natives: Natives,
     b: FunctionBuilder<'b>,
     m: &'a mut Memory,
     bases: HashMap<Place, cl::Value>,
@@ -38,6 +38,8 @@ struct Emit<'a, 'b> {
     /// By number of arguments: native kernels take only words.
     signatures: HashMap<usize, SigRef>,
     entry: cl::Block,
+    /// Native kernels that were asked for since the present unit began.
+    asked: Vec<String>,
 }
 
 /// How an element type is named in the names of native kernels.
@@ -65,11 +67,11 @@ fn monoid_name(m: Monoid) -> &'static str {
 /// The functions of a program being made: its own, those of the parts of its nests, those of the bodies of its loops.
 struct Functions<'n> {
     module: JITModule,
-    natives: &'n dyn Natives,
+    natives: Natives,
     /// Those that are written and wait to be compiled.
     waiting: Vec<Waiting>,
     /// If its units are timed.
-    clocked: Option<&'n Clocked<'n>>,
+    clocked: Option<&'n Clocked>,
     /// What the code refers to by address.
     constants: Vec<Constants>,
     kernels: usize,
@@ -87,7 +89,7 @@ struct Written {
 pub fn function(
     g: &Graph,
     plan: &Plan,
-    natives: &dyn Natives,
+    natives: Natives,
     clocked: Option<&Clocked>,
     module: JITModule,
 ) -> Result<Compiled, CodegenError> {
@@ -133,7 +135,7 @@ fn scratch_bytes(
     unit: &Unit,
     nest: &Nest,
     layout: Option<&loops::Layout>,
-    natives: &dyn Natives,
+    natives: Natives,
 ) -> Vec<usize> {
     match layout {
         Some(layout) => vec![layout.bytes],
@@ -143,11 +145,11 @@ fn scratch_bytes(
 }
 
 /// Adds the footprints of a graph, those of the bodies of its loops first, without writing code. Gives the bytes of its arena.
-pub fn footprints(g: &Graph, natives: &dyn Natives, all: &mut Vec<Footprint>) -> usize {
-    let plan = super::plan::plan_as(g, &print::live(g), natives.fuses());
+pub fn footprints(g: &Graph, natives: Natives, all: &mut Vec<Footprint>) -> usize {
+    let plan = super::plan::plan_as(g, &print::live(g), natives.fuses);
     let (mut nests, mut scratch) = (Vec::new(), Vec::new());
     for unit in &plan.units {
-        let nest = Nest::new(g, unit, &plan.kept, natives.wide());
+        let nest = Nest::new(g, unit, &plan.kept, natives.wide);
         let layout = loops::loop_of(g, unit)
             .map(|l| loops::Layout::new(l, footprints(&l.body, natives, all)));
         scratch.push(scratch_bytes(g, unit, &nest, layout.as_ref(), natives));
@@ -165,7 +167,7 @@ impl Functions<'_> {
         for (i, unit) in plan.units.iter().enumerate() {
             if let Some(l) = loops::loop_of(g, unit) {
                 let live = print::live(&l.body);
-                let plan = super::plan::plan_as(&l.body, &live, self.natives.fuses());
+                let plan = super::plan::plan_as(&l.body, &live, self.natives.fuses);
                 let body = self.graph(&l.body, &plan)?;
                 let layout = loops::Layout::new(l, body.footprint.arena_bytes);
                 bodies.insert(i, (body, layout));
@@ -178,7 +180,7 @@ impl Functions<'_> {
         let nests: Vec<Nest> = plan
             .units
             .iter()
-            .map(|u| Nest::new(g, u, &plan.kept, self.natives.wide()))
+            .map(|u| Nest::new(g, u, &plan.kept, self.natives.wide))
             .collect();
         let scratch: Vec<Vec<usize>> = plan
             .units
@@ -315,7 +317,7 @@ fn write(
     name: &str,
     words: usize,
     g: &Graph,
-    natives: &dyn Natives,
+    natives: Natives,
     m: &mut Memory,
     body: impl FnOnce(&mut Emit, &mut JITModule) -> Result<(), CodegenError>,
 ) -> Result<Waiting, CodegenError> {
@@ -342,6 +344,7 @@ fn write(
         arguments,
         signatures: HashMap::new(),
         entry,
+        asked: vec![],
     };
     body(&mut e, module)?;
     e.b.ins().return_(&[]);
@@ -412,11 +415,12 @@ impl Emit<'_, '_> {
 
     /// The address of a native kernel.
     fn native(&mut self, name: &str) -> Result<cl::Value, CodegenError> {
-        let address = self.natives.address(name).ok_or_else(|| {
+        let address = (self.natives.address)(name).ok_or_else(|| {
             CodegenError(format!(
                 "internal error: there is no native kernel `{name}`"
             ))
         })?;
+        self.asked.push(name.to_string());
         Ok(self.b.ins().iconst(types::I64, address as i64))
     }
 
@@ -456,7 +460,7 @@ impl Emit<'_, '_> {
         unit: usize,
         is_loop: bool,
     ) -> Result<(), CodegenError> {
-        clocked.begin_unit();
+        self.asked.clear();
         if !is_loop {
             return Ok(());
         }
@@ -465,7 +469,7 @@ impl Emit<'_, '_> {
     }
 
     fn end_timed(&mut self, clocked: &Clocked, unit: usize) -> Result<(), CodegenError> {
-        clocked.end_unit();
+        clocked.end_unit(std::mem::take(&mut self.asked));
         let args = [clocked.clock as i64, unit as i64].map(Arg::Int);
         self.call("mlc_clock_unit", &args)
     }

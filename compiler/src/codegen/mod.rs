@@ -40,23 +40,19 @@ use cranelift_jit::{JITBuilder, JITModule};
 use std::fmt;
 use std::time::Instant;
 
-/// Where the runtime's native kernels are.
-pub trait Natives: Sync {
-    /// The address of the kernel of this name.
-    fn address(&self, name: &str) -> Option<*const u8>;
-
+/// The runtime's native kernels, and which code may be made.
+#[derive(Clone, Copy)]
+pub struct Natives {
+    /// The address of the kernel of a name.
+    pub address: fn(&str) -> Option<*const u8>,
     /// Whether code may use vectors of 512 bits: AVX-512 F, BW, DQ and VL.
-    fn wide(&self) -> bool;
-
+    pub wide: bool,
     /// Whether nodes are computed together where that can be. Otherwise each is a unit of its own: only to find out what
     /// fusing does.
-    fn fuses(&self) -> bool {
-        true
-    }
-
-    /// Bytes of scratch that the kernel of linear algebra needs for a matrix of `m` rows and `n` columns, and another
-    /// operand of `k` columns.
-    fn linalg_scratch(&self, what: Linalg, m: usize, n: usize, k: usize) -> usize;
+    pub fuses: bool,
+    /// Bytes of scratch that the kernel of linear algebra needs for a matrix of so many rows and columns, and another operand
+    /// of so many columns.
+    pub linalg_scratch: fn(Linalg, usize, usize, usize) -> usize,
 }
 
 /// Why no code was made: always a mistake of the compiler or of its host, never of a user.
@@ -156,7 +152,7 @@ pub fn describe(g: &Graph) -> String {
 }
 
 /// How near the arenas of a graph and of the bodies of its loops, which come before it, are to the least.
-pub fn footprints(g: &Graph, natives: &dyn Natives) -> Vec<Footprint> {
+pub fn footprints(g: &Graph, natives: Natives) -> Vec<Footprint> {
     let mut all = Vec::new();
     emit::footprints(g, natives, &mut all);
     all
@@ -166,7 +162,7 @@ pub fn footprints(g: &Graph, natives: &dyn Natives) -> Vec<Footprint> {
 ///
 /// # Errors
 /// If a native kernel is missing or the code generator refuses.
-pub fn compile(g: &Graph, natives: &dyn Natives) -> Result<Compiled, CodegenError> {
+pub fn compile(g: &Graph, natives: Natives) -> Result<Compiled, CodegenError> {
     make(g, natives, None)
 }
 
@@ -176,21 +172,17 @@ pub fn compile(g: &Graph, natives: &dyn Natives) -> Result<Compiled, CodegenErro
 /// As [`compile`].
 pub fn compile_clocked(
     g: &Graph,
-    natives: &dyn Natives,
+    natives: Natives,
     clock: usize,
 ) -> Result<(Compiled, Vec<UnitFacts>), CodegenError> {
-    let clocked = Clocked::new(natives, clock);
-    let compiled = make(g, &clocked, Some(&clocked))?;
-    Ok((compiled, clocked.facts(g)))
+    let clocked = Clocked::new(clock);
+    let compiled = make(g, natives, Some(&clocked))?;
+    Ok((compiled, clocked.facts(g, natives)))
 }
 
-fn make(
-    g: &Graph,
-    natives: &dyn Natives,
-    clocked: Option<&Clocked>,
-) -> Result<Compiled, CodegenError> {
+fn make(g: &Graph, natives: Natives, clocked: Option<&Clocked>) -> Result<Compiled, CodegenError> {
     let start = Instant::now();
-    let plan = plan::plan_as(g, &print::live(g), natives.fuses());
+    let plan = plan::plan_as(g, &print::live(g), natives.fuses);
     let planned = start.elapsed().as_secs_f64();
     let mut flags = settings::builder();
     let text = |e: settings::SetError| CodegenError(format!("code generator settings: {e}"));

@@ -2,7 +2,7 @@
 
 use super::RunError;
 use crate::digest::{Digest, Feed};
-use crate::kernels::{Clock, Kernels, Unfused};
+use crate::kernels::{self, Clock};
 use crate::tensor::{AlignedBytes, DType, HostTensor};
 use mlc_compiler::codegen::{self, CodegenError, Compiled, Footprint, Natives, UnitFacts};
 use mlc_compiler::interp::{self, Tensor};
@@ -32,12 +32,15 @@ pub struct EngineOptions {
 }
 
 impl EngineOptions {
-    fn natives(&self) -> &'static dyn Natives {
-        if self.disabled.iter().any(|d| d == transform::FUSE) {
-            &Unfused
-        } else {
-            &Kernels
+    fn natives(&self) -> Natives {
+        Natives {
+            fuses: !self.disables(transform::FUSE),
+            ..kernels::natives()
         }
+    }
+
+    fn disables(&self, pass: &str) -> bool {
+        self.disabled.iter().any(|d| d == pass)
     }
 }
 
@@ -74,11 +77,7 @@ pub struct Memo(RefCell<VecDeque<(Digest, Rc<Compiled>)>>);
 
 impl Memo {
     /// The code of a graph, and whether it was made and not found.
-    fn code(
-        &self,
-        graph: &Graph,
-        natives: &dyn Natives,
-    ) -> Result<(Rc<Compiled>, bool), CodegenError> {
+    fn code(&self, graph: &Graph, natives: Natives) -> Result<(Rc<Compiled>, bool), CodegenError> {
         let mut f = Feed::default();
         fingerprint::feed(graph, &mut f);
         let key = f.digest();
@@ -204,10 +203,10 @@ impl Engine {
         };
         let mut prologue = None;
         if hoists
-            && !options.disabled.iter().any(|d| d == hoist::NAME)
+            && !options.disables(hoist::NAME)
             && let Some(split) = hoist::hoist(&graph, &steady(&program))
         {
-            prologue = Some(Prologue::new(&program, &split.prologue)?);
+            prologue = Some(Prologue::new(&program, &split.prologue, options.natives())?);
             graph = split.step;
         }
         let mut block = None;
@@ -585,8 +584,8 @@ struct Hoisted {
 }
 
 impl Prologue {
-    fn new(program: &Program, graph: &Graph) -> Result<Self, RunError> {
-        let compiled = codegen::compile(graph, &Kernels).map_err(|e| {
+    fn new(program: &Program, graph: &Graph, natives: Natives) -> Result<Self, RunError> {
+        let compiled = codegen::compile(graph, natives).map_err(|e| {
             RunError::Environment(format!("cannot compile `{}`: {e}", program.name))
         })?;
         let reads = print::live(graph).into_iter();

@@ -29,7 +29,6 @@ mod special;
 pub use loops::break_loops;
 
 use mlc_compiler::codegen::Natives;
-use mlc_compiler::ops::Linalg;
 use std::collections::HashMap;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -137,9 +136,6 @@ use vectorised;
 /// A kernel's name and address.
 type Entry = (&'static str, *const u8);
 
-/// The kernels of this module, for the code generator.
-pub struct Kernels;
-
 /// All kernels.
 fn entries() -> impl Iterator<Item = Entry> {
     let tables = [
@@ -156,40 +152,20 @@ fn entries() -> impl Iterator<Item = Entry> {
     tables.into_iter().flatten()
 }
 
-impl Natives for Kernels {
-    fn address(&self, name: &str) -> Option<*const u8> {
-        static ADDRESSES: OnceLock<HashMap<&str, usize>> = OnceLock::new();
-        let known = ADDRESSES.get_or_init(|| entries().map(|e| (e.0, e.1 as usize)).collect());
-        known.get(name).map(|&address| address as *const u8)
-    }
-
-    fn wide(&self) -> bool {
-        vector() == Vector::Avx512
-    }
-
-    fn linalg_scratch(&self, what: Linalg, m: usize, n: usize, k: usize) -> usize {
-        linalg::scratch_bytes(what, m, n, k)
-    }
+/// The address of a kernel.
+pub fn address(name: &str) -> Option<*const u8> {
+    static ADDRESSES: OnceLock<HashMap<&str, usize>> = OnceLock::new();
+    let known = ADDRESSES.get_or_init(|| entries().map(|e| (e.0, e.1 as usize)).collect());
+    known.get(name).map(|&address| address as *const u8)
 }
 
-/// The same, for code whose nodes are not computed together.
-pub struct Unfused;
-
-impl Natives for Unfused {
-    fn address(&self, name: &str) -> Option<*const u8> {
-        Kernels.address(name)
-    }
-
-    fn wide(&self) -> bool {
-        Kernels.wide()
-    }
-
-    fn fuses(&self) -> bool {
-        false
-    }
-
-    fn linalg_scratch(&self, what: Linalg, m: usize, n: usize, k: usize) -> usize {
-        Kernels.linalg_scratch(what, m, n, k)
+/// The kernels of this module, for the code generator.
+pub fn natives() -> Natives {
+    Natives {
+        address,
+        wide: vector() == Vector::Avx512,
+        fuses: true,
+        linalg_scratch: linalg::scratch_bytes,
     }
 }
 

@@ -1,12 +1,11 @@
 //! The native kernels against libm, at every length of tail.
 
-use mlc_compiler::codegen::Natives;
-use mlc_runtime::kernels::{Kernels, names};
+use mlc_runtime::kernels::{address, names};
 
 type Unary = unsafe extern "C" fn(usize, *const f32, *mut f32);
 
 fn unary(name: &str, x: &[f32]) -> Vec<f32> {
-    let address = Kernels.address(&format!("mlc_{name}_f32")).unwrap();
+    let address = address(&format!("mlc_{name}_f32")).unwrap();
     // SAFETY: unary kernels for f32 have this type.
     let f = unsafe { std::mem::transmute::<*const u8, Unary>(address) };
     let mut out = vec![0.0; x.len()];
@@ -100,12 +99,12 @@ fn a_value_does_not_depend_on_its_place() {
 #[test]
 fn every_name_has_one_address() {
     let mut all = names();
-    assert!(all.iter().all(|n| Kernels.address(n).is_some()));
+    assert!(all.iter().all(|n| address(n).is_some()));
     let n = all.len();
     all.sort_unstable();
     all.dedup();
     assert_eq!(all.len(), n);
-    assert!(Kernels.address("mlc_no_such_kernel").is_none());
+    assert!(address("mlc_no_such_kernel").is_none());
 }
 
 /// Any stretch of a stream's words, wherever it begins.
@@ -113,7 +112,7 @@ fn every_name_has_one_address() {
 fn words_from_anywhere_are_those_of_the_whole_stream() {
     type Whole = unsafe extern "C" fn(usize, *const i32, usize, *const i32, u64, *mut u32);
     type From = unsafe extern "C" fn(usize, u64, *const i32, usize, *const i32, u64, *mut u32);
-    let address = |name| Kernels.address(name).unwrap();
+    let address = |name| address(name).unwrap();
     // SAFETY: the kernels have these arguments.
     let (whole, from) = unsafe {
         (
@@ -162,7 +161,7 @@ fn words_of_several_sites_are_those_of_each() {
     type Whole = unsafe extern "C" fn(usize, *const i32, usize, *const i32, u64, *mut u32);
     type OfSites =
         unsafe extern "C" fn(usize, *const u64, *const i32, usize, *const i32, *const *mut u32);
-    let address = |name| Kernels.address(name).unwrap();
+    let address = |name| address(name).unwrap();
     // SAFETY: the kernels have these arguments.
     let (whole, of_sites) = unsafe {
         (
@@ -199,7 +198,7 @@ fn words_of_several_sites_are_those_of_each() {
 fn words_of_several_rows_are_those_of_each() {
     type Whole = unsafe extern "C" fn(usize, *const i32, usize, *const i32, u64, *mut u32);
     type OfRows = unsafe extern "C" fn(usize, usize, *const i32, usize, *const i32, u64, *mut u32);
-    let address = |name| Kernels.address(name).unwrap();
+    let address = |name| address(name).unwrap();
     // SAFETY: the kernels have these arguments.
     let (whole, of_rows) = unsafe {
         (

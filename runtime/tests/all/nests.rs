@@ -1,10 +1,11 @@
 //! Loop nests with reductions: machine code against the interpreter, and one thread against several.
 
 use super::operations::{Words, assert_close, bytes, run_compiled, run_with, values};
+use mlc_compiler::codegen::Natives;
 use mlc_compiler::interp::{Tensor, eval};
 use mlc_compiler::ir::{Attr, DType, Graph, Type, Value};
 use mlc_compiler::ops::{self, Domain, OpDef};
-use mlc_runtime::kernels::{Kernels, Unfused, set_threads};
+use mlc_runtime::kernels::{natives, set_threads};
 
 /// `tanh(x + b)` and `x * b`, with reductions of each over the rows, the columns and everything.
 fn graph(dtype: DType, rows: usize, columns: usize, by_row: bool) -> (Graph, Vec<Type>) {
@@ -289,14 +290,17 @@ fn many_draws_are_made_in_the_nest_that_uses_them() {
 
 #[test]
 fn what_is_computed_together_has_the_same_bits_as_apart() {
+    let unfused = Natives {
+        fuses: false,
+        ..natives()
+    };
     // Sums of columns (5 and 6) may be associated in other ways.
     for (rows, columns) in [(7, 700), (40, 33), (3, 4096), (1, 700), (5, 3)] {
         for dtype in [DType::F32, DType::F64] {
             for vector in [true, false] {
                 let (g, types) = softmax(dtype, rows, columns, vector);
                 let inputs = drawn(&types, 29);
-                let (together, apart) =
-                    (run_compiled(&g, &inputs), run_with(&g, &Unfused, &inputs));
+                let (together, apart) = (run_compiled(&g, &inputs), run_with(&g, unfused, &inputs));
                 let both = together.iter().zip(&apart).enumerate();
                 for (i, (x, y)) in both.filter(|(i, _)| ![5, 6].contains(i)) {
                     let what = format!("output {i} of {rows} x {columns}, {dtype:?}, {vector}");
@@ -412,7 +416,7 @@ fn what_is_read_for_the_last_time_is_written_over() {
     let (rows, columns) = (600, 200);
     let alive = |shared| {
         let (g, _) = chain(DType::F32, rows, columns, shared);
-        let all = mlc_compiler::codegen::footprints(&g, &Kernels);
+        let all = mlc_compiler::codegen::footprints(&g, natives());
         all.last().expect("that of the graph").alive_bytes / (rows * columns * 4)
     };
     // What is positive stands where the first product did, and the softmax and the second product where it belongs.

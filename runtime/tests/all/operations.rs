@@ -8,7 +8,7 @@ use mlc_compiler::ir::{DType, Graph, Type, Value, verify};
 use mlc_compiler::ops::{Ad, Case, Domain, Kernel, OPS, OpDef, Scalar};
 use mlc_compiler::transform::batch::batch;
 use mlc_compiler::transform::differentiate::{jvp, vjp};
-use mlc_runtime::kernels::Kernels;
+use mlc_runtime::kernels;
 
 /// Numbers that look random, from a seed.
 pub(super) struct Words(pub u64);
@@ -146,10 +146,10 @@ fn aligned(bytes: &[u8]) -> Vec<Line> {
 }
 
 pub(super) fn run_compiled(g: &Graph, inputs: &[Tensor]) -> Vec<Tensor> {
-    run_with(g, &Kernels, inputs)
+    run_with(g, kernels::natives(), inputs)
 }
 
-pub(super) fn run_with(g: &Graph, natives: &dyn Natives, inputs: &[Tensor]) -> Vec<Tensor> {
+pub(super) fn run_with(g: &Graph, natives: Natives, inputs: &[Tensor]) -> Vec<Tensor> {
     let c = compile(g, natives).unwrap();
     let ins: Vec<Vec<Line>> = inputs.iter().map(|t| aligned(&bytes(t))).collect();
     let types: Vec<Type> = g.outputs.iter().map(|o| g.ty(o.1).clone()).collect();

@@ -1,6 +1,7 @@
 //! Errors of the functions in single precision over their whole range, as a run computes them: machine code, and native kernels on
 //! the instruction set in use. The bounds are those that the operations' documentation states; exact values are those in
-//! double precision, whose errors are a millionth of these (see `reference`).
+//! double precision, whose errors are a millionth of these (see `reference`); those of functions that the C library has must agree
+//! with it.
 //!
 //! Of functions of one number a part of all inputs, or every one of them in the long tests:
 //! `cargo test --release -p mlc-runtime --test all -- --ignored every_input`. Of functions of two numbers a grid of pairs.
@@ -10,7 +11,7 @@ use super::reference::{stated, ulp};
 use mlc_compiler::codegen::{Compiled, compile};
 use mlc_compiler::ir::{Attr, DType, Graph, Type};
 use mlc_compiler::ops::{Kernel, OPS, OpDef};
-use mlc_runtime::kernels::{Kernels, names};
+use mlc_runtime::kernels::{names, natives};
 
 /// Inputs of one call.
 const CHUNK: usize = 1 << 14;
@@ -36,7 +37,7 @@ impl Function {
             .collect();
         let y = g.add(def, Attr::None, &xs);
         g.outputs.push(("y".into(), y));
-        let code = compile(&g, &Kernels).unwrap();
+        let code = compile(&g, natives()).unwrap();
         Self {
             arena: lines(code.arena_bytes),
             inputs: vec![lines(ty.bytes()); arity],
@@ -83,6 +84,61 @@ fn ulps(y: f32, exact: f64, floor: f64) -> f64 {
     }
 }
 
+unsafe extern "C" {
+    safe fn erf(x: f64) -> f64;
+    safe fn erfc(x: f64) -> f64;
+    safe fn lgamma(x: f64) -> f64;
+    safe fn asinh(x: f64) -> f64;
+    safe fn acosh(x: f64) -> f64;
+    safe fn atanh(x: f64) -> f64;
+}
+
+/// A function of one number as the C library has it.
+fn of_c(name: &str) -> Option<fn(f64) -> f64> {
+    Some(match name {
+        "exp" => f64::exp,
+        "exp2" => f64::exp2,
+        "expm1" => f64::exp_m1,
+        "log" => f64::ln,
+        "log2" => f64::log2,
+        "log1p" => f64::ln_1p,
+        "sqrt" => f64::sqrt,
+        "sin" => f64::sin,
+        "cos" => f64::cos,
+        "tan" => f64::tan,
+        "asin" => f64::asin,
+        "acos" => f64::acos,
+        "atan" => f64::atan,
+        "sinh" => f64::sinh,
+        "cosh" => f64::cosh,
+        "tanh" => f64::tanh,
+        "asinh" => |x| asinh(x),
+        "acosh" => |x| acosh(x),
+        "atanh" => |x| atanh(x),
+        "erf" => |x| erf(x),
+        "erfc" => |x| erfc(x),
+        "lgamma" => |x| lgamma(x),
+        "sigmoid" => |x| 1.0 / (1.0 + (-x).exp()),
+        "softplus" => |x| x.max(0.0) + (-x.abs()).exp().ln_1p(),
+        _ => return None,
+    })
+}
+
+/// How far the exact values may be from those of the C library, in units of single precision: some of double precision.
+const APART: f64 = 1e-7;
+
+/// The distance of two values that are the same but for some units of double precision, in units of single precision.
+fn apart(x: f64, y: f64, floor: f64) -> f64 {
+    let least = f64::from(f32::MIN_POSITIVE);
+    let same = x == y || x.is_nan() && y.is_nan() || x.abs() < least && y.abs() < least;
+    let apart = (x - y).abs() / ulp(x.abs().max(floor), DType::F32);
+    match same {
+        true => 0.0,
+        false if apart.is_nan() => f64::INFINITY,
+        false => apart,
+    }
+}
+
 /// The worst error over what `next` puts into each input in turn, or a half if none is larger, and where it is.
 fn worst(
     def: &'static OpDef,
@@ -92,6 +148,7 @@ fn worst(
     let mut f = Function::new(def, arity, DType::F32);
     let mut exact = Function::new(def, arity, DType::F64);
     let floor = stated(def).map_or(0.0, |s| s.2);
+    let of_c = of_c(def.name);
     let mut out = (0.5, vec![]);
     while let Some(xs) = next() {
         let wide: Vec<Vec<f64>> = xs
@@ -100,6 +157,14 @@ fn worst(
             .collect();
         let pairs = f.call(&xs).iter().zip(exact.call(&wide));
         for (i, (y, exact)) in pairs.enumerate() {
+            if let Some(f) = of_c {
+                let (x, apart) = (wide[0][i], apart(*exact, f(wide[0][i]), floor));
+                assert!(
+                    apart <= APART,
+                    "{} of {x:e} is {exact:e}, {apart} units from that of the C library",
+                    def.name
+                );
+            }
             let error = ulps(*y, *exact, floor);
             if error > out.0 {
                 out = (error, xs.iter().map(|x| x[i]).collect());

@@ -20,9 +20,9 @@ fn sizes(g: &Graph, v: Value) -> [usize; 4] {
 }
 
 /// Bytes that the call needs while it runs: the matrices are done one after the other.
-pub fn scratch_bytes(g: &Graph, v: Value, what: Linalg, natives: &dyn Natives) -> usize {
+pub fn scratch_bytes(g: &Graph, v: Value, what: Linalg, natives: Natives) -> usize {
     let [_, m, n, k] = sizes(g, v);
-    natives.linalg_scratch(what, m, n, k)
+    (natives.linalg_scratch)(what, m, n, k)
 }
 
 fn name(what: Linalg) -> &'static str {

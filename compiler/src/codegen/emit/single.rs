@@ -135,7 +135,7 @@ fn runs(shape: &[usize], axes: &[usize]) -> Vec<[usize; 3]> {
 }
 
 /// Sizes of the scratch buffers that the node needs while it runs.
-pub fn scratch_bytes(g: &Graph, v: Value, natives: &dyn Natives) -> Vec<usize> {
+pub fn scratch_bytes(g: &Graph, v: Value, natives: Natives) -> Vec<usize> {
     let node = g.node(v);
     match (node.def.kernel, &node.attr) {
         (Kernel::Linalg(what), _) => vec![linalg::scratch_bytes(g, v, what, natives)],

@@ -198,6 +198,20 @@ impl Assembler {
         self.code
     }
 
+    /// Puts instructions, which have no jumps and no constants, before all others.
+    pub fn put_first(&mut self, first: Self) {
+        debug_assert!(
+            first.jumps.is_empty() && first.to_constants.is_empty() && first.to_tables.is_empty(),
+            "distances would be wrong"
+        );
+        let n = first.code.len();
+        self.code.splice(0..0, first.code);
+        self.labels.iter_mut().flatten().for_each(|at| *at += n);
+        self.jumps.iter_mut().for_each(|jump| jump.0 += n);
+        let distances = self.to_constants.iter_mut().chain(&mut self.to_tables);
+        distances.for_each(|(at, end, _)| (*at, *end) = (*at + n, *end + n));
+    }
+
     fn patch(&mut self, at: usize, distance: i64) {
         self.code[at..at + 4].copy_from_slice(&(distance as i32).to_le_bytes());
     }

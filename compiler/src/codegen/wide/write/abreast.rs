@@ -1,9 +1,11 @@
 //! Sixteen rows abreast: each phase is done for all of them before the next, so that what is of one element a row is computed
 //! once for all, a row in each lane, and their reductions are folded together.
 
-use super::super::assemble::{Code, INSERT128, INSERT256, LOADPS, SHUFFLE128, SHUFPS, STOREPS};
+use super::super::assemble::{
+    Code, INSERT128, INSERT256, LOADPS, Last, SHUFFLE128, SHUFPS, STOREPS,
+};
 use super::super::program::{At, Fold, Leaves, Program, Section};
-use super::{Condition, Label, Lanes, Last, Memory, Width};
+use super::{Condition, Label, Lanes, Memory, Width};
 use super::{R9, R10, R11, R15, RAX, RCX, RDX, RSI, RSP, SPILL, WIDTH, Writer, at};
 
 /// Rows that are worked on abreast.

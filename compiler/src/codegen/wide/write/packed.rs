@@ -2,9 +2,9 @@
 //! as there are rows in a vector; what is one for each row is spread over its lanes as it is read.
 
 use super::super::super::formulas::Table;
-use super::super::assemble::{LOADPS, PERMPS, STOREPS};
+use super::super::assemble::{LOADPS, Last, PERMPS, STOREPS};
 use super::super::program::{At, Op, Section};
-use super::{Condition, Lanes, Last, Loops, Memory, REST, Width, Writer};
+use super::{Condition, Lanes, Loops, Memory, REST, Width, Writer};
 use super::{R9, RSI, RSP, SPILL, WIDTH, at};
 
 /// By number of columns, for each lane: its column, and its row.
@@ -52,7 +52,8 @@ impl<'p> Writer<'p> {
         self.many_rows = true;
         self.lay_out_columns();
         let which = Last::Memory(Memory::Table(&ROW_OF[columns]));
-        self.a.all(LOADPS, Width::W512, self.free, 0, which);
+        self.a
+            .all(LOADPS, Width::W512, self.values.beside(), 0, which);
         // Nothing behind the last row is read.
         let needed = self.rows_read().1;
         let lanes = packed * columns;
@@ -120,6 +121,7 @@ impl<'p> Writer<'p> {
         let from = Last::Memory(self.slot(slot, place, 4));
         self.a.all(LOADPS, self.rows_read().0, to, 0, from);
         let w = Width::W512;
-        self.a.all(PERMPS, w, to, self.free, Last::Register(to));
+        self.a
+            .all(PERMPS, w, to, self.values.beside(), Last::Register(to));
     }
 }
