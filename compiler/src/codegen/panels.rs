@@ -14,8 +14,9 @@ use super::plan::Unit;
 /// Numbers of a matrix in one stretch of its rows, about: fewer cost more to hand out than they bring.
 const STRETCH: usize = 1 << 15;
 
-/// Stretches at most.
+/// Stretches at most; and how many are enough, where rows are few and long.
 const MAX_STRETCHES: usize = 16;
+const MIN_STRETCHES: usize = 8;
 
 /// Rows of a stretch, at least: their multiples are added to one row of sums.
 const LEAST: usize = 64;
@@ -35,9 +36,11 @@ pub(super) fn rows_of_panel(bytes: usize) -> usize {
 /// In stretches of how many rows a product is summed by which `k` rows, of `n` numbers of so many bytes each, become one. `None`
 /// if the rows are so few and long that they are divided by columns.
 pub fn stretch(k: usize, n: usize, bytes: usize) -> Option<usize> {
-    let parts = (n * k / STRETCH).clamp(1, MAX_STRETCHES);
-    let rows = k.div_ceil(parts);
-    (k >= LEAST * parts).then(|| rows.next_multiple_of(rows_of_panel(n * bytes)))
+    let wanted = (n * k / STRETCH).clamp(1, MAX_STRETCHES);
+    let parts = wanted.min(k / LEAST).max(1);
+    let rows = k.div_ceil(parts).max(1);
+    let enough = parts == wanted || parts >= MIN_STRETCHES;
+    enough.then(|| rows.next_multiple_of(rows_of_panel(n * bytes)))
 }
 
 /// A chain.

@@ -213,11 +213,15 @@ fn reads(g: &Graph, plan: &Plan) -> Vec<BTreeSet<usize>> {
 }
 
 impl Units<'_> {
-    /// The chain that begins with a unit.
-    fn grow(&self, first: usize, rows: usize) -> Option<Chain> {
+    /// The chain that begins with a unit. `shared`: what is large and read by some link.
+    fn grow(
+        &self,
+        first: usize,
+        rows: usize,
+        mut shared: BTreeSet<Value>,
+    ) -> Option<(Chain, BTreeSet<Value>)> {
         let (g, kept) = (self.g, &self.plan.kept);
         let mut left = Left::new();
-        let mut shared: BTreeSet<Value> = BTreeSet::new();
         let mut chain = Chain {
             units: vec![],
             links: vec![],
@@ -252,7 +256,7 @@ impl Units<'_> {
                 _ => {}
             }
         }
-        Some(chain)
+        Some((chain, shared))
     }
 
     /// Whether a unit reads something large that the chain does.
@@ -294,8 +298,11 @@ impl Units<'_> {
     fn chain_of(&self, at: usize) -> Option<(Chain, [usize; 3])> {
         let unit = &self.plan.units[at];
         let p = product(self.g, unit.nodes[0]).filter(|_| !unit.fused && unit.nodes.len() == 1)?;
-        let chain = self.grow(at, p.rows)?;
-        let [panel, stretch] = self.panels(&chain, p.rows)?;
+        let (first, shared) = self.grow(at, p.rows, BTreeSet::new())?;
+        // What a late link reads may be what an early unit does.
+        let all = self.grow(at, p.rows, shared).map(|(chain, _)| chain);
+        let sized = |chain: Chain| Some((self.panels(&chain, p.rows)?, chain));
+        let ([panel, stretch], chain) = all.and_then(sized).or_else(|| sized(first))?;
         Some((chain, [p.rows, panel, stretch]))
     }
 }

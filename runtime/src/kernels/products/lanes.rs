@@ -11,6 +11,8 @@ use std::ops::{Add, Mul};
 pub(super) trait Lanes: Copy {
     type Number: Copy + Add<Output = Self::Number> + Mul<Output = Self::Number>;
     const N: usize;
+    /// How many vectors the machine holds.
+    const REGISTERS: usize;
     /// The number 0.
     const NONE: Self::Number;
 
@@ -65,6 +67,7 @@ macro_rules! portable {
         impl Lanes for [$number; 4] {
             type Number = $number;
             const N: usize = 4;
+            const REGISTERS: usize = 16;
             const NONE: $number = 0.0;
 
             #[inline(always)]
@@ -222,6 +225,7 @@ macro_rules! lanes {
         impl Lanes for $vector {
             type Number = $number;
             const N: usize = $n;
+            const REGISTERS: usize = if size_of::<Self>() == 64 { 32 } else { 16 };
             const NONE: $number = 0.0;
 
             #[inline(always)]

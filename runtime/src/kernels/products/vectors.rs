@@ -39,6 +39,22 @@ struct Dots<T> {
 #[inline(always)]
 unsafe fn dots<V: Lanes, const P: usize, const R: usize>(d: &Dots<V::Number>) {
     debug_assert!(P * V::N == LANES);
+    // SAFETY: passed on.
+    unsafe {
+        let steps = d.k.div_ceil(LANES);
+        let held = d.n == 1 && P * (steps + R) < V::REGISTERS;
+        match steps {
+            1 if held => return dots_held::<V, P, R, 1>(d),
+            2 if held => return dots_held::<V, P, R, 2>(d),
+            3 if held => return dots_held::<V, P, R, 3>(d),
+            4 if held => return dots_held::<V, P, R, 4>(d),
+            5 if held => return dots_held::<V, P, R, 5>(d),
+            6 if held => return dots_held::<V, P, R, 6>(d),
+            7 if held => return dots_held::<V, P, R, 7>(d),
+            8 if held => return dots_held::<V, P, R, 8>(d),
+            _ => {}
+        }
+    }
     let whole = d.m - d.m % R;
     // SAFETY: the rows are in the matrix.
     unsafe {
@@ -51,7 +67,86 @@ unsafe fn dots<V: Lanes, const P: usize, const R: usize>(d: &Dots<V::Number>) {
     }
 }
 
+/// The same for one column, of as many numbers as `C` times the lanes have or a few less, which stays in registers.
+#[inline(always)]
+unsafe fn dots_held<V: Lanes, const P: usize, const R: usize, const C: usize>(d: &Dots<V::Number>) {
+    let left: [usize; P] =
+        std::array::from_fn(|p| (d.k + LANES - C * LANES).saturating_sub(p * V::N).min(V::N));
+    let full = left[P - 1] == V::N;
+    let whole = d.m - d.m % R;
+    // SAFETY: the caller's rows and column have `k` numbers; of the last vectors only those are read.
+    unsafe {
+        let load = |at: *const V::Number, c: usize, p: usize| {
+            let from = c * LANES + p * V::N;
+            if c < C - 1 || full {
+                V::load(at.wrapping_add(from))
+            } else {
+                V::load_some(at.wrapping_add(from), left[p])
+            }
+        };
+        let y: [[V; P]; C] =
+            std::array::from_fn(|c| std::array::from_fn(|p| load(d.y.at.cast_const(), c, p)));
+        for i in (0..whole).step_by(R) {
+            held_rows::<V, P, R, C>(d, i, &y, load);
+        }
+        for i in whole..d.m {
+            held_rows::<V, P, 1, C>(d, i, &y, load);
+        }
+    }
+}
+
 /// The same for `R` rows from the `i`th.
+#[inline(always)]
+unsafe fn held_rows<V: Lanes, const P: usize, const R: usize, const C: usize>(
+    d: &Dots<V::Number>,
+    i: usize,
+    y: &[[V; P]; C],
+    load: impl Fn(*const V::Number, usize, usize) -> V,
+) {
+    // SAFETY: as above.
+    unsafe {
+        let first = d.x.from(i, 0).at.cast_const();
+        let mut sums = [[V::zero(); R]; P];
+        // All rows at once: the more is under way, the less is waited for.
+        for (c, y) in y.iter().enumerate() {
+            for (p, (sums, y)) in sums.iter_mut().zip(y).enumerate() {
+                for (r, sum) in sums.iter_mut().enumerate() {
+                    let row = first.wrapping_offset(r as isize * d.x.row);
+                    *sum = sum.plus(load(row, c, p).times(*y));
+                }
+            }
+        }
+        finish::<V, P, R>(sums, d.out.from(i, 0));
+    }
+}
+
+/// Adds up the lanes of `R` rows.
+#[inline(always)]
+unsafe fn finish<V: Lanes, const P: usize, const R: usize>(
+    mut sums: [[V; R]; P],
+    out: View<V::Number>,
+) {
+    // SAFETY: the caller's result has so many rows.
+    unsafe {
+        let mut half = P / 2;
+        while half > 0 {
+            let (first, second) = sums.split_at_mut(half);
+            for (a, b) in first.iter_mut().flatten().zip(second.iter().flatten()) {
+                *a = a.plus(*b);
+            }
+            half /= 2;
+        }
+        if out.row == 1 {
+            V::totals(sums[0], out.at);
+        } else {
+            for (r, sum) in sums[0].into_iter().enumerate() {
+                *out.from(r, 0).at = sum.total();
+            }
+        }
+    }
+}
+
+/// The same for `R` rows from the `i`th, and any columns.
 #[inline(always)]
 unsafe fn dots_of_rows<V: Lanes, const P: usize, const R: usize>(d: &Dots<V::Number>, i: usize) {
     let whole = d.k - d.k % LANES;
@@ -83,22 +178,7 @@ unsafe fn dots_of_rows<V: Lanes, const P: usize, const R: usize>(d: &Dots<V::Num
                     }
                 }
             }
-            let mut half = P / 2;
-            while half > 0 {
-                let (first, second) = sums.split_at_mut(half);
-                for (a, b) in first.iter_mut().flatten().zip(second.iter().flatten()) {
-                    *a = a.plus(*b);
-                }
-                half /= 2;
-            }
-            let out = d.out.from(i, j);
-            if out.row == 1 {
-                V::totals(sums[0], out.at);
-            } else {
-                for (r, sum) in sums[0].into_iter().enumerate() {
-                    *out.from(r, 0).at = sum.total();
-                }
-            }
+            finish::<V, P, R>(sums, d.out.from(i, j));
         }
     }
 }
