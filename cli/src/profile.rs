@@ -347,6 +347,9 @@ impl<'p> Rows<'p> {
             } => json!({
                 "kind": "nest", "rows": rows, "columns": columns, "phases": phases, "parts": parts
             }),
+            Form::Panels { rows, panel, parts } => json!({
+                "kind": "panels", "rows": rows, "panel": panel, "parts": parts
+            }),
             Form::Call { natives } => json!({"kind": "call", "natives": natives}),
             Form::Loop { count, .. } => json!({"kind": "loop", "count": count}),
         };
@@ -396,6 +399,10 @@ fn label(units: &[UnitTime], unit: usize) -> String {
                 counted(&facts.operations)
             )
         }
+        Form::Panels { rows, panel, parts } => format!(
+            "panels of {panel} of {rows} rows, {parts} parts: {}",
+            counted(&facts.operations)
+        ),
         Form::Call { natives } => {
             let short = natives.iter().map(|n| n.trim_start_matches("mlc_"));
             let called = short.collect::<Vec<_>>().join(", ");

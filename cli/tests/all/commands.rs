@@ -315,6 +315,18 @@ fn stages_of_compilation_are_as_they_were() {
     }
 }
 
+/// What is large and read by several products along its rows passes all of them, panel by panel.
+#[test]
+fn rows_that_several_products_read_are_read_once() {
+    let file = "cli/tests/stages/panels.ml";
+    for stage in ["fit", "scales"] {
+        let units = stdout(&["ir", file, "--stage", stage, "--units"]);
+        let chains = units.lines().filter(|l| l.starts_with("panels of"));
+        assert_eq!(chains.count(), 1, "{units}");
+        insta::assert_snapshot!(format!("panels_{stage}_units"), units);
+    }
+}
+
 /// However it is written, a function of rows and its gradient are one loop nest.
 #[test]
 fn functions_of_rows_are_one_loop_nest() {

@@ -7,7 +7,7 @@ use serde_json::Value;
 /// How the results of a pipeline may differ from those of machine code as it is.
 struct Pipeline {
     file: &'static str,
-    /// Loop nests add up in another order than sums that are computed alone.
+    /// Loop nests, and chains with products of several widths, add up in another order than what is computed alone.
     nests_reorder: bool,
     /// Matrix products round otherwise where nothing fuses multiplication and addition.
     has_products: bool,
@@ -28,6 +28,7 @@ const PIPELINES: &[Pipeline] = &[
     pipeline("examples/pvi/coin.ml", false, false),
     pipeline("examples/pvi/cone.ml", true, false),
     pipeline("examples/pipelines/diabetes.ml", false, true),
+    pipeline("cli/tests/stages/panels.ml", true, false),
     pipeline("examples/tour/gp.ml", false, false),
     pipeline("examples/tour/implicit_ridge.ml", false, true),
     pipeline("examples/tour/newton.ml", false, true),

@@ -26,6 +26,12 @@ pub enum Form {
         phases: usize,
         parts: usize,
     },
+    /// Nests and products that go along so many rows, a panel of them after another, by parts on threads.
+    Panels {
+        rows: usize,
+        panel: usize,
+        parts: usize,
+    },
     /// Calls of native kernels.
     Call { natives: Vec<String> },
     /// A loop: at most so many iterations, and the numbers of its body's units.
@@ -96,6 +102,12 @@ fn facts(
         let v = unit.nodes[0];
         let form = if let Some((count, body)) = body {
             Form::Loop { count, body }
+        } else if let Some(panels) = &unit.panels {
+            Form::Panels {
+                rows: panels.rows,
+                panel: panels.panel,
+                parts: panels.parts(),
+            }
         } else if unit.fused {
             let nest = Nest::new(g, unit, &plan.kept, natives.wide);
             Form::Nest {

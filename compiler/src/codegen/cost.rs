@@ -143,7 +143,8 @@ fn bytes(g: &Graph, unit: &Unit, plan: &Plan) -> f64 {
                 read.insert(source);
             }
         }
-        if !unit.fused || plan.kept[v.0 as usize] {
+        let call = !unit.fused && unit.panels.is_none();
+        if call || plan.kept[v.0 as usize] {
             moved += g.ty(v).bytes();
         }
     }

@@ -4,6 +4,7 @@ mod define;
 mod fused;
 mod linalg;
 pub(super) mod loops;
+mod panels;
 mod single;
 mod wide;
 
@@ -129,18 +130,20 @@ pub fn function(
     })
 }
 
-/// Sizes of the scratch buffers of a unit. `layout`: of a loop.
+/// Sizes of the scratch buffers of a unit. `links`: of a chain. `layout`: of a loop.
 fn scratch_bytes(
     g: &Graph,
     unit: &Unit,
     nest: &Nest,
+    links: &[Nest],
     layout: Option<&loops::Layout>,
     natives: Natives,
 ) -> Vec<usize> {
-    match layout {
-        Some(layout) => vec![layout.bytes],
-        None if unit.fused => nest.scratch_bytes(g),
-        None => single::scratch_bytes(g, unit.nodes[0], natives),
+    match (layout, &unit.panels) {
+        (Some(layout), _) => vec![layout.bytes],
+        (_, Some(panels)) => panels::scratch_bytes(g, panels, links),
+        _ if unit.fused => nest.scratch_bytes(g),
+        _ => single::scratch_bytes(g, unit.nodes[0], natives),
     }
 }
 
@@ -152,7 +155,9 @@ pub fn footprints(g: &Graph, natives: Natives, all: &mut Vec<Footprint>) -> usiz
         let nest = Nest::new(g, unit, &plan.kept, natives.wide);
         let layout = loops::loop_of(g, unit)
             .map(|l| loops::Layout::new(l, footprints(&l.body, natives, all)));
-        scratch.push(scratch_bytes(g, unit, &nest, layout.as_ref(), natives));
+        let links = Nest::of_links(g, unit, &plan.kept, natives.wide());
+        let layout = layout.as_ref();
+        scratch.push(scratch_bytes(g, unit, &nest, &links, layout, natives));
         nests.push(nest);
     }
     let memory = memory::assign(g, &plan, &nests, &scratch);
@@ -182,6 +187,11 @@ impl Functions<'_> {
             .iter()
             .map(|u| Nest::new(g, u, &plan.kept, self.natives.wide))
             .collect();
+        let links: Vec<Vec<Nest>> = plan
+            .units
+            .iter()
+            .map(|u| Nest::of_links(g, u, &plan.kept, self.natives.wide()))
+            .collect();
         let scratch: Vec<Vec<usize>> = plan
             .units
             .iter()
@@ -189,32 +199,42 @@ impl Functions<'_> {
             .enumerate()
             .map(|(i, (u, l))| {
                 let layout = bodies.get(&i).map(|b| &b.1);
-                scratch_bytes(g, u, l, layout, self.natives)
+                scratch_bytes(g, u, l, &links[i], layout, self.natives)
             })
             .collect();
         let mut m = memory::assign(g, plan, &nests, &scratch);
         let (module, waiting, natives) = (&mut self.module, &mut self.waiting, self.natives);
-        let loops: Vec<Option<wide::Loops>> = plan
-            .units
-            .iter()
-            .zip(&nests)
-            .enumerate()
-            .map(|(i, (unit, nest))| {
-                let written = nest.wide && nest.rows * nest.columns > 0;
-                let name = format!("graph_{number}_unit_{i}_loops");
-                written
-                    .then(|| wide::Loops::write(module, &name, g, unit, nest, &plan.kept, &mut m))
-                    .transpose()
-            })
-            .collect::<Result<_, _>>()?;
+        let mut loops_of = |module: &mut JITModule, name: String, unit: &Unit, nest: &Nest| {
+            let written = nest.wide && nest.rows * nest.columns > 0;
+            written
+                .then(|| wide::Loops::write(module, &name, g, unit, nest, &plan.kept, &mut m))
+                .transpose()
+        };
+        let mut loops: Vec<Option<wide::Loops>> = Vec::new();
+        let mut loops_of_links: Vec<Vec<Option<wide::Loops>>> = Vec::new();
+        for (i, (unit, nest)) in plan.units.iter().zip(&nests).enumerate() {
+            let name = format!("graph_{number}_unit_{i}_loops");
+            loops.push(loops_of(module, name, unit, nest)?);
+            let chain = unit.panels.iter().flat_map(|p| &p.links);
+            let of_links = chain.zip(&links[i]).enumerate().map(|(j, (link, nest))| {
+                let name = format!("graph_{number}_unit_{i}_link_{j}_loops");
+                loops_of(module, name, link, nest)
+            });
+            loops_of_links.push(of_links.collect::<Result<_, _>>()?);
+        }
 
         // Units that are divided among threads are functions of their own, of the three words and the number of the part.
         let mut parts: HashMap<usize, FuncId> = HashMap::new();
         for (i, (unit, nest)) in plan.units.iter().zip(&nests).enumerate() {
-            if nest.parts > 1 {
+            if nest.parts > 1 || unit.panels.is_some() {
                 let name = format!("graph_{number}_unit_{i}");
                 let written = write(module, &name, 4, g, natives, &mut m, |e, module| {
                     let part = e.b.block_params(e.entry)[3];
+                    if let Some(panels) = &unit.panels {
+                        let all = loops_of_links[i].iter();
+                        let all = all.map(|l| wide::callees(module, l, e.b.func)).collect();
+                        return e.part_of_chain(panels, &links[i], i, &plan.kept, all, part);
+                    }
                     let callees = wide::callees(module, &loops[i], e.b.func);
                     e.part(unit, nest, i, &plan.kept, callees, part)
                 })?;
@@ -228,6 +248,10 @@ impl Functions<'_> {
             if let (Some(l), Some((body, layout))) = (loops::loop_of(g, unit), bodies.get(&i)) {
                 let callee = module.declare_func_in_func(body.id, e.b.func);
                 e.run_loop(unit, l, i, callee, layout)
+            } else if let (Some(panels), Some(&id)) = (&unit.panels, parts.get(&i)) {
+                let callee = module.declare_func_in_func(id, e.b.func);
+                let callee = e.b.ins().func_addr(types::I64, callee);
+                e.chain(panels, &links[i], i, callee)
             } else if !unit.fused && unit.nodes.len() > 1 {
                 e.draws(&unit.nodes)
             } else if !unit.fused {
@@ -237,13 +261,9 @@ impl Functions<'_> {
             } else if let Some(&id) = parts.get(&i) {
                 let callee = module.declare_func_in_func(id, e.b.func);
                 let callee = e.b.ins().func_addr(types::I64, callee);
-                let [inputs, outputs, arena] = e.arguments.map(Arg::Value);
-                let count = Arg::Int(nest.parts as i64);
-                e.call(
-                    "mlc_parallel",
-                    &[Arg::Value(callee), inputs, outputs, arena, count],
-                )?;
-                e.join(nest, i)
+                e.run_parts(callee, nest.parts)?;
+                let mut places = e.m.scratch[i].clone().into_iter();
+                e.join(nest, &mut places)
             } else {
                 let callees = wide::callees(module, &loops[i], e.b.func);
                 e.fused(unit, nest, i, &plan.kept, callees)

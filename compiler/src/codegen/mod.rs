@@ -2,6 +2,7 @@
 //!
 //! - `plan` groups element-wise work and reductions into loop nests and orders these units of work.
 //! - `nest` lays out one of them: rows, columns, tiles, phases, parts for threads.
+//! - `panels` says how loop nests and products that go along the same rows follow one another panel by panel.
 //! - `memory` gives every value that is kept a place: an input, an output, the arena, a constant; `overwrite` says what may be
 //!   written over what is read for the last time.
 //! - `emit` writes the units as Cranelift code; `element` one element-wise operation.
@@ -24,6 +25,7 @@ pub mod formulas;
 mod memory;
 mod nest;
 mod overwrite;
+pub mod panels;
 mod plan;
 mod wide;
 
@@ -32,11 +34,13 @@ pub(crate) use element::native;
 pub use clock::{Form, UnitFacts};
 pub use memory::{Footprint, PADDING};
 
-use crate::ir::{Graph, print};
+use crate::ir::{Attr, Graph, Value, print};
 use crate::ops::Linalg;
 use clock::Clocked;
 use cranelift::prelude::{Configurable, settings};
 use cranelift_jit::{JITBuilder, JITModule};
+use nest::Nest;
+use std::collections::HashMap;
 use std::fmt;
 use std::time::Instant;
 
@@ -113,42 +117,64 @@ impl Drop for Compiled {
 }
 
 /// The units of work that [`compile`] would write for a graph, one a line: what is computed together, over how many rows
-/// and columns, in how many phases and parts, and which values get buffers.
+/// and columns, in how many phases and parts, and which values get buffers. Under a chain of units there are its links, under a
+/// loop the units of its body.
 pub fn describe(g: &Graph) -> String {
     let live = print::live(g);
-    let number: std::collections::HashMap<crate::ir::Value, usize> =
-        live.iter().enumerate().map(|(i, v)| (*v, i)).collect();
+    let number: HashMap<Value, usize> = live.iter().enumerate().map(|(i, v)| (*v, i)).collect();
     let plan = plan::plan(g, &live);
     let mut text = String::new();
     for unit in &plan.units {
-        let nest = nest::Nest::new(g, unit, &plan.kept, false);
-        text += &if unit.fused {
-            let many =
-                |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
+        text += &if let Some(p) = &unit.panels {
+            let (rows, parts) = (p.rows, p.parts());
             format!(
-                "loop {}{} x {}, {}, {}, vectors of {}:",
-                if nest.by_row { "by row " } else { "" },
-                nest.rows,
-                nest.columns,
-                many(nest.phases, "phase"),
-                many(nest.parts, "part"),
-                nest.lanes
+                "panels of {} rows, {rows} in all, {parts} parts:\n",
+                p.panel
             )
         } else {
-            "call:".to_string()
+            let nest = Nest::new(g, unit, &plan.kept, false);
+            described(g, unit, &nest, &plan.kept, &number)
         };
-        for n in &unit.nodes {
-            let kept = if plan.kept[n.0 as usize] { "*" } else { "" };
-            text += &format!(" %{}{kept} {}", number[n], g.node(*n).def.name);
+        let links = unit.panels.iter().flat_map(|p| &p.links);
+        for (link, nest) in links.zip(Nest::of_links(g, unit, &plan.kept, false)) {
+            text += &format!("    {}", described(g, link, &nest, &plan.kept, &number));
         }
-        text.push('\n');
-        if let crate::ir::Attr::Loop(l) = &g.node(unit.nodes[0]).attr {
+        if let Attr::Loop(l) = &g.node(unit.nodes[0]).attr {
             for line in describe(&l.body).lines() {
                 text += &format!("    {line}\n");
             }
         }
     }
     text
+}
+
+/// The line of a loop nest or of calls.
+fn described(
+    g: &Graph,
+    unit: &plan::Unit,
+    nest: &Nest,
+    kept: &[bool],
+    number: &HashMap<Value, usize>,
+) -> String {
+    let mut text = if unit.fused {
+        let many = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
+        format!(
+            "loop {}{} x {}, {}, {}, vectors of {}:",
+            if nest.by_row { "by row " } else { "" },
+            nest.rows,
+            nest.columns,
+            many(nest.phases, "phase"),
+            many(nest.parts, "part"),
+            nest.lanes
+        )
+    } else {
+        "call:".to_string()
+    };
+    for n in &unit.nodes {
+        let kept = if kept[n.0 as usize] { "*" } else { "" };
+        text += &format!(" %{}{kept} {}", number[n], g.node(*n).def.name);
+    }
+    text + "\n"
 }
 
 /// How near the arenas of a graph and of the bodies of its loops, which come before it, are to the least.

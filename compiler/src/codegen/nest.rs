@@ -6,6 +6,7 @@
 
 use super::cost::{WORD_WEIGHT, weight};
 use super::element::{native, vector};
+use super::panels::Panels;
 use super::plan::{self, Access, Folding, Unit, access, row_source};
 use super::wide;
 use crate::ir::{DType, Graph, Shape, Value};
@@ -90,6 +91,8 @@ pub struct Nest {
     pub abreast: bool,
     /// How many rows they put into one vector.
     pub packed: usize,
+    /// Whether a part is worked on panel by panel: reductions go on from where they were.
+    pub resumes: bool,
 }
 
 pub fn scalar_of(g: &Graph, v: Value) -> Option<Scalar> {
@@ -140,6 +143,7 @@ impl Nest {
             direct: false,
             abreast: false,
             packed: 1,
+            resumes: false,
         };
         if !unit.fused {
             return nest;
@@ -183,6 +187,28 @@ impl Nest {
         nest.lanes = nest.find_lanes(g, unit, kept);
         nest.divide(g, unit);
         nest
+    }
+
+    /// The same for a link of a chain.
+    pub fn of_link(g: &Graph, link: &Unit, kept: &[bool], wide: bool, panels: &Panels) -> Self {
+        let mut nest = Self::new(g, link, kept, wide);
+        if let Some(pace) = plan::pace(&nest, panels.rows).filter(|_| link.fused) {
+            nest.chunk = panels.stretch * pace;
+            nest.parts = panels.parts();
+            nest.resumes = true;
+            // The next link reads it.
+            nest.streams = false;
+        }
+        nest
+    }
+
+    /// Those of the links of a unit.
+    pub fn of_links(g: &Graph, unit: &Unit, kept: &[bool], wide: bool) -> Vec<Self> {
+        let panels = unit.panels.iter();
+        let links = panels.flat_map(|p| p.links.iter().map(move |l| (l, p)));
+        links
+            .map(|(l, p)| Self::of_link(g, l, kept, wide, p))
+            .collect()
     }
 
     /// The first phase in which an operand can be read.

@@ -1,10 +1,13 @@
 //! What is computed together, and in which order.
 
 mod groups;
+mod panels;
 
+use super::panels::Panels;
 use crate::ir::{Attr, Graph, Shape, Value};
 use crate::ops::{Kernel, Monoid, View};
 use groups::Groups;
+pub use panels::{Product, Way, pace, product};
 use std::collections::{BTreeSet, HashMap};
 
 /// One loop nest or native call.
@@ -12,13 +15,15 @@ use std::collections::{BTreeSet, HashMap};
 pub struct Unit {
     /// Element-wise nodes and random words of one shape, reductions over that shape, and nodes of one element a row that are
     /// computed from these, oldest first; or a single node of another kind; or the few words that several sites draw; or a loop
-    /// and those of its parts that are read.
+    /// and those of its parts that are read; or what the links of a chain hold.
     pub nodes: Vec<Value>,
     pub fused: bool,
     /// Of a fused unit: the shape that its loop nest runs over.
     pub shape: Shape,
     /// How many of its leading axes make up the rows of the nest.
     pub split: usize,
+    /// Of a chain: its links, whose nodes are those of the unit, and the rows that they go along.
+    pub panels: Option<Box<Panels>>,
 }
 
 /// Columns below which a reduction over rows or columns is not worth a loop nest of its own.
@@ -284,7 +289,11 @@ pub fn plan_as(g: &Graph, live: &[Value], fuses: bool) -> Plan {
     if fuses {
         adopt(g, live, &mut groups);
     }
-    order(g, &groups)
+    let mut plan = order(g, &groups);
+    if fuses {
+        panels::join(g, &mut plan);
+    }
+    plan
 }
 
 /// The group whose loop nest can compute a reduction: that of its operand, if it agrees on what rows are.
@@ -374,6 +383,7 @@ fn order(g: &Graph, groups: &Groups) -> Plan {
             fused: model.is_some(),
             split: model.and(group.split).unwrap_or(0),
             shape,
+            panels: None,
         });
     }
     for (_, v) in &g.outputs {
@@ -394,6 +404,7 @@ fn order(g: &Graph, groups: &Groups) -> Plan {
             fused: false,
             shape: vec![],
             split: 0,
+            panels: None,
         });
         next += 1;
     }

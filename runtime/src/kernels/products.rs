@@ -1,16 +1,19 @@
 //! Matrix products.
 //!
-//! `vectors` has those by few vectors, `tiles` the others, where the machine has fused multiply-add; elsewhere they are
+//! `small` has those of small matrices in a batch, `vectors` those by few vectors, `tiles` the others, where the machine has fused multiply-add; elsewhere they are
 //! computed by the `gemm` crate.
 
 mod lanes;
+mod small;
 #[cfg(target_arch = "x86_64")]
 mod tiles;
 mod vectors;
 
 use super::{Entry, Vector, pool, vector, vectorised};
 use gemm::Parallelism;
+use small::Small;
 use std::cell::Cell;
+use std::ops::Range;
 
 /// Multiplications of one part: fewer cost more to hand out than they bring.
 const PART: usize = 1 << 18;
@@ -128,6 +131,8 @@ trait Element: Copy + Sync + 'static {
     unsafe fn dots(size: Size, matrices: [View<Self>; 3]);
     /// The same where `x` is one row, and the rows of `y` and `out` are contiguous.
     unsafe fn scaled(size: Size, matrices: [View<Self>; 3]);
+    /// Some of the products of a batch.
+    unsafe fn small(all: &Small<Self>, range: Range<usize>);
 }
 
 /// The vectors that tiles are made of, if the machine has fused multiply-add.
@@ -144,26 +149,53 @@ fn transposed<T: Copy>([x, y, out]: [View<T>; 3]) -> [View<T>; 3] {
     [y.transposed(), x.transposed(), out.transposed()]
 }
 
+/// A way to compute a product of few vectors.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Few {
+    Dots,
+    Scaled,
+}
+
+/// How a product is computed if one of its operands is few vectors and their layout allows.
+fn few<T>(size: Size, [x, y, out]: &[View<T>; 3]) -> Option<Few> {
+    if size.n <= vectors::FEW && x.column == 1 && size.k >= LONG {
+        Some(Few::Dots)
+    } else if size.m == 1 && y.column == 1 && out.column == 1 {
+        Some(Few::Scaled)
+    } else {
+        None
+    }
+}
+
 /// `out = x @ y` if one of them is few vectors, and their layout allows: whether it did.
 unsafe fn by_few<T: Element>(size: Size, matrices: [View<T>; 3]) -> bool {
-    let fits = |size: Size, [x, y, out]: [View<T>; 3]| {
-        if size.n <= vectors::FEW && x.column == 1 && size.k >= LONG {
-            Some(T::dots as unsafe fn(Size, [View<T>; 3]))
-        } else if size.m == 1 && y.column == 1 && out.column == 1 {
-            Some(T::scaled as unsafe fn(Size, [View<T>; 3]))
-        } else {
-            None
-        }
-    };
     let turned = (size.transposed(), transposed(matrices));
     let found = [(size, matrices), turned]
         .into_iter()
-        .find_map(|(s, m)| Some((fits(s, m)?, s, m)));
-    if let Some((f, size, matrices)) = found {
+        .find_map(|(s, m)| Some((few(s, &m)?, s, m)));
+    if let Some((way, size, matrices)) = found {
         // SAFETY: passed on.
-        unsafe { f(size, matrices) };
+        unsafe {
+            match way {
+                Few::Dots => T::dots(size, matrices),
+                Few::Scaled => T::scaled(size, matrices),
+            }
+        }
     }
     found.is_some()
+}
+
+/// The products of a batch as small ones, if that is the better way and gives the same.
+fn as_small<T: Element>(batch: &Batch, size: Size, matrices: [View<T>; 3]) -> Option<Small<'_, T>> {
+    let turned = few(size.transposed(), &transposed(matrices));
+    let way = few(size, &matrices).or(turned);
+    let same = way != Some(Few::Dots);
+    (same && small::fits(size, &matrices)).then_some(Small {
+        batch,
+        size,
+        matrices,
+        fused: way.is_none() && tiled().is_some(),
+    })
 }
 
 /// Parts of so many multiplications: two for each thread, since these may be held up.
@@ -256,7 +288,18 @@ impl Batch {
     /// # Safety
     /// The batch has so many.
     unsafe fn at<T>(&self, b: usize, matrices: [View<T>; 3]) -> [View<T>; 3] {
-        let [outer, inner] = [b / self.extents[1], b % self.extents[1]].map(|i| i as isize);
+        let place = [b / self.extents[1], b % self.extents[1]];
+        // SAFETY: passed on.
+        unsafe { self.at_place(place, matrices) }
+    }
+
+    /// Those at a place along both axes.
+    ///
+    /// # Safety
+    /// As above.
+    #[inline(always)]
+    unsafe fn at_place<T>(&self, place: [usize; 2], matrices: [View<T>; 3]) -> [View<T>; 3] {
+        let [outer, inner] = place.map(|i| i as isize);
         let mut steps = self.steps.iter();
         matrices.map(|v| {
             let step = steps.next().map_or(0, |s| outer * s[0] + inner * s[1]);
@@ -275,9 +318,17 @@ unsafe fn products<T: Element>(batch: &Batch, size: Size, matrices: [View<T>; 3]
         return (0..count).for_each(|b| unsafe { product(false, size, batch.at(b, matrices)) });
     }
     let parts = parts(count * size.work()).min(count);
+    let part_of = |part: usize| [part, part + 1].map(|p| p * count / parts);
+    if let Some(all) = as_small(batch, size, matrices) {
+        return pool::run(parts, |part| {
+            let [first, end] = part_of(part);
+            // SAFETY: passed on; parts have products of their own.
+            unsafe { T::small(&all, first..end) };
+        });
+    }
     let [x, y, out] = matrices;
     pool::run(parts, |part| {
-        let [first, end] = [part, part + 1].map(|p| p * count / parts);
+        let [first, end] = part_of(part);
         for b in first..end {
             // SAFETY: passed on; parts have products of their own.
             unsafe { product(true, size, batch.at(b, [x, y, out])) };
@@ -343,6 +394,11 @@ macro_rules! product {
             unsafe fn scaled(size: Size, [x, y, out]: [View<Self>; 3]) {
                 // SAFETY: passed on.
                 unsafe { vectors::$ty::scaled(size, x, y, out) }
+            }
+
+            unsafe fn small(all: &Small<Self>, range: Range<usize>) {
+                // SAFETY: passed on.
+                unsafe { small::$ty(all, range) }
             }
         }
 
@@ -427,12 +483,14 @@ ordered!(ordered_product_f32, f32);
 ordered!(ordered_product_f64, f64);
 
 pub fn table() -> Vec<Entry> {
-    vec![
+    let mut all = vectors::table();
+    all.extend([
         ("mlc_gemm_f32", gemm_f32 as *const u8),
         ("mlc_gemm_f64", gemm_f64 as *const u8),
         ("mlc_ordered_product_f32", ordered_product_f32 as *const u8),
         ("mlc_ordered_product_f64", ordered_product_f64 as *const u8),
-    ]
+    ]);
+    all
 }
 
 #[cfg(test)]
@@ -479,7 +537,11 @@ mod tests {
         out.iter().map(|x| x.to_bits()).collect()
     }
 
-    const SIZES: [[usize; 3]; 14] = [
+    const SIZES: [[usize; 3]; 18] = [
+        [4, 4, 4],
+        [9, 8, 8],
+        [3, 1, 3],
+        [1, 6, 3],
         [1, 1, 1],
         [1, 40, 3],
         [3, 5, 2],
@@ -547,6 +609,33 @@ mod tests {
             assert!(one == multiplied(size, turned, parts), "parts");
             if vector() == Vector::Avx512 {
                 assert!(one == multiplied(size, turned, wide), "vectors");
+            }
+        });
+    }
+
+    #[test]
+    fn small_products_in_a_batch_are_those_that_are_computed_alone() {
+        let batch = Batch {
+            extents: [1, 1],
+            steps: [[0; 2]; 3],
+        };
+        for_all(|size, turned| {
+            let near = plain(size, turned);
+            let alone = multiplied(size, turned, |s, all| {
+                // SAFETY: the views are of vectors.
+                unsafe { product(true, s, all) }
+            });
+            let mut done = false;
+            let small = multiplied(size, turned, |s, all| {
+                if let Some(small) = as_small(&batch, s, all) {
+                    // SAFETY: as above.
+                    unsafe { f32::small(&small, 0..1) }
+                    done = true;
+                }
+            });
+            if done {
+                assert_near(&small, &near, size, turned);
+                assert!(small == alone || tiled().is_none(), "{turned:?}");
             }
         });
     }

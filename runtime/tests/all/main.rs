@@ -5,6 +5,7 @@ mod kernels;
 mod linalg;
 mod nests;
 mod operations;
+mod panels;
 mod products;
 mod reference;
 mod shapes;

@@ -2,6 +2,7 @@
 
 use super::super::CodegenError;
 use super::super::element::{Element, clif};
+use super::super::memory::Place;
 use super::super::nest::{
     Fold, LANES, Nest, Reach, TILE, is_draw, native_of, operand_type, scalar_of,
 };
@@ -132,6 +133,41 @@ impl Emit<'_, '_> {
         loops: Option<Callees>,
         part: cl::Value,
     ) -> Result<(), CodegenError> {
+        let mut places = self.m.scratch[index].clone().into_iter();
+        let h = self.nesting(unit, nest, &mut places, kept, loops, part)?;
+        let count = if nest.rows > 1 {
+            nest.rows
+        } else {
+            nest.columns
+        };
+        let [start, end] = self.range_of(part, nest.chunk, count);
+        self.start_folds(&h)?;
+        self.range(&h, start, end)
+    }
+
+    /// The first of the `count` that part `part` has, `chunk` each, and the end.
+    pub(super) fn range_of(
+        &mut self,
+        part: cl::Value,
+        chunk: usize,
+        count: usize,
+    ) -> [cl::Value; 2] {
+        let count = self.b.ins().iconst(types::I64, count as i64);
+        let start = self.b.ins().imul_imm_s(part, chunk as i64);
+        let end = self.b.ins().iadd_imm_s(start, chunk as i64);
+        [start, self.b.ins().smin(end, count)]
+    }
+
+    /// All that part `part` of a divided nest needs to know. `places`: its scratch, from the first.
+    pub(super) fn nesting<'n>(
+        &mut self,
+        unit: &'n Unit,
+        nest: &'n Nest,
+        places: &mut impl Iterator<Item = Place>,
+        kept: &'n [bool],
+        loops: Option<Callees<'n>>,
+        part: cl::Value,
+    ) -> Result<Nesting<'n>, CodegenError> {
         self.preload(unit, nest, kept);
         let mut h = Nesting {
             unit,
@@ -141,13 +177,10 @@ impl Emit<'_, '_> {
             folded: HashMap::new(),
             wide: None,
         };
-        let mut places = self.m.scratch[index].clone().into_iter();
         let mut tiles = Vec::new();
         for bytes in nest.buffer_bytes(self.g) {
             tiles.push(if nest.tiles_in_arena() {
-                let base = self.base(places.next().ok_or_else(no_scratch)?);
-                let offset = self.b.ins().imul_imm_s(part, bytes as i64);
-                self.b.ins().iadd(base, offset)
+                self.place_of_part(places, part, bytes)?
             } else {
                 self.on_stack(bytes)
             });
@@ -159,37 +192,40 @@ impl Emit<'_, '_> {
         h.scratch.extend(tiles.map(|(v, at)| (*v, at)));
         for f in &nest.folds {
             if let Some(bytes) = nest.partial_bytes(self.g, f) {
-                let base = self.base(places.next().ok_or_else(no_scratch)?);
-                let offset = self.b.ins().imul_imm_s(part, bytes as i64);
-                let at = self.b.ins().iadd(base, offset);
+                let at = self.place_of_part(places, part, bytes)?;
                 h.folded.insert(f.node, at);
             } else if nest.gathers(f) {
                 let at = self.on_stack(LANES * self.g.ty(f.node).dtype.size());
                 h.folded.insert(f.node, at);
             }
         }
-        let count = if nest.rows > 1 {
-            nest.rows
-        } else {
-            nest.columns
-        };
         h.wide = loops.map(|l| self.places(&h, l));
-        let count = self.b.ins().iconst(types::I64, count as i64);
-        let start = self.b.ins().imul_imm_s(part, nest.chunk as i64);
-        let end = self.b.ins().iadd_imm_s(start, nest.chunk as i64);
-        let end = self.b.ins().smin(end, count);
-        self.start_folds(&h)?;
-        self.range(&h, start, end)
+        Ok(h)
+    }
+
+    /// The next scratch buffer has so many bytes for each part: where those of one are.
+    pub(super) fn place_of_part(
+        &mut self,
+        places: &mut impl Iterator<Item = Place>,
+        part: cl::Value,
+        bytes: usize,
+    ) -> Result<cl::Value, CodegenError> {
+        let base = self.base(places.next().ok_or_else(no_scratch)?);
+        let offset = self.b.ins().imul_imm_s(part, bytes as i64);
+        Ok(self.b.ins().iadd(base, offset))
     }
 
     /// Adds the parts' results up, from the first to the last.
-    pub(super) fn join(&mut self, nest: &Nest, index: usize) -> Result<(), CodegenError> {
-        let tiles = if nest.tiles_in_arena() {
-            nest.buffer_bytes(self.g).len()
-        } else {
-            0
-        };
-        let mut places = self.m.scratch[index].clone().into_iter().skip(tiles);
+    pub(super) fn join(
+        &mut self,
+        nest: &Nest,
+        places: &mut impl Iterator<Item = Place>,
+    ) -> Result<(), CodegenError> {
+        if nest.tiles_in_arena() {
+            for _ in nest.buffer_bytes(self.g) {
+                places.next();
+            }
+        }
         for f in &nest.folds {
             let Some(bytes) = nest.partial_bytes(self.g, f) else {
                 continue;
@@ -233,13 +269,13 @@ impl Emit<'_, '_> {
     }
 
     /// Sets the places that are added to over the whole of the nest, or of the part.
-    fn start_folds(&mut self, h: &Nesting) -> Result<(), CodegenError> {
+    pub(super) fn start_folds(&mut self, h: &Nesting) -> Result<(), CodegenError> {
         for f in &h.nest.folds {
             let n = match f.kind {
                 Folding::Row => continue,
                 Folding::Column => h.nest.columns,
                 // Set in the loops.
-                Folding::Whole if h.nest.direct => continue,
+                Folding::Whole if h.nest.direct && !h.nest.resumes => continue,
                 Folding::Whole => LANES,
             };
             self.start(f, n, h.folded[&f.node])?;
@@ -259,7 +295,12 @@ impl Emit<'_, '_> {
     }
 
     /// Rows `start..end`; if there is only one row, its columns `start..end`.
-    fn range(&mut self, h: &Nesting, start: cl::Value, end: cl::Value) -> Result<(), CodegenError> {
+    pub(super) fn range(
+        &mut self,
+        h: &Nesting,
+        start: cl::Value,
+        end: cl::Value,
+    ) -> Result<(), CodegenError> {
         let nest = h.nest;
         let zero = self.b.ins().iconst(types::I64, 0);
         if let Some(wide) = h.wide.as_ref().filter(|_| nest.direct) {
@@ -663,6 +704,6 @@ fn elements() -> MemFlagsData {
     MemFlagsData::new().with_notrap()
 }
 
-fn no_scratch() -> CodegenError {
+pub(super) fn no_scratch() -> CodegenError {
     CodegenError("internal error: a unit has no scratch".into())
 }

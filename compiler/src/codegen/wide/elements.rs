@@ -272,7 +272,7 @@ impl<'e, 'n> Elements<'e, 'n> {
             Folding::Whole if nest.direct && nest.parts == 1 => {
                 (Slot::Value(f.node), Leaves::Whole)
             }
-            Folding::Whole if nest.direct => (Slot::Fold(f.node), Leaves::Lanes),
+            Folding::Whole if nest.direct && !nest.resumes => (Slot::Fold(f.node), Leaves::Lanes),
             _ => (Slot::Fold(f.node), Leaves::MoreLanes),
         };
         let slot = self.slot(slot);

@@ -2,14 +2,19 @@
 
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::*;
+use std::ops::{Add, Mul};
 
 /// A vector of `N` numbers.
 ///
 /// # Safety
 /// Every function may be called only where the machine has the instruction set, with pointers to as many numbers as it says.
 pub(super) trait Lanes: Copy {
-    type Number: Copy + std::ops::Add<Output = Self::Number>;
+    type Number: Copy + Add<Output = Self::Number> + Mul<Output = Self::Number>;
     const N: usize;
+    /// How many vectors the machine holds.
+    const REGISTERS: usize;
+    /// The number 0.
+    const NONE: Self::Number;
 
     unsafe fn zero() -> Self;
     unsafe fn splat(at: *const Self::Number) -> Self;
@@ -20,10 +25,14 @@ pub(super) trait Lanes: Copy {
     unsafe fn store_some(self, at: *mut Self::Number, n: usize);
     /// `self * x + y`, rounded once.
     unsafe fn fused(self, x: Self, y: Self) -> Self;
+    /// The same of numbers.
+    unsafe fn fused_numbers(x: Self::Number, y: Self::Number, z: Self::Number) -> Self::Number;
     unsafe fn plus(self, x: Self) -> Self;
     unsafe fn times(self, x: Self) -> Self;
     /// The sum of all lanes: of the first half and the second, and so on.
     unsafe fn total(self) -> Self::Number;
+    /// The totals of several vectors, one after the other.
+    unsafe fn totals<const R: usize>(all: [Self; R], to: *mut Self::Number);
     /// Writes `to[j * step + i] = from[i * stride + j]` for `i` and `j` below [`SQUARE`].
     unsafe fn transpose(
         from: *const Self::Number,
@@ -42,6 +51,15 @@ pub(super) trait Lanes: Copy {
     }
 }
 
+/// As [`Lanes::totals`], each by itself.
+#[inline(always)]
+unsafe fn one_by_one<V: Lanes, const R: usize>(all: [V; R], to: *mut V::Number) {
+    for (r, v) in all.into_iter().enumerate() {
+        // SAFETY: the caller's place has room for so many.
+        unsafe { *to.add(r) = v.total() };
+    }
+}
+
 /// Four numbers, on any machine.
 macro_rules! portable {
     ($number:ty) => {
@@ -49,6 +67,8 @@ macro_rules! portable {
         impl Lanes for [$number; 4] {
             type Number = $number;
             const N: usize = 4;
+            const REGISTERS: usize = 16;
+            const NONE: $number = 0.0;
 
             #[inline(always)]
             unsafe fn zero() -> Self {
@@ -86,6 +106,10 @@ macro_rules! portable {
                 std::array::from_fn(|i| self[i].mul_add(x[i], y[i]))
             }
             #[inline(always)]
+            unsafe fn fused_numbers(x: $number, y: $number, z: $number) -> $number {
+                x.mul_add(y, z)
+            }
+            #[inline(always)]
             unsafe fn plus(self, x: Self) -> Self {
                 std::array::from_fn(|i| self[i] + x[i])
             }
@@ -96,6 +120,11 @@ macro_rules! portable {
             #[inline(always)]
             unsafe fn total(self) -> $number {
                 (self[0] + self[2]) + (self[1] + self[3])
+            }
+            #[inline(always)]
+            unsafe fn totals<const R: usize>(all: [Self; R], to: *mut $number) {
+                // SAFETY: as above.
+                unsafe { one_by_one(all, to) }
             }
         }
     };
@@ -161,14 +190,43 @@ unsafe fn transpose_f64(from: *const f64, stride: isize, to: *mut f64, step: usi
     }
 }
 
+/// The totals of eight vectors, folded together: halves onto halves as one is, so to the same bits.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+unsafe fn totals_of_eight(x: [__m512; 8]) -> [f32; 8] {
+    // SAFETY: the caller has AVX-512.
+    unsafe {
+        // Eight lanes of each of two vectors, then four of each of four, and two of each of eight.
+        let two = |a, b| {
+            let low = _mm512_shuffle_f32x4(a, b, 0x44);
+            _mm512_add_ps(low, _mm512_shuffle_f32x4(a, b, 0xEE))
+        };
+        let four = |a, b| {
+            let low = _mm512_shuffle_f32x4(a, b, 0x88);
+            _mm512_add_ps(low, _mm512_shuffle_f32x4(a, b, 0xDD))
+        };
+        let a = four(two(x[0], x[1]), two(x[2], x[3]));
+        let b = four(two(x[4], x[5]), two(x[6], x[7]));
+        let [a, b] = [a, b].map(|v| _mm512_castps_pd(v));
+        let low = _mm512_castpd_ps(_mm512_unpacklo_pd(a, b));
+        let all = _mm512_add_ps(low, _mm512_castpd_ps(_mm512_unpackhi_pd(a, b)));
+        let all = _mm512_add_ps(all, _mm512_movehdup_ps(all));
+        let order = _mm512_setr_epi32(0, 4, 8, 12, 2, 6, 10, 14, 0, 0, 0, 0, 0, 0, 0, 0);
+        let all = _mm512_castps512_ps256(_mm512_permutexvar_ps(order, all));
+        std::mem::transmute::<__m256, [f32; 8]>(all)
+    }
+}
+
 #[cfg(target_arch = "x86_64")]
 macro_rules! lanes {
     ($vector:ty, $number:ty, $n:literal, $transpose:ident, $zero:ident $splat:ident $load:ident $store:ident $fused:ident $add:ident $multiply:ident,
-     |$whole:ident| $total:expr, |$at:ident, $some:ident| $load_some:expr, |$v:ident, $to:ident, $count:ident| $store_some:expr) => {
+     |$whole:ident| $total:expr, |$all:ident, $place:ident| $totals:expr, |$at:ident, $some:ident| $load_some:expr, |$v:ident, $to:ident, $count:ident| $store_some:expr) => {
         // SAFETY (of all): the trait's functions promise the instruction set and the places.
         impl Lanes for $vector {
             type Number = $number;
             const N: usize = $n;
+            const REGISTERS: usize = if size_of::<Self>() == 64 { 32 } else { 16 };
+            const NONE: $number = 0.0;
 
             #[inline(always)]
             unsafe fn zero() -> Self {
@@ -207,6 +265,10 @@ macro_rules! lanes {
                 unsafe { $fused(self, x, y) }
             }
             #[inline(always)]
+            unsafe fn fused_numbers(x: $number, y: $number, z: $number) -> $number {
+                x.mul_add(y, z)
+            }
+            #[inline(always)]
             unsafe fn plus(self, x: Self) -> Self {
                 // SAFETY: as above.
                 unsafe { $add(self, x) }
@@ -221,6 +283,11 @@ macro_rules! lanes {
                 let $whole = self;
                 // SAFETY: as above.
                 unsafe { $total }
+            }
+            #[inline(always)]
+            unsafe fn totals<const R: usize>($all: [Self; R], $place: *mut $number) {
+                // SAFETY: as above.
+                unsafe { $totals }
             }
             #[inline(always)]
             unsafe fn transpose(
@@ -240,12 +307,17 @@ macro_rules! lanes {
 lanes!(__m512, f32, 16, transpose_f32,
     _mm512_setzero_ps _mm512_set1_ps _mm512_loadu_ps _mm512_storeu_ps _mm512_fmadd_ps _mm512_add_ps _mm512_mul_ps,
     |v| _mm256_add_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps(v, 1)).total(),
+    |all, to| match all.first_chunk::<8>() {
+        Some(all) if R == 8 => *to.cast() = totals_of_eight(*all),
+        _ => one_by_one(all, to),
+    },
     |at, n| _mm512_maskz_loadu_ps(first(n) as __mmask16, at),
     |v, to, n| _mm512_mask_storeu_ps(to, first(n) as __mmask16, v));
 #[cfg(target_arch = "x86_64")]
 lanes!(__m512d, f64, 8, transpose_f64,
     _mm512_setzero_pd _mm512_set1_pd _mm512_loadu_pd _mm512_storeu_pd _mm512_fmadd_pd _mm512_add_pd _mm512_mul_pd,
     |v| _mm256_add_pd(_mm512_castpd512_pd256(v), _mm512_extractf64x4_pd(v, 1)).total(),
+    |all, to| one_by_one(all, to),
     |at, n| _mm512_maskz_loadu_pd(first(n) as __mmask8, at),
     |v, to, n| _mm512_mask_storeu_pd(to, first(n) as __mmask8, v));
 #[cfg(target_arch = "x86_64")]
@@ -256,6 +328,7 @@ lanes!(__m256, f32, 8, transpose_f32,
         let v = _mm_add_ps(v, _mm_movehl_ps(v, v));
         _mm_cvtss_f32(_mm_add_ss(v, _mm_movehdup_ps(v)))
     },
+    |all, to| one_by_one(all, to),
     |at, n| _mm256_maskload_ps(at, words(n)),
     |v, to, n| _mm256_maskstore_ps(to, words(n), v));
 #[cfg(target_arch = "x86_64")]
@@ -265,6 +338,7 @@ lanes!(__m256d, f64, 4, transpose_f64,
         let v = _mm_add_pd(_mm256_castpd256_pd128(v), _mm256_extractf128_pd(v, 1));
         _mm_cvtsd_f64(_mm_add_sd(v, _mm_unpackhi_pd(v, v)))
     },
+    |all, to| one_by_one(all, to),
     |at, n| _mm256_maskload_pd(at, double_words(n)),
     |v, to, n| _mm256_maskstore_pd(to, double_words(n), v));
 

@@ -4,7 +4,8 @@
 //! set would round twice: all vector paths give the same bits.
 
 use super::lanes::Lanes;
-use super::{Buffer, Size, Vector, View, pool, vector, vectorised};
+use super::{Buffer, Entry, Size, Vector, View, pool, vector, vectorised};
+use mlc_compiler::codegen::panels;
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::{__m256, __m256d, __m512, __m512d};
 
@@ -16,9 +17,6 @@ const PART: usize = 1 << 15;
 
 /// Parts at most.
 const MAX_PARTS: usize = 16;
-
-/// Rows of a part, at least: their multiples are added to one row of sums.
-const ROWS: usize = 64;
 
 /// Lanes of a sum along a row.
 const LANES: usize = 16;
@@ -41,52 +39,152 @@ struct Dots<T> {
 #[inline(always)]
 unsafe fn dots<V: Lanes, const P: usize, const R: usize>(d: &Dots<V::Number>) {
     debug_assert!(P * V::N == LANES);
-    let whole = d.k - d.k % LANES;
-    let left: [usize; P] =
-        std::array::from_fn(|p| (d.k - whole).saturating_sub(p * V::N).min(V::N));
-    // SAFETY: the caller's rows and columns have `k` numbers; a row that is not there is the last one once more.
+    // SAFETY: passed on.
     unsafe {
-        for i in (0..d.m).step_by(R) {
-            let row = |r: usize| (i + r).min(d.m - 1);
-            let x: [*mut V::Number; R] = std::array::from_fn(|r| d.x.from(row(r), 0).at);
-            for j in 0..d.n {
-                let y = d.y.from(0, j).at;
-                let mut sums = [[V::zero(); P]; R];
-                for l in (0..whole).step_by(LANES) {
-                    for p in 0..P {
-                        let at = l + p * V::N;
-                        let y = V::load(y.add(at));
-                        for (sums, x) in sums.iter_mut().zip(x) {
-                            sums[p] = sums[p].plus(V::load(x.add(at)).times(y));
-                        }
-                    }
+        let steps = d.k.div_ceil(LANES);
+        let held = d.n == 1 && P * (steps + R) < V::REGISTERS;
+        match steps {
+            1 if held => return dots_held::<V, P, R, 1>(d),
+            2 if held => return dots_held::<V, P, R, 2>(d),
+            3 if held => return dots_held::<V, P, R, 3>(d),
+            4 if held => return dots_held::<V, P, R, 4>(d),
+            5 if held => return dots_held::<V, P, R, 5>(d),
+            6 if held => return dots_held::<V, P, R, 6>(d),
+            7 if held => return dots_held::<V, P, R, 7>(d),
+            8 if held => return dots_held::<V, P, R, 8>(d),
+            _ => {}
+        }
+    }
+    let whole = d.m - d.m % R;
+    // SAFETY: the rows are in the matrix.
+    unsafe {
+        for i in (0..whole).step_by(R) {
+            dots_of_rows::<V, P, R>(d, i);
+        }
+        for i in whole..d.m {
+            dots_of_rows::<V, P, 1>(d, i);
+        }
+    }
+}
+
+/// The same for one column, of as many numbers as `C` times the lanes have or a few less, which stays in registers.
+#[inline(always)]
+unsafe fn dots_held<V: Lanes, const P: usize, const R: usize, const C: usize>(d: &Dots<V::Number>) {
+    let left: [usize; P] =
+        std::array::from_fn(|p| (d.k + LANES - C * LANES).saturating_sub(p * V::N).min(V::N));
+    let full = left[P - 1] == V::N;
+    let whole = d.m - d.m % R;
+    // SAFETY: the caller's rows and column have `k` numbers; of the last vectors only those are read.
+    unsafe {
+        let load = |at: *const V::Number, c: usize, p: usize| {
+            let from = c * LANES + p * V::N;
+            if c < C - 1 || full {
+                V::load(at.wrapping_add(from))
+            } else {
+                V::load_some(at.wrapping_add(from), left[p])
+            }
+        };
+        let y: [[V; P]; C] =
+            std::array::from_fn(|c| std::array::from_fn(|p| load(d.y.at.cast_const(), c, p)));
+        for i in (0..whole).step_by(R) {
+            held_rows::<V, P, R, C>(d, i, &y, load);
+        }
+        for i in whole..d.m {
+            held_rows::<V, P, 1, C>(d, i, &y, load);
+        }
+    }
+}
+
+/// The same for `R` rows from the `i`th.
+#[inline(always)]
+unsafe fn held_rows<V: Lanes, const P: usize, const R: usize, const C: usize>(
+    d: &Dots<V::Number>,
+    i: usize,
+    y: &[[V; P]; C],
+    load: impl Fn(*const V::Number, usize, usize) -> V,
+) {
+    // SAFETY: as above.
+    unsafe {
+        let first = d.x.from(i, 0).at.cast_const();
+        let mut sums = [[V::zero(); R]; P];
+        // All rows at once: the more is under way, the less is waited for.
+        for (c, y) in y.iter().enumerate() {
+            for (p, (sums, y)) in sums.iter_mut().zip(y).enumerate() {
+                for (r, sum) in sums.iter_mut().enumerate() {
+                    let row = first.wrapping_offset(r as isize * d.x.row);
+                    *sum = sum.plus(load(row, c, p).times(*y));
                 }
-                if whole < d.k {
-                    for (p, left) in left.into_iter().enumerate() {
-                        let at = (whole + p * V::N).min(d.k);
-                        let y = V::load_some(y.add(at), left);
-                        for (sums, x) in sums.iter_mut().zip(x) {
-                            sums[p] = sums[p].plus(V::load_some(x.add(at), left).times(y));
-                        }
-                    }
-                }
-                for (r, mut sums) in sums.into_iter().enumerate() {
-                    let mut half = P / 2;
-                    while half > 0 {
-                        let (first, second) = sums.split_at_mut(half);
-                        for (a, b) in first.iter_mut().zip(second) {
-                            *a = a.plus(*b);
-                        }
-                        half /= 2;
-                    }
-                    *d.out.from(row(r), j).at = sums[0].total();
-                }
+            }
+        }
+        finish::<V, P, R>(sums, d.out.from(i, 0));
+    }
+}
+
+/// Adds up the lanes of `R` rows.
+#[inline(always)]
+unsafe fn finish<V: Lanes, const P: usize, const R: usize>(
+    mut sums: [[V; R]; P],
+    out: View<V::Number>,
+) {
+    // SAFETY: the caller's result has so many rows.
+    unsafe {
+        let mut half = P / 2;
+        while half > 0 {
+            let (first, second) = sums.split_at_mut(half);
+            for (a, b) in first.iter_mut().flatten().zip(second.iter().flatten()) {
+                *a = a.plus(*b);
+            }
+            half /= 2;
+        }
+        if out.row == 1 {
+            V::totals(sums[0], out.at);
+        } else {
+            for (r, sum) in sums[0].into_iter().enumerate() {
+                *out.from(r, 0).at = sum.total();
             }
         }
     }
 }
 
-/// `out[j] = sum of y[l] * x[l, j]` for `j` below `n`, from the first of the `k` rows of `x` to the last; rows are contiguous.
+/// The same for `R` rows from the `i`th, and any columns.
+#[inline(always)]
+unsafe fn dots_of_rows<V: Lanes, const P: usize, const R: usize>(d: &Dots<V::Number>, i: usize) {
+    let whole = d.k - d.k % LANES;
+    let left: [usize; P] =
+        std::array::from_fn(|p| (d.k - whole).saturating_sub(p * V::N).min(V::N));
+    // SAFETY: the caller's rows and columns have `k` numbers.
+    unsafe {
+        let first = d.x.from(i, 0).at;
+        let x: [*mut V::Number; R] =
+            std::array::from_fn(|r| first.wrapping_offset(r as isize * d.x.row));
+        for j in 0..d.n {
+            let y = d.y.from(0, j).at;
+            let mut sums = [[V::zero(); R]; P];
+            for l in (0..whole).step_by(LANES) {
+                for (p, sums) in sums.iter_mut().enumerate() {
+                    let at = l + p * V::N;
+                    let y = V::load(y.add(at));
+                    for (sum, x) in sums.iter_mut().zip(x) {
+                        *sum = sum.plus(V::load(x.add(at)).times(y));
+                    }
+                }
+            }
+            if whole < d.k {
+                for ((p, sums), left) in sums.iter_mut().enumerate().zip(left) {
+                    let at = (whole + p * V::N).min(d.k);
+                    let y = V::load_some(y.add(at), left);
+                    for (sum, x) in sums.iter_mut().zip(x) {
+                        *sum = sum.plus(V::load_some(x.add(at), left).times(y));
+                    }
+                }
+            }
+            finish::<V, P, R>(sums, d.out.from(i, j));
+        }
+    }
+}
+
+/// Adds to `out[j]`, for `j` below `n`, the sum of `y[l] * x[l, j]`, from the first of the `k` rows of `x` to the last; rows are
+/// contiguous.
 #[inline(always)]
 unsafe fn scaled<V: Lanes>(
     n: usize,
@@ -95,18 +193,66 @@ unsafe fn scaled<V: Lanes>(
     y: *const V::Number,
     out: *mut V::Number,
 ) {
-    let whole = k - k % GROUP;
     // SAFETY: the caller's matrix has these rows and columns, and there are so many factors and results.
     unsafe {
-        for j in (0..n).step_by(V::N) {
-            V::zero().store_some(out.add(j), V::N.min(n - j));
+        match n.div_ceil(V::N) {
+            0 => {}
+            1 => scaled_held::<V, 1>(n, k, x, y, out),
+            2 => scaled_held::<V, 2>(n, k, x, y, out),
+            3 => scaled_held::<V, 3>(n, k, x, y, out),
+            4 => scaled_held::<V, 4>(n, k, x, y, out),
+            5 => scaled_held::<V, 5>(n, k, x, y, out),
+            6 => scaled_held::<V, 6>(n, k, x, y, out),
+            7 => scaled_held::<V, 7>(n, k, x, y, out),
+            8 => scaled_held::<V, 8>(n, k, x, y, out),
+            _ => {
+                let whole = k - k % GROUP;
+                for l in (0..whole).step_by(GROUP) {
+                    add_rows::<V, GROUP>(n, x.from(l, 0), y.add(l), out);
+                }
+                for l in whole..k {
+                    add_rows::<V, 1>(n, x.from(l, 0), y.add(l), out);
+                }
+            }
         }
-        for l in (0..whole).step_by(GROUP) {
-            add_rows::<V, GROUP>(n, x.from(l, 0), y.add(l), out);
+    }
+}
+
+/// The same for short rows, `C` vectors or a little less, whose sums stay in registers.
+#[inline(always)]
+unsafe fn scaled_held<V: Lanes, const C: usize>(
+    n: usize,
+    k: usize,
+    x: View<V::Number>,
+    y: *const V::Number,
+    out: *mut V::Number,
+) {
+    let last = (C - 1) * V::N;
+    let left = n - last;
+    // SAFETY: as above.
+    unsafe {
+        let mut sums: [V; C] = [V::zero(); C];
+        for (c, sum) in sums[..C - 1].iter_mut().enumerate() {
+            *sum = V::load(out.add(c * V::N));
         }
-        for l in whole..k {
-            add_rows::<V, 1>(n, x.from(l, 0), y.add(l), out);
+        let some = |at| match left {
+            left if left < V::N => V::load_some(at, left),
+            _ => V::load(at),
+        };
+        sums[C - 1] = some(out.add(last).cast_const());
+        let mut row = x.at.cast_const();
+        for l in 0..k {
+            let factor = V::splat(y.add(l));
+            for (c, sum) in sums[..C - 1].iter_mut().enumerate() {
+                *sum = sum.plus(factor.times(V::load(row.add(c * V::N))));
+            }
+            sums[C - 1] = sums[C - 1].plus(factor.times(some(row.add(last))));
+            row = row.wrapping_offset(x.row);
         }
+        for (c, sum) in sums[..C - 1].iter().enumerate() {
+            sum.store(out.add(c * V::N));
+        }
+        sums[C - 1].store_some(out.add(last), left);
     }
 }
 
@@ -172,7 +318,7 @@ macro_rules! by_instruction_set {
 }
 
 macro_rules! vectors {
-    ($ty:ident $dots:ident $scaled:ident $total:ident, $avx512:ty, $in_avx512:literal, $avx2:ty, $in_avx2:literal) => {
+    ($ty:ident $dots:ident $scaled:ident $total:ident $of_rows:ident $add_rows:ident, $avx512:ty, $in_avx512:literal, $avx2:ty, $in_avx2:literal) => {
         by_instruction_set!($dots(d: &Dots<$ty>), dots::<$avx512, $in_avx512, { 8 / $in_avx512 }>, dots::<$avx2, $in_avx2, { 8 / $in_avx2 }>, dots::<[$ty; 4], 4, 2>);
         by_instruction_set!(
             $scaled(n: usize, k: usize, x: View<$ty>, y: *const $ty, out: *mut $ty),
@@ -181,23 +327,41 @@ macro_rules! vectors {
             scaled::<[$ty; 4]>
         );
 
-        // Adds up `parts` rows of `n` numbers, from the first to the last.
-        vectorised!($total(parts: usize, n: usize, x: *const $ty, out: *mut $ty) {
+        // Adds up `parts` rows of `n` numbers, `step` numbers apart, from the first to the last.
+        vectorised!($total(parts: usize, n: usize, step: usize, x: *const $ty, out: *mut $ty) {
             // SAFETY: there are so many, and a result apart from them.
             unsafe {
                 let out = std::slice::from_raw_parts_mut(out, n);
                 out.copy_from_slice(std::slice::from_raw_parts(x, n));
                 for p in 1..parts {
-                    for (s, x) in out.iter_mut().zip(std::slice::from_raw_parts(x.add(p * n), n)) {
+                    for (s, x) in out.iter_mut().zip(std::slice::from_raw_parts(x.add(p * step), n)) {
                         *s += x;
                     }
                 }
             }
         });
 
+        // `rows` rows of the product of a matrix and `n` vectors, all `k` numbers long and contiguous: one panel of a chain.
+        unsafe extern "C" fn $of_rows(rows: usize, n: usize, k: usize, x: *const $ty, y: *const $ty, out: *mut $ty) {
+            let view = |at: *const $ty, row: usize, column: usize| View {
+                at: at.cast_mut(),
+                row: row as isize,
+                column: column as isize,
+            };
+            // SAFETY: the code generator gives buffers that are so large.
+            unsafe { $dots(&Dots { m: rows, n, k, x: view(x, k, 1), y: view(y, 1, k), out: view(out, n, 1) }) }
+        }
+
+        // Adds `rows` rows of a matrix, each `n` numbers times its factor, to `out`: one panel of a chain.
+        unsafe extern "C" fn $add_rows(rows: usize, n: usize, x: *const $ty, y: *const $ty, out: *mut $ty) {
+            let x = View { at: x.cast_mut(), row: n as isize, column: 1 };
+            // SAFETY: as above.
+            unsafe { $scaled(n, rows, x, y, out) }
+        }
+
         /// One type's products by few vectors.
         pub(super) mod $ty {
-            use super::{Buffer, Dots, MAX_PARTS, PART, ROWS, Size, View, pool, $dots, $scaled, $total};
+            use super::{Buffer, Dots, MAX_PARTS, PART, Size, View, panels, pool, $dots, $scaled, $total};
 
             /// `out = x @ y`, where `y` has few columns and the rows of `x` are contiguous.
             ///
@@ -220,7 +384,7 @@ macro_rules! vectors {
                         }
                         let parts = (m * k / PART).clamp(1, MAX_PARTS);
                         let chunk = m.div_ceil(parts).next_multiple_of(4);
-                                                pool::run(m.div_ceil(chunk), |part| {
+                        pool::run(m.div_ceil(chunk), |part| {
                             let first = part * chunk;
                             let rows = chunk.min(m - first);
                             let (x, y, out) = (x.from(first, 0), y.from(0, 0), out.from(first, 0));
@@ -237,9 +401,12 @@ macro_rules! vectors {
             /// As above.
             pub unsafe fn scaled(size: Size, y: View<$ty>, x: View<$ty>, out: View<$ty>) {
                 let Size { n, k, .. } = size;
-                let parts = (n * k / PART).clamp(1, MAX_PARTS);
-                let by_columns = k < ROWS * parts;
-                let chunk = if by_columns { n.div_ceil(parts).next_multiple_of(16) } else { k.div_ceil(parts) };
+                let stretch = panels::stretch(k, n, size_of::<$ty>());
+                let by_columns = stretch.is_none();
+                let chunk = stretch.unwrap_or_else(|| {
+                    let parts = (n * k / PART).clamp(1, MAX_PARTS);
+                    n.div_ceil(parts).next_multiple_of(16)
+                });
                 let parts = if by_columns { n } else { k }.div_ceil(chunk);
                 Buffer::with(|buffer| {
                     let sums = if by_columns || parts == 1 { 0 } else { parts * n };
@@ -260,15 +427,17 @@ macro_rules! vectors {
                             if by_columns {
                                 let n = chunk.min(n - first);
                                 let (x, y, to) = (x.from(0, first), factors.from(0, 0), to.from(0, first));
+                                std::ptr::write_bytes(to.at, 0, n);
                                 $scaled(n, k, x, y.at, to.at);
                             } else {
                                 let k = chunk.min(k - first);
                                 let (x, y, to) = (x.from(first, 0), factors.from(0, first), to.from(part, 0));
+                                std::ptr::write_bytes(to.at, 0, n);
                                 $scaled(n, k, x, y.at, to.at);
                             }
                         });
                         if sums > 0 {
-                            $total(parts, n, room, out.at);
+                            $total(parts, n, n, room, out.at);
                         }
                     }
                 });
@@ -277,8 +446,19 @@ macro_rules! vectors {
     };
 }
 
-vectors!(f32 dots_f32 scaled_f32 total_f32, __m512, 1, __m256, 2);
-vectors!(f64 dots_f64 scaled_f64 total_f64, __m512d, 2, __m256d, 4);
+vectors!(f32 dots_f32 scaled_f32 total_f32 rows_product_f32 add_rows_f32, __m512, 1, __m256, 2);
+vectors!(f64 dots_f64 scaled_f64 total_f64 rows_product_f64 add_rows_f64, __m512d, 2, __m256d, 4);
+
+pub(super) fn table() -> Vec<Entry> {
+    vec![
+        ("mlc_rows_product_f32", rows_product_f32 as *const u8),
+        ("mlc_rows_product_f64", rows_product_f64 as *const u8),
+        ("mlc_add_rows_f32", add_rows_f32 as *const u8),
+        ("mlc_add_rows_f64", add_rows_f64 as *const u8),
+        ("mlc_total_f32", total_f32 as *const u8),
+        ("mlc_total_f64", total_f64 as *const u8),
+    ]
+}
 
 #[cfg(all(test, target_arch = "x86_64"))]
 mod tests {
@@ -314,6 +494,7 @@ mod tests {
                 // SAFETY: the views are of vectors, and there are `k` columns and `m` factors.
                 unsafe {
                     dots::<[f32; 4], 4, 2>(d);
+                    columns.fill(0.0);
                     scaled::<[f32; 4]>(d.k, d.m, d.x, d.y.at, columns.as_mut_ptr());
                 }
             });
@@ -322,6 +503,7 @@ mod tests {
                     // SAFETY: as above, and the machine has the instructions.
                     unsafe {
                         dots::<__m256, 2, 4>(d);
+                        columns.fill(0.0);
                         scaled::<__m256>(d.k, d.m, d.x, d.y.at, columns.as_mut_ptr());
                     }
                 });
@@ -332,6 +514,7 @@ mod tests {
                     // SAFETY: as above.
                     unsafe {
                         dots::<__m512, 1, 8>(d);
+                        columns.fill(0.0);
                         scaled::<__m512>(d.k, d.m, d.x, d.y.at, columns.as_mut_ptr());
                     }
                 });
