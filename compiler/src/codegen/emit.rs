@@ -155,7 +155,7 @@ pub fn footprints(g: &Graph, natives: Natives, all: &mut Vec<Footprint>) -> usiz
         let nest = Nest::new(g, unit, &plan.kept, natives.wide);
         let layout = loops::loop_of(g, unit)
             .map(|l| loops::Layout::new(l, footprints(&l.body, natives, all)));
-        let links = Nest::of_links(g, unit, &plan.kept, natives.wide());
+        let links = Nest::of_links(g, unit, &plan.kept, natives.wide);
         let layout = layout.as_ref();
         scratch.push(scratch_bytes(g, unit, &nest, &links, layout, natives));
         nests.push(nest);
@@ -190,7 +190,7 @@ impl Functions<'_> {
         let links: Vec<Vec<Nest>> = plan
             .units
             .iter()
-            .map(|u| Nest::of_links(g, u, &plan.kept, self.natives.wide()))
+            .map(|u| Nest::of_links(g, u, &plan.kept, self.natives.wide))
             .collect();
         let scratch: Vec<Vec<usize>> = plan
             .units

@@ -2,11 +2,12 @@
 //! another, and one thread against several.
 
 use super::operations::{Words, assert_close, bytes, run_with, values};
+use mlc_compiler::codegen::Natives;
 use mlc_compiler::codegen::describe;
 use mlc_compiler::interp::{Tensor, eval};
 use mlc_compiler::ir::{Attr, Contract, DType, Graph, Type, Value};
 use mlc_compiler::ops::{self, Domain, OpDef};
-use mlc_runtime::kernels::{Kernels, Unfused, set_threads};
+use mlc_runtime::kernels::{natives, set_threads};
 
 fn contract(g: &mut Graph, x: Value, y: Value, sum: (usize, usize)) -> Value {
     let sum = vec![sum];
@@ -101,8 +102,15 @@ fn rows_and_columns(dtype: DType, rows: usize, columns: usize) -> Case {
 fn run_as(case: &Case, inputs: &[Tensor], fuses: bool, threads: usize) -> Vec<Tensor> {
     set_threads(threads);
     match fuses {
-        true => run_with(&case.g, &Kernels, inputs),
-        false => run_with(&case.g, &Unfused, inputs),
+        true => run_with(&case.g, natives(), inputs),
+        false => run_with(
+            &case.g,
+            Natives {
+                fuses: false,
+                ..natives()
+            },
+            inputs,
+        ),
     }
 }
 
