@@ -20,6 +20,7 @@ mod plan;
 mod profile;
 mod repl;
 mod replay;
+mod run;
 mod show;
 mod tensorboard;
 mod testing;

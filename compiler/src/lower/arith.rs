@@ -66,18 +66,6 @@ impl Session {
         self.ctx.graph.add(&ops::BROADCAST, attr, &[x])
     }
 
-    /// Repeats `x` along a new leading axis.
-    pub(super) fn trail(&mut self, x: Value, n: usize) -> Value {
-        let ty = self.ctx.graph.ty(x).clone();
-        let mut shape = vec![n];
-        shape.extend(&ty.shape);
-        let attr = Attr::Broadcast {
-            shape,
-            axes: (1..=ty.rank()).collect(),
-        };
-        self.ctx.graph.add(&ops::BROADCAST, attr, &[x])
-    }
-
     pub(super) fn is_tensor(v: &Val) -> bool {
         matches!(v, Val::Tensor(_) | Val::Slot(_) | Val::Log(..))
     }

@@ -1,6 +1,7 @@
 //! `test` blocks, and the check of definitions that nothing uses.
 
-use super::session::{Failure, ItemState, R, Session, rc};
+use super::items::ItemState;
+use super::session::{Failure, R, Session, rc};
 use super::value::{Env, Val};
 use crate::ir::DType;
 use crate::program::{Assertion, Kept, Snapshot, TestProgram};

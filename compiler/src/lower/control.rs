@@ -116,11 +116,7 @@ impl Session {
             if !l.batched && ty.len().saturating_mul(n) > i32::MAX as usize {
                 return Err(too_large(self, span, &ty.clone()));
             }
-            full.push(if l.batched {
-                l.value
-            } else {
-                self.trail(l.value, n)
-            });
+            full.push(l.with_axis(&mut self.ctx.graph, n));
         }
         let mut next = full[..n_result].iter();
         let value = map_leaves(&result, &mut |t| *next.next().unwrap_or(&t));

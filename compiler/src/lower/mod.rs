@@ -26,6 +26,7 @@ mod expect;
 mod exports;
 mod habits;
 mod index;
+mod items;
 mod leaves;
 mod limits;
 mod made;

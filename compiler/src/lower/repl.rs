@@ -1,8 +1,9 @@
 //! Lines typed at a prompt: definitions are kept, expressions become programs.
 
 use super::eval::Frame;
+use super::items::ItemState;
 use super::leaves::leaves;
-use super::session::{Failure, ItemState, R, Session};
+use super::session::{Failure, R, Session};
 use super::value::{Env, Val};
 use crate::ir::Type;
 use crate::program::Program;

@@ -221,10 +221,6 @@ fn spend(g: &mut Graph, v: Value, derivative: Value, parameter: Value) -> Value 
 
 fn batch_bind(g: &mut Graph, v: Value, lanes: &[Lane], n: usize) -> Value {
     let attr = g.node(v).attr.clone();
-    let x = if lanes[0].batched {
-        lanes[0].value
-    } else {
-        g.trail(lanes[0].value, n)
-    };
+    let x = lanes[0].with_axis(g, n);
     g.add(&BIND, attr, &[x])
 }

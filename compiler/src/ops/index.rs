@@ -188,16 +188,7 @@ fn last_of_index(g: &mut Graph, table: Value, index: Value) -> Value {
 
 /// Rows of all lanes, one lane after the other.
 fn batch_set(g: &mut Graph, _: Value, lanes: &[Lane], n: usize) -> Value {
-    let all: Vec<Value> = lanes
-        .iter()
-        .map(|l| {
-            if l.batched {
-                l.value
-            } else {
-                g.trail(l.value, n)
-            }
-        })
-        .collect();
+    let all: Vec<Value> = lanes.iter().map(|l| l.with_axis(g, n)).collect();
     let shape = g.ty(all[0]).shape.clone();
     let at = lane_index(g, all[1], n, shape[1]);
     let mut flat = |v: Value| {
@@ -301,11 +292,7 @@ fn batch_scatter(g: &mut Graph, v: Value, lanes: &[Lane], n: usize) -> Value {
             &[x.value, index.value],
         );
     }
-    let x = if x.batched {
-        x.value
-    } else {
-        g.trail(x.value, n)
-    };
+    let x = x.with_axis(g, n);
     let ity = g.ty(index.value).clone();
     let xty = g.ty(x).clone();
     let k = ity.rank() - 1;

@@ -133,16 +133,7 @@ fn same_for_all(g: &mut Graph, v: Value, _: &[Lane], n: usize) -> Value {
 }
 
 fn batch_site(g: &mut Graph, v: Value, lanes: &[Lane], n: usize) -> Value {
-    let operands: Vec<Value> = lanes
-        .iter()
-        .map(|l| {
-            if l.batched {
-                l.value
-            } else {
-                g.trail(l.value, n)
-            }
-        })
-        .collect();
+    let operands: Vec<Value> = lanes.iter().map(|l| l.with_axis(g, n)).collect();
     let attr = match &g.node(v).attr {
         Attr::Site(id, ty) => {
             let mut shape = vec![n];

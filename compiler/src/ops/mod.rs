@@ -93,6 +93,17 @@ pub struct Lane {
     pub batched: bool,
 }
 
+impl Lane {
+    /// The operand with the new axis, of extent `n`: repeated along it where it has none.
+    pub fn with_axis(self, g: &mut Graph, n: usize) -> Value {
+        if self.batched {
+            self.value
+        } else {
+            g.trail(self.value, n)
+        }
+    }
+}
+
 /// How an operation runs over a new leading axis.
 #[derive(Clone, Copy, Debug)]
 pub enum Batch {

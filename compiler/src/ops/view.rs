@@ -384,15 +384,6 @@ fn batch_concat(g: &mut Graph, v: Value, lanes: &[Lane], n: usize) -> Value {
     let Attr::Axis(axis) = g.node(v).attr else {
         return v;
     };
-    let xs: Vec<Value> = lanes
-        .iter()
-        .map(|l| {
-            if l.batched {
-                l.value
-            } else {
-                g.trail(l.value, n)
-            }
-        })
-        .collect();
+    let xs: Vec<Value> = lanes.iter().map(|l| l.with_axis(g, n)).collect();
     g.add(&CONCAT, Attr::Axis(axis + 1), &xs)
 }

@@ -18,6 +18,7 @@ mod engine;
 mod golden;
 mod host;
 mod keep;
+mod leaves;
 mod parts;
 mod plan;
 mod profile;

@@ -37,15 +37,8 @@ fn systems(attr: &Attr, count: usize) -> Vec<Case> {
 fn batch(g: &mut Graph, v: Value, lanes: &[Lane], n: usize) -> Value {
     let node = g.node(v).clone();
     let [a, b] = lanes else { return v };
-    let lane = |g: &mut Graph, l: &Lane| {
-        if l.batched {
-            l.value
-        } else {
-            g.trail(l.value, n)
-        }
-    };
     if a.batched || !b.batched {
-        let (a, b) = (lane(g, a), lane(g, b));
+        let (a, b) = (a.with_axis(g, n), b.with_axis(g, n));
         return g.add(node.def, node.attr, &[a, b]);
     }
     let shape = g.ty(b.value).shape.clone();
