@@ -70,8 +70,9 @@ binary!(
     F64,
     Domain::Between(0.5, 2.0),
     Ad::Pointwise(|g, x, y| {
+        // -x / y^2 without a division of its own.
         let by_x = g.recip(x[1]);
-        let by_y = g.div(y, x[1]);
+        let by_y = g.mul(y, by_x);
         vec![Some(by_x), Some(g.neg(by_y))]
     })
 );

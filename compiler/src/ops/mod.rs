@@ -321,6 +321,7 @@ mod contract;
 mod control;
 mod convert;
 mod draw;
+pub mod factors;
 mod flow;
 mod index;
 mod leaf;
@@ -345,7 +346,7 @@ pub use flow::{
     BIND, ESTIMATE, EXHAUSTED, LOG_ESTIMATE, MOVES, OPAQUE, ORDERED, OTHERS, PLUG_IN, SMOOTH,
     SPENT, STOP, TANGENT,
 };
-pub use index::{GATHER, SCATTER_ADD, SCATTER_SET, take_along};
+pub use index::{GATHER, SCATTER_ADD, SCATTER_SET, lane_index, take_along};
 pub use leaf::{CONTINUE, FILL, INPUT, IOTA, LANE, SITE, TABLE};
 pub use linalg::{CHOLESKY, EIGH, QR, SLOGDET, SOLVE, SVD, TRIANGULAR_SOLVE};
 pub use linear::{LinearIn, linear_in};

@@ -1,5 +1,6 @@
 //! Index maps: each result element is one operand element (or zero).
 
+use super::factors::{Which, sum_of_shared};
 use super::rules::{bad_attr, f64s, sized};
 use super::{Ad, Arity, Batch, Case, Domain, Kernel, Lane, OpDef, View, Wrt};
 use crate::ir::{Attr, Graph, Type, Value};
@@ -127,8 +128,12 @@ pub static BROADCAST: OpDef = OpDef {
             let Attr::Broadcast { shape, axes } = g.node(v).attr.clone() else {
                 return vec![None];
             };
-            let gone = (0..shape.len()).filter(|i| !axes.contains(i)).collect();
-            vec![Some(g.sum(ct, gone))]
+            let gone: Vec<usize> = (0..shape.len()).filter(|i| !axes.contains(i)).collect();
+            let shared = match g.strict || gone.is_empty() {
+                true => None,
+                false => sum_of_shared(g, ct, &gone, Which::OfDerivatives),
+            };
+            vec![shared.or_else(|| Some(g.sum(ct, gone)))]
         },
     },
     batch: Batch::Shift(|attr, n| match attr {

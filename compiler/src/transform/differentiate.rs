@@ -21,8 +21,18 @@ pub struct Refusal {
 }
 
 /// Nodes through which a derivative may pass: that depend on `wrt` and on which an output depends, oldest first. What a
-/// `stop` hides is not among them, so that it may be something without derivatives.
+/// `stop` hides is not among them, so that it may be something without derivatives; nor are extremes that cancel.
 fn cone(g: &Graph, outputs: &[Value], wrt: &[Value]) -> Vec<Value> {
+    let nodes = between(g, outputs, wrt, &HashSet::new());
+    let free = super::cancel::cancelling(g, &nodes, outputs, wrt);
+    if free.is_empty() {
+        return nodes;
+    }
+    between(g, outputs, wrt, &free)
+}
+
+/// The same, but for what depends on `wrt` only by the nodes `closed`.
+fn between(g: &Graph, outputs: &[Value], wrt: &[Value], closed: &HashSet<Value>) -> Vec<Value> {
     let (Some(&first), Some(&last)) = (wrt.iter().min(), outputs.iter().max()) else {
         return vec![];
     };
@@ -37,7 +47,7 @@ fn cone(g: &Graph, outputs: &[Value], wrt: &[Value]) -> Vec<Value> {
     }
     for i in 0..n {
         let v = Value(first.0 + i as u32);
-        let passes = !matches!(g.node(v).def.ad, Ad::Zero);
+        let passes = !matches!(g.node(v).def.ad, Ad::Zero) && !closed.contains(&v);
         if !depends[i] && passes && g.ty(v).dtype.is_real() {
             depends[i] = g.operands(v).iter().any(|&o| o >= first && depends[at(o)]);
         }

@@ -4,6 +4,7 @@ pub mod affine;
 pub mod ahead;
 pub mod batch;
 pub mod calls;
+pub mod cancel;
 pub mod differentiate;
 pub mod finite;
 pub mod hoist;

@@ -1,11 +1,18 @@
 //! Dead code, algebra and constants. A pass rebuilds the graph in order through a map from old to new nodes; equal nodes
-//! merge as they are added. No rewriting changes a floating-point result, but for three that are not made in `strict` blocks:
-//! x + 0 is x, though -0 + 0 is 0 (so the sum of pieces among zeros that lie side by side is these pieces); x ^ 2 is x * x, and
-//! x ^ 3 is x * x * x, which are rounded once or twice where a power is rounded less well.
+//! merge as they are added. No rewriting changes a floating-point result, but for these, that are not made in `strict` blocks:
+//! x + 0 is x, though -0 + 0 is 0 (so the sum of pieces among zeros that lie side by side is these pieces, and one element among
+//! zeros is itself), a sum of what has another sign is the sum with another sign, and that of n times the same x is n * x; x ^ 2 is
+//! x * x, x ^ 3 is x * x * x and x ^ -0.5 is 1 / sqrt(x), which are rounded once or twice where a power is rounded less well;
+//! exp(x - logsumexp(x)) is exp(x - max(x)) * (1 / s) (`simplify/functions.rs`).
 //!
 //! x * 1   =>   x          stop(x)   =>   x          tangent(x)   =>   0
 //!
 //! 1 / broadcast(x)   =>   broadcast(1 / x)
+
+mod functions;
+mod moves;
+mod picks;
+mod products;
 
 use super::Pass;
 use crate::codegen::native;
@@ -17,7 +24,7 @@ use std::collections::HashMap;
 pub const ELIMINATE_DEAD_CODE: Pass = Pass {
     name: "eliminate_dead_code",
     about: "drops nodes that no output needs",
-    run: |g| rebuild(g, &|_, _, _| None),
+    run: |g| rebuild(g, &|_, _, _, _| None),
 };
 
 /// Algebra.
@@ -41,22 +48,26 @@ pub const FOLD_CONSTANTS: Pass = Pass {
     run: |g| rebuild(g, &fold),
 };
 
-/// What a node becomes, given its operands in the new graph: `None` for the node itself.
-pub type Law = dyn Fn(&mut Graph, &crate::ir::Node, &[Value]) -> Option<Value>;
+/// What a node becomes, given its operands in the new graph and of each whether no other node reads it: `None` for the node itself.
+pub type Law = dyn Fn(&mut Graph, &crate::ir::Node, &[Value], &[bool]) -> Option<Value>;
 
 /// The graph in order, each node as the law has it; the bodies of loops, too.
 pub fn rebuild(old: &Graph, law: &Law) -> Graph {
     let mut g = Graph::new();
     let mut map: HashMap<Value, Value> = HashMap::new();
-    for v in crate::ir::print::live(old) {
+    let live = crate::ir::print::live(old);
+    let readers = readers(old, &live);
+    for v in live {
         let node = old.node(v);
         (g.origin, g.strict) = (node.origin, node.strict);
         let new = if let Attr::Input(i, ty) = &node.attr {
             g.input(old.inputs[*i as usize].name.clone(), ty.clone())
         } else {
-            let xs: Vec<Value> = old.operands(v).iter().map(|o| map[o]).collect();
+            let operands = old.operands(v);
+            let xs: Vec<Value> = operands.iter().map(|o| map[o]).collect();
+            let once: Vec<bool> = operands.iter().map(|o| readers[o] == 1).collect();
             // A guard only matters to derivatives, which have been taken.
-            match law(&mut g, node, &xs) {
+            match law(&mut g, node, &xs, &once) {
                 Some(v) => v,
                 None => {
                     let attr = match &node.attr {
@@ -80,16 +91,42 @@ pub fn rebuild(old: &Graph, law: &Law) -> Graph {
     g
 }
 
+/// How many nodes read each; to be an output is to be read.
+fn readers(g: &Graph, live: &[Value]) -> HashMap<Value, usize> {
+    let mut readers: HashMap<Value, usize> = HashMap::new();
+    for &v in live {
+        let mut operands = g.operands(v);
+        operands.sort_unstable();
+        operands.dedup();
+        for o in operands {
+            *readers.entry(o).or_default() += 1;
+        }
+    }
+    for (_, v) in &g.outputs {
+        *readers.entry(*v).or_default() += 1;
+    }
+    readers
+}
+
+/// What the laws make of a node that one of them has built.
+fn again(g: &mut Graph, v: Value) -> Value {
+    let node = g.node(v).clone();
+    let xs = g.operands(v);
+    let once = vec![false; xs.len()];
+    law(g, &node, &xs, &once).unwrap_or(v)
+}
+
 fn is_literal(g: &Graph, v: Value, x: f64) -> bool {
     matches!(g.literal(v), Some(Literal::Real(y)) if y == x && y.is_sign_negative() == x.is_sign_negative())
         || matches!(g.literal(v), Some(Literal::Int(i)) if i as f64 == x)
 }
 
-fn law(g: &mut Graph, node: &crate::ir::Node, xs: &[Value]) -> Option<Value> {
+fn law(g: &mut Graph, node: &crate::ir::Node, xs: &[Value], once: &[bool]) -> Option<Value> {
     match node.def.kernel {
-        Kernel::Map(scalar) => {
-            map_law(g, scalar, node, xs).or_else(|| before_repeating(g, node, xs))
-        }
+        Kernel::Map(scalar) => map_law(g, scalar, node, xs)
+            .or_else(|| before_repeating(g, node, xs))
+            .or_else(|| moves::map(g, node, xs, once))
+            .or_else(|| functions::map(g, node, xs).filter(|_| !node.strict)),
         // A sum over no axes, or over axes of extent 1, is the operand.
         Kernel::Reduce(_) => {
             let Attr::Axes(axes) = &node.attr else {
@@ -100,10 +137,14 @@ fn law(g: &mut Graph, node: &crate::ir::Node, xs: &[Value]) -> Option<Value> {
                 return None;
             }
             let shape = g.ty(xs[0]).shape.clone();
-            axes.iter()
-                .all(|&a| shape[a] == 1)
-                .then(|| g.reshape(xs[0], node.ty.shape.clone()))
+            match axes.iter().all(|&a| shape[a] == 1) {
+                true => Some(g.reshape(xs[0], node.ty.shape.clone())),
+                false if node.strict => None,
+                false => moves::reduction(g, node, xs[0]),
+            }
         }
+        Kernel::Contract if !node.strict => products::contraction(g, node, xs),
+        Kernel::Gather => picks::gather(g, node, xs[0], xs[1]),
         Kernel::View(view) => view_law(g, view, node, xs[0]),
         Kernel::Concat if xs.len() == 1 => Some(xs[0]),
         _ => None,
@@ -138,6 +179,9 @@ fn map_law(g: &mut Graph, scalar: Scalar, node: &crate::ir::Node, xs: &[Value]) 
         Scalar::Pow if is_literal(g, xs[1], 3.0) && !node.strict => {
             let square = g.mul(xs[0], xs[0]);
             Some(g.mul(square, xs[0]))
+        }
+        Scalar::Neg if node.ty.dtype.is_real() && g.literal(xs[0]).is_some() => {
+            Some(negative(g, xs[0]))
         }
         Scalar::Neg => negated(g, xs[0]),
         Scalar::Select => match g.literal(xs[0]) {
@@ -286,6 +330,9 @@ fn view_law(g: &mut Graph, view: View, node: &crate::ir::Node, x: Value) -> Opti
             if g.ty(x).shape == node.ty.shape {
                 return Some(x);
             }
+            if let Some(y) = picks::scattered(g, node, x).filter(|_| !node.strict) {
+                return Some(y);
+            }
             // A reshape of a reshape is one.
             (inner.def.kernel == Kernel::View(View::Reshape)).then(|| {
                 let y = g.operands(x)[0];
@@ -303,7 +350,7 @@ fn view_law(g: &mut Graph, view: View, node: &crate::ir::Node, x: Value) -> Opti
                 return swapped_contraction(g, x, c, p);
             }
             let Attr::Perm(q) = &inner.attr else {
-                return None;
+                return moves::transposed_broadcast(g, x, p);
             };
             // Result axis i is x's axis p[i], which is y's axis q[p[i]].
             let both: Vec<usize> = p.iter().map(|&i| q[i]).collect();
@@ -351,7 +398,7 @@ fn swapped_contraction(g: &mut Graph, x: Value, c: &Contract, perm: &[usize]) ->
 
 /// The literal that an element-wise operation on literals gives. Transcendental functions are left to the run, so that a
 /// constant and a computed value agree to the bit.
-fn fold(g: &mut Graph, node: &crate::ir::Node, xs: &[Value]) -> Option<Value> {
+fn fold(g: &mut Graph, node: &crate::ir::Node, xs: &[Value], _: &[bool]) -> Option<Value> {
     let Kernel::Map(scalar) = node.def.kernel else {
         // The sum of a literal 0 is 0.
         if let Kernel::Reduce(ops::Monoid::Sum) = node.def.kernel

@@ -16,7 +16,7 @@ use std::collections::{HashMap, HashSet};
 pub const VANISH: Pass = Pass {
     name: "vanish",
     about: "drops multiples of tangents, which are worth 0",
-    run: |g| rebuild(g, &law),
+    run: |g| rebuild(g, &|g, node, xs, _| law(g, node, xs)),
 };
 
 /// A zero of this kind: a tangent itself.

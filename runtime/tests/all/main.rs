@@ -8,6 +8,7 @@ mod operations;
 mod panels;
 mod products;
 mod reference;
+mod rewrites;
 mod shapes;
 mod strict;
 mod ulps;
