@@ -14,7 +14,7 @@ use mlc_compiler::{FileId, Report, transform};
 use mlc_runtime::driver::{Effort, EngineOptions, Pipeline, RunError, RunOptions, Saves, StopFlag};
 use mlc_runtime::kernels;
 use std::io::IsTerminal;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Set by Ctrl-C.
 pub static STOP: StopFlag = StopFlag::new();
