@@ -77,6 +77,17 @@ impl OfRows {
 
 /// What a gather becomes.
 pub fn gather(g: &mut Graph, node: &Node, table: Value, at: Value) -> Option<Value> {
+    indexed(g, node, table, at, None)
+}
+
+/// The same, for what is indexed in place of a function of it.
+fn indexed(
+    g: &mut Graph,
+    node: &Node,
+    table: Value,
+    at: Value,
+    function: Option<Value>,
+) -> Option<Value> {
     let Attr::Axis(axis) = node.attr else {
         return None;
     };
@@ -86,7 +97,9 @@ pub fn gather(g: &mut Graph, node: &Node, table: Value, at: Value) -> Option<Val
         OfRows::find(g, at, g.ty(whole).len()).filter(|r| flat && r.fits(&g.ty(whole).shape));
     // What others read, too, is computed in a nest.
     let nest = matches!(g.node(whole).def.kernel, Kernel::Map(_))
-        && g.users(whole).iter().any(|u| *u != table);
+        && g.users(whole)
+            .iter()
+            .any(|u| *u != table && Some(*u) != function);
     let sums = nest && node.ty.dtype.is_real() && !node.strict;
     match &rows {
         Some(rows) if sums && SHORT.contains(&rows.columns) => Some(summed(g, rows, whole)),
@@ -140,8 +153,8 @@ fn before_indexing(
         }
     };
     let operands = g.operands(whole);
-    let indexed = |&&x: &&Value| g.literal(x).is_none() && places(g, x).is_none();
-    if operands.iter().filter(indexed).count() > 1 {
+    let stays = |&&x: &&Value| g.literal(x).is_none() && places(g, x).is_none();
+    if operands.iter().filter(stays).count() > 1 {
         return None;
     }
     let shape = node.ty.shape.clone();
@@ -162,7 +175,8 @@ fn before_indexing(
             false => x,
         };
         let gather = g.add(&ops::GATHER, node.attr.clone(), &[table, at]);
-        super::again(g, gather)
+        let node = g.node(gather).clone();
+        indexed(g, &node, table, at, Some(whole)).unwrap_or(gather)
     };
     let xs: Vec<Value> = operands.iter().map(|&x| of(g, x)).collect();
     Some(g.add(f.def, f.attr, &xs))
