@@ -451,7 +451,11 @@ impl Nest {
         } else {
             MAX_PARTS
         };
-        let wanted = (work / PART).clamp(1, parts);
+        // Of an odd number, two threads would wait for one.
+        let wanted = match (work / PART).clamp(1, parts) {
+            1 => 1,
+            n => n.next_multiple_of(2),
+        };
         self.chunk = count.div_ceil(wanted).max(1).next_multiple_of(grain);
         self.parts = count.div_ceil(self.chunk).max(1);
     }
