@@ -159,8 +159,8 @@ mod tests {
         let d = grad(&mut g, loss, &[s]).unwrap();
         g.outputs.push(("d".into(), d[0]));
         let live = crate::ir::print::live(&g);
-        let sums = live.iter().filter(|v| g.node(**v).def.name == "sum");
-        let Some(&sum) = sums.last() else {
+        let mut sums = live.iter().filter(|v| g.node(**v).def.name == "sum");
+        let Some(&sum) = sums.next_back() else {
             return vec![];
         };
         // The product that is summed, down to what is no product.

@@ -214,7 +214,7 @@ impl<'e> Burst<'e> {
         }
         let count = call.steps_ahead().max(2);
         let table = |i: usize| {
-            let mut table = if i % 2 == 0 {
+            let mut table = if i.is_multiple_of(2) {
                 even.clone()
             } else {
                 odd.clone()

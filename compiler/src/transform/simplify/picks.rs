@@ -31,7 +31,7 @@ impl OfRows {
             return None;
         }
         let rows = g.ty(at).shape[0];
-        let columns = (rows > 0 && whole % rows == 0).then(|| whole / rows)?;
+        let columns = (rows > 0 && whole.is_multiple_of(rows)).then(|| whole / rows)?;
         let int = |v: Value| match g.literal(v) {
             Some(Literal::Int(i)) => usize::try_from(i).ok(),
             _ => None,
