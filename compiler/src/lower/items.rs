@@ -63,15 +63,7 @@ impl Session {
         self.estimators = library(self, "estimators", &mut reports);
         self.support_library = library(self, "supports", &mut reports);
         let mut all = vec![root, self.prelude, self.estimators, self.support_library];
-        let mut next = 0;
-        while next < all.len() {
-            for found in self.link_uses(all[next], &mut reports) {
-                if !all.contains(&found) {
-                    all.push(found);
-                }
-            }
-            next += 1;
-        }
+        self.link_all(&mut all, &mut reports);
         if reports.is_empty() {
             self.apply_sets(&mut reports);
         }

@@ -296,16 +296,21 @@ impl Session {
     pub(super) fn enter_late(&mut self, module: usize, name: &str) {
         let mut reports = Vec::new();
         let mut all: Vec<usize> = self.enter(module, name, &mut reports).into_iter().collect();
+        self.link_all(&mut all, &mut reports);
+        debug_assert!(reports.is_empty(), "a file of the library is wrong");
+    }
+
+    /// Links what modules use, and adds to them what is found so.
+    pub(super) fn link_all(&mut self, modules: &mut Vec<usize>, reports: &mut Vec<Report>) {
         let mut next = 0;
-        while next < all.len() {
-            for found in self.link_uses(all[next], &mut reports) {
-                if !all.contains(&found) {
-                    all.push(found);
+        while next < modules.len() {
+            for found in self.link_uses(modules[next], reports) {
+                if !modules.contains(&found) {
+                    modules.push(found);
                 }
             }
             next += 1;
         }
-        debug_assert!(reports.is_empty(), "a file of the library is wrong");
     }
 }
 

@@ -1,6 +1,6 @@
 //! Indexing by values.
 
-use super::rules::{bad_attr, f64s};
+use super::rules::{bad_attr, f64s, inverse};
 use super::{Ad, Arity, Batch, Case, Domain, Kernel, Lane, OpDef, Wrt};
 use crate::ir::{Attr, DType, Graph, Type, Value};
 
@@ -371,7 +371,5 @@ pub fn take_along(g: &mut Graph, x: Value, index: Value, axis: usize) -> Value {
     let at = lane_index(g, at, outer, extent);
     let got = g.add(&GATHER, Attr::Axis(0), &[lines, at]);
     let got = g.reshape(got, moved);
-    let mut back = vec![0; last.len()];
-    last.iter().enumerate().for_each(|(i, &a)| back[a] = i);
-    g.transpose(got, back)
+    g.transpose(got, inverse(&last))
 }

@@ -357,6 +357,7 @@ pub use math::{
 };
 pub use order::{ARGMAX, ARGSORT};
 pub use reduce::{ALL, ANY, MAX_OVER, MIN_OVER, PROD, SUM};
+pub use rules::inverse;
 pub use running::{CUMMAX, CUMMIN, CUMPROD, CUMSUM};
 pub use special::{
     ACOS, ACOSH, ASIN, ASINH, ATAN, ATAN2, ATANH, BETAINC, BETAINC_BY_A, BETAINC_BY_B,

@@ -1,6 +1,6 @@
 //! Reductions over axes.
 
-use super::rules::{bad_attr, f64s};
+use super::rules::{bad_attr, f64s, inverse};
 use super::{Ad, Arity, Batch, Case, Domain, Kernel, Monoid, OpDef, Wrt};
 use crate::ir::{Attr, DType, Graph, Type, Value};
 
@@ -189,9 +189,7 @@ fn others(g: &mut Graph, v: Value, x: Value) -> Value {
     let line = g.reshape(moved, line);
     let others = super::running::all_but_each(g, line, kept.len());
     let others = g.reshape(others, full);
-    let mut back = vec![0; order.len()];
-    order.iter().enumerate().for_each(|(i, &a)| back[a] = i);
-    g.transpose(others, back)
+    g.transpose(others, inverse(&order))
 }
 
 extreme!(

@@ -103,6 +103,13 @@ pub fn pointwise(n: usize, dtype: DType, domain: Domain) -> Vec<Case> {
         .collect()
 }
 
+/// The order of axes that takes another one back.
+pub fn inverse(perm: &[usize]) -> Vec<usize> {
+    let mut back = vec![0; perm.len()];
+    perm.iter().enumerate().for_each(|(i, &a)| back[a] = i);
+    back
+}
+
 pub fn f64s(shape: &[usize]) -> Type {
     Type::new(DType::F64, shape.to_vec())
 }

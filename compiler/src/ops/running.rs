@@ -1,7 +1,7 @@
 //! Running sums, products and extremes along an axis, each element included.
 
 use super::index::take_along;
-use super::rules::{along, f64s, shift_axis};
+use super::rules::{along, f64s, inverse, shift_axis};
 use super::{Ad, Arity, Batch, Case, Domain, Kernel, Monoid, OpDef, Wrt};
 use crate::ir::{Attr, DType, Graph, Literal, Type, Value};
 
@@ -158,9 +158,7 @@ fn to_leaders(g: &mut Graph, index: Value, ct: Value, axis: usize) -> Value {
         &[lines, at],
     );
     let got = g.reshape(got, moved);
-    let mut back = vec![0; last.len()];
-    last.iter().enumerate().for_each(|(i, &a)| back[a] = i);
-    g.transpose(got, back)
+    g.transpose(got, inverse(&last))
 }
 
 macro_rules! running_extreme {

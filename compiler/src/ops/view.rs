@@ -1,7 +1,7 @@
 //! Index maps: each result element is one operand element (or zero).
 
 use super::factors::{Which, sum_of_shared};
-use super::rules::{bad_attr, f64s, sized};
+use super::rules::{bad_attr, f64s, inverse, sized};
 use super::{Ad, Arity, Batch, Case, Domain, Kernel, Lane, OpDef, View, Wrt};
 use crate::ir::{Attr, Graph, Type, Value};
 
@@ -82,9 +82,7 @@ pub static TRANSPOSE: OpDef = OpDef {
             let Attr::Perm(p) = g.node(v).attr.clone() else {
                 return vec![None];
             };
-            let mut inverse = vec![0; p.len()];
-            p.iter().enumerate().for_each(|(i, &j)| inverse[j] = i);
-            vec![Some(g.transpose(ct, inverse))]
+            vec![Some(g.transpose(ct, inverse(&p)))]
         },
     },
     batch: Batch::Shift(|attr, _| match attr {

@@ -114,13 +114,7 @@ pub fn batch(
         let guard = node.guard.map(|c| lane(&c));
         (g.origin, g.strict) = (node.origin, node.strict);
         g.guard = None;
-        let guard = guard.map(|c| {
-            if c.batched {
-                c.value
-            } else {
-                g.trail(c.value, n)
-            }
-        });
+        let guard = guard.map(|c| c.with_axis(g, n));
         let new = match node.def.batch {
             Batch::Pointwise => {
                 let xs = all_batched(g, &args, n);
@@ -370,11 +364,7 @@ fn batch_bounded(
     }
     let any = wide.add(&ops::ANY, Attr::Axes(vec![0]), &[go]);
     wide.outputs.push(("go".into(), any));
-    let start = if args[0].batched {
-        args[0].value
-    } else {
-        g.trail(args[0].value, n)
-    };
+    let start = args[0].with_axis(g, n);
     let begins = g.add(&ops::ANY, Attr::Axes(vec![0]), &[start]);
     operands.splice(0..0, [begins, start]);
     let new = Loop {
@@ -445,15 +435,7 @@ fn batch_part(g: &mut Graph, attr: &Attr, region: &Region, n: usize) -> Value {
 }
 
 fn all_batched(g: &mut Graph, args: &[Lane], n: usize) -> Vec<Value> {
-    args.iter()
-        .map(|a| {
-            if a.batched {
-                a.value
-            } else {
-                g.trail(a.value, n)
-            }
-        })
-        .collect()
+    args.iter().map(|a| a.with_axis(g, n)).collect()
 }
 
 /// Is the node a stand-in for a lane?

@@ -65,7 +65,8 @@ pub fn rebuild(old: &Graph, law: &Law) -> Graph {
         } else {
             let operands = old.operands(v);
             let xs: Vec<Value> = operands.iter().map(|o| map[o]).collect();
-            let once: Vec<bool> = operands.iter().map(|o| readers[o] == 1).collect();
+            let once = operands.iter().map(|o| readers[o.0 as usize] == 1);
+            let once: Vec<bool> = once.collect();
             // A guard only matters to derivatives, which have been taken.
             match law(&mut g, node, &xs, &once) {
                 Some(v) => v,
@@ -91,19 +92,19 @@ pub fn rebuild(old: &Graph, law: &Law) -> Graph {
     g
 }
 
-/// How many nodes read each; to be an output is to be read.
-fn readers(g: &Graph, live: &[Value]) -> HashMap<Value, usize> {
-    let mut readers: HashMap<Value, usize> = HashMap::new();
+/// By node: how many read it; to be an output is to be read.
+fn readers(g: &Graph, live: &[Value]) -> Vec<usize> {
+    let mut readers = vec![0; g.len()];
     for &v in live {
         let mut operands = g.operands(v);
         operands.sort_unstable();
         operands.dedup();
         for o in operands {
-            *readers.entry(o).or_default() += 1;
+            readers[o.0 as usize] += 1;
         }
     }
     for (_, v) in &g.outputs {
-        *readers.entry(*v).or_default() += 1;
+        readers[v.0 as usize] += 1;
     }
     readers
 }

@@ -539,11 +539,7 @@ impl Session {
         Ok(batched
             .into_iter()
             .map(|l| {
-                let v = if l.batched {
-                    l.value
-                } else {
-                    g.trail(l.value, count)
-                };
+                let v = l.with_axis(g, count);
                 let v = if lanes == 1 {
                     let rank = g.ty(v).rank();
                     let perm = [1, 0].into_iter().chain(2..rank).collect();

@@ -176,16 +176,8 @@ impl Session {
             let title = format!("a value for each of `.{}` has too many elements", s.address);
             Box::new(self.err("E0462", title, e.span))
         })?;
-        Ok(lanes
-            .into_iter()
-            .map(|l| {
-                if l.batched {
-                    l.value
-                } else {
-                    self.ctx.graph.trail(l.value, s.count)
-                }
-            })
-            .collect())
+        let g = &mut self.ctx.graph;
+        Ok(lanes.into_iter().map(|l| l.with_axis(g, s.count)).collect())
     }
 
     /// How many combinations of values there are where a weight depends on other summed sites, too.

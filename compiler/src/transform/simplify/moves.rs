@@ -146,8 +146,7 @@ fn of_transposes(g: &mut Graph, node: &Node, xs: &[Value], once: &[bool]) -> Opt
     if !xs.iter().all(fits) {
         return None;
     }
-    let mut back = vec![0; p.len()];
-    p.iter().enumerate().for_each(|(i, &a)| back[a] = i);
+    let back = ops::inverse(&p);
     let shape: Shape = back.iter().map(|&i| node.ty.shape[i]).collect();
     let before = |g: &mut Graph, x: Value| match g.literal(x) {
         Some(l) => g.fill(l, Type::new(g.ty(x).dtype, shape.clone())),
