@@ -1,16 +1,16 @@
 //! One program, made ready and run.
 
 use super::RunError;
+use super::before::{Ahead, Prologue, kinds, steady};
 use crate::digest::{Digest, Feed};
 use crate::kernels::{self, Clock};
 use crate::tensor::{AlignedBytes, DType, HostTensor};
 use mlc_compiler::codegen::{self, CodegenError, Compiled, Footprint, Natives, UnitFacts};
 use mlc_compiler::interp::{self, Tensor};
-use mlc_compiler::ir::{Attr, Graph, Type, fingerprint, print};
-use mlc_compiler::program::{Program, Sink, SlotId, Source};
+use mlc_compiler::ir::{Graph, Type, fingerprint, print};
+use mlc_compiler::program::Program;
 use mlc_compiler::transform::{
-    self,
-    ahead::{self, Input},
+    self, ahead,
     finite::watch,
     hoist,
     lift::{Constant, lift},
@@ -32,7 +32,7 @@ pub struct EngineOptions {
 }
 
 impl EngineOptions {
-    fn natives(&self) -> Natives {
+    pub(super) fn natives(&self) -> Natives {
         Natives {
             fuses: !self.disables(transform::FUSE),
             ..kernels::natives()
@@ -211,7 +211,7 @@ impl Engine {
         }
         let mut block = None;
         if hoists
-            && !options.disabled.iter().any(|d| d == ahead::NAME)
+            && !options.disables(ahead::NAME)
             && let Some(split) = ahead::ahead(&graph, &kinds(&program, graph.inputs.len()))
         {
             block = Some(Ahead::new(&program, split.block, options)?);
@@ -221,8 +221,8 @@ impl Engine {
         let live = print::live(&graph);
         let mut compilation = Compilation {
             nodes: live.len(),
-            hoisted: prologue.as_ref().map_or(0, |p| p.types.len()),
-            ahead: block.as_ref().map_or(0, |b| b.strides.len()),
+            hoisted: prologue.as_ref().map_or(0, Prologue::len),
+            ahead: block.as_ref().map_or(0, Ahead::len),
             passes: passes.into_iter().map(|p| (p.0, p.1 * 1e3)).collect(),
             ..Compilation::default()
         };
@@ -231,9 +231,7 @@ impl Engine {
             check_memory(&program.name, compilation.bytes_planned, options)?;
             Code::Interpreted(Box::new(graph))
         } else {
-            let (compiled, new) = code(&graph).map_err(|e| {
-                RunError::Environment(format!("cannot compile `{}`: {e}", program.name))
-            })?;
+            let (compiled, new) = code(&graph).map_err(refused(&program))?;
             made = new;
             if made {
                 let [plan, code] = compiled.seconds;
@@ -420,7 +418,7 @@ impl Call<'_> {
     /// Has the addresses be those of the `nth` step after one for which [`Call::look_ahead`] was called.
     pub fn set_step(&self, addresses: &mut Addresses, nth: usize) {
         if let Some(a) = &self.ahead {
-            let first = addresses.sources.len() - a.strides.len();
+            let first = addresses.sources.len() - a.len();
             let rows = a.rows(nth);
             addresses.sources[first..]
                 .iter_mut()
@@ -466,176 +464,6 @@ impl Call<'_> {
     }
 }
 
-/// By input of a step's program: whether it stays the same as long as no other program writes it.
-fn steady(program: &Program) -> Vec<bool> {
-    let written = |id: &SlotId| {
-        let mut sinks = program.sinks.iter();
-        sinks.any(|s| matches!(s, Sink::Slot(w) if w == id))
-    };
-    let steady = |s: &Source| match s {
-        Source::Slot(id) => !written(id),
-        Source::StageSlot(..) | Source::StageLog(..) => true,
-        _ => false,
-    };
-    program.sources.iter().map(steady).collect()
-}
-
-/// By input of a step's graph, of which there are `count`: what it is to steps that follow one another.
-fn kinds(program: &Program, count: usize) -> Vec<Input> {
-    let kind = |(s, steady): (&Source, bool)| match s {
-        Source::Step => Input::Step,
-        Source::Seed => Input::Steady,
-        _ if steady => Input::Steady,
-        _ => Input::Other,
-    };
-    let own = program.sources.iter().zip(steady(program)).map(kind);
-    // Behind these comes what the prologue computes.
-    let mut kinds: Vec<Input> = own.collect();
-    kinds.resize(count, Input::Steady);
-    kinds
-}
-
-/// What is computed for several steps at once; see [`mlc_compiler::transform::ahead`].
-struct Ahead {
-    compiled: Compiled,
-    arena: AlignedBytes,
-    /// Where the number of the step is among the inputs.
-    step: usize,
-    /// The numbers of the steps.
-    numbers: HostTensor,
-    /// By output: a row for each step.
-    values: Vec<AlignedBytes>,
-    /// Bytes of a row.
-    strides: Vec<usize>,
-    targets: Vec<*mut u8>,
-    sources: Vec<*const u8>,
-}
-
-impl Ahead {
-    fn new(program: &Program, block: Graph, options: &EngineOptions) -> Result<Self, RunError> {
-        let block = transform::optimise(block, &options.disabled);
-        let compiled = codegen::compile(&block, options.natives()).map_err(|e| {
-            RunError::Environment(format!("cannot compile `{}`: {e}", program.name))
-        })?;
-        let bytes: Vec<usize> = block
-            .outputs
-            .iter()
-            .map(|o| block.ty(o.1).bytes())
-            .collect();
-        // Behind the last row there is room for a vector.
-        let mut values: Vec<AlignedBytes> =
-            bytes.iter().map(|n| AlignedBytes::zeros(n + 64)).collect();
-        Ok(Self {
-            arena: AlignedBytes::zeros(compiled.arena_bytes),
-            compiled,
-            step: program
-                .sources
-                .iter()
-                .position(|s| *s == Source::Step)
-                .expect("something depends on it"),
-            numbers: HostTensor::from_i32(&[ahead::STEPS], &[0; ahead::STEPS]),
-            strides: bytes.iter().map(|n| n / ahead::STEPS).collect(),
-            targets: values
-                .iter_mut()
-                .map(|v| v.as_mut_slice().as_mut_ptr())
-                .collect(),
-            values,
-            sources: Vec::new(),
-        })
-    }
-
-    /// The addresses of what is known of a step, the `nth` of those that were computed together.
-    fn rows(&self, nth: usize) -> impl Iterator<Item = *const u8> {
-        let rows = self.values.iter().zip(&self.strides);
-        rows.map(move |(v, stride)| v.as_slice()[nth * stride..].as_ptr())
-    }
-
-    /// Computes a row for a step and each behind it. `sources`: the inputs of the step.
-    #[inline]
-    fn compute(&mut self, sources: &[*const u8]) {
-        // SAFETY: the input is the number of a step, which nobody writes to now.
-        let first = unsafe { *sources[self.step].cast::<i32>() };
-        for (i, n) in self.numbers.as_i32_mut().iter_mut().enumerate() {
-            *n = first.wrapping_add(i as i32);
-        }
-        self.sources.clear();
-        self.sources.extend_from_slice(sources);
-        self.sources[self.step] = self.numbers.bytes().as_ptr();
-        let arena = self.arena.as_mut_slice().as_mut_ptr();
-        // SAFETY: the inputs are those of the step, but for its number, and have the types of the program's; the outputs and the
-        // arena are its own and have the sizes that the code asked for.
-        unsafe { self.compiled.call(&self.sources, &self.targets, arena) };
-    }
-}
-
-/// What is computed before steps, from inputs that they do not change.
-struct Prologue {
-    compiled: Compiled,
-    types: Vec<Type>,
-    /// The inputs that it reads.
-    reads: Vec<usize>,
-    last: RefCell<Option<Hoisted>>,
-}
-
-/// What was computed last, and from what.
-struct Hoisted {
-    from: Vec<Rc<HostTensor>>,
-    values: Rc<Vec<HostTensor>>,
-}
-
-impl Prologue {
-    fn new(program: &Program, graph: &Graph, natives: Natives) -> Result<Self, RunError> {
-        let compiled = codegen::compile(graph, natives).map_err(|e| {
-            RunError::Environment(format!("cannot compile `{}`: {e}", program.name))
-        })?;
-        let reads = print::live(graph).into_iter();
-        let reads = reads.filter_map(|v| match graph.node(v).attr {
-            Attr::Input(i, _) => Some(i as usize),
-            _ => None,
-        });
-        Ok(Self {
-            compiled,
-            reads: reads.collect(),
-            types: graph
-                .outputs
-                .iter()
-                .map(|o| graph.ty(o.1).clone())
-                .collect(),
-            last: RefCell::default(),
-        })
-    }
-
-    /// Its values for these inputs. They are kept, with what they were computed from, which so cannot change.
-    fn values(&self, inputs: &[Rc<HostTensor>]) -> Rc<Vec<HostTensor>> {
-        let from: Vec<Rc<HostTensor>> = self.reads.iter().map(|&i| inputs[i].clone()).collect();
-        let mut last = self.last.borrow_mut();
-        if let Some(h) = &*last
-            && h.from.iter().zip(&from).all(|(a, b)| Rc::ptr_eq(a, b))
-        {
-            return h.values.clone();
-        }
-        let new = |ty: &Type| HostTensor::zeros(ty.dtype, &ty.shape);
-        let mut values: Vec<HostTensor> = self.types.iter().map(new).collect();
-        let sources: Vec<*const u8> = inputs.iter().map(|t| t.bytes().as_ptr()).collect();
-        let targets: Vec<*mut u8> = values
-            .iter_mut()
-            .map(|t| t.bytes_mut().as_mut_ptr())
-            .collect();
-        let mut arena = AlignedBytes::zeros(self.compiled.arena_bytes);
-        // SAFETY: it has the inputs of the step, whose types these are; the outputs are new, and the arena has the size asked for.
-        unsafe {
-            self.compiled
-                .call(&sources, &targets, arena.as_mut_slice().as_mut_ptr());
-        }
-        let values = Rc::new(values);
-        *last = Some(Hoisted {
-            from,
-            values: values.clone(),
-        });
-        values
-    }
-}
-
 fn constant(c: Constant) -> Rc<HostTensor> {
     Rc::new(match c {
         Constant::Real(x, DType::F64) => HostTensor::from_f64(&[], &[x]),
@@ -644,6 +472,12 @@ fn constant(c: Constant) -> Rc<HostTensor> {
             HostTensor::from_i32(&[2], &[s as u32 as i32, (s >> 32) as u32 as i32])
         }
     })
+}
+
+/// Why a program has no code.
+pub(super) fn refused(program: &Program) -> impl Fn(CodegenError) -> RunError {
+    let name = program.name.clone();
+    move |e| RunError::Environment(format!("cannot compile `{name}`: {e}"))
 }
 
 fn check_memory(name: &str, bytes: usize, options: &EngineOptions) -> Result<(), RunError> {

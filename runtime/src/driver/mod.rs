@@ -12,6 +12,7 @@
 //! - `stage` runs the steps of a stage, `stretches` those between which nothing is due, `steps` makes their batches, for which `batches` reads ahead what is on disk; `run` whole pipelines; `tests` their tests.
 
 mod batches;
+mod before;
 mod bench;
 mod burst;
 mod engine;
