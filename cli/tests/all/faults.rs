@@ -5,21 +5,27 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::process::Command;
 
+/// A command in a folder, by a shell that has set limits first: its exit code, and what it complained of.
+fn limited(folder: &Folder, limits: &str, args: &[&str]) -> (Option<i32>, String) {
+    let run = folder.command(args);
+    let mut shell = Command::new("sh");
+    shell
+        .args(["-c", &format!("{limits}; exec \"$@\""), "sh"])
+        .arg(run.get_program())
+        .args(run.get_args());
+    shell.env("MLC_CACHE", "off").current_dir(folder.path(""));
+    let (code, _, complained) = told(&shell.output().unwrap());
+    (code, complained)
+}
+
 /// The system refuses to write more than some kilobytes to a file, as a full disk would.
 #[test]
 fn a_disk_that_is_full_costs_no_result() {
     let folder = Folder::new(LONG);
     folder.run(&["--out", "whole"]);
     // The signal that comes with the refusal would end the process; then only the refusal is left.
-    let script = "trap '' XFSZ; ulimit -f 64; exec \"$@\"";
-    let run = folder.command(&["run", "p.ml", "--out", "full", "--checkpoint", "200"]);
-    let mut limited = Command::new("sh");
-    limited
-        .args(["-c", script, "sh"])
-        .arg(run.get_program())
-        .args(run.get_args());
-    limited.env("MLC_CACHE", "off").current_dir(folder.path(""));
-    let (code, _, complained) = told(&limited.output().unwrap());
+    let run = ["run", "p.ml", "--out", "full", "--checkpoint", "200"];
+    let (code, complained) = limited(&folder, "trap '' XFSZ; ulimit -f 64", &run);
     assert_eq!(code, Some(3), "{complained}");
     assert!(
         complained.contains("cannot write metrics to `full/metrics.jsonl`"),
@@ -167,15 +173,8 @@ fn what_cannot_be_printed_costs_no_result() {
 #[test]
 fn where_there_is_not_enough_memory_it_is_told() {
     let folder = Folder::new("stage s = compute { log a = mean(sort(rand(1500000000))) }");
-    let script = "ulimit -v 3000000; exec \"$@\"";
-    let run = folder.command(&["run", "p.ml", "--out", "out"]);
-    let mut limited = Command::new("sh");
-    limited
-        .args(["-c", script, "sh"])
-        .arg(run.get_program())
-        .args(run.get_args());
-    limited.env("MLC_CACHE", "off").current_dir(folder.path(""));
-    let (code, _, complained) = told(&limited.output().unwrap());
+    let run = ["run", "p.ml", "--out", "out"];
+    let (code, complained) = limited(&folder, "ulimit -v 3000000", &run);
     assert_eq!(code, Some(3), "{complained}");
     assert!(
         complained.contains("error: there is not enough memory: "),

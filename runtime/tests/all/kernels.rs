@@ -107,19 +107,23 @@ fn every_name_has_one_address() {
     assert!(address("mlc_no_such_kernel").is_none());
 }
 
+type Whole = unsafe extern "C" fn(usize, *const i32, usize, *const i32, u64, *mut u32);
+
+/// The kernel of a stream's words from its first, beside which the others are held.
+fn whole_stream() -> Whole {
+    let kernel = address("mlc_random_bits").unwrap();
+    // SAFETY: the kernel has these arguments.
+    unsafe { std::mem::transmute::<*const u8, Whole>(kernel) }
+}
+
 /// Any stretch of a stream's words, wherever it begins.
 #[test]
 fn words_from_anywhere_are_those_of_the_whole_stream() {
-    type Whole = unsafe extern "C" fn(usize, *const i32, usize, *const i32, u64, *mut u32);
     type From = unsafe extern "C" fn(usize, u64, *const i32, usize, *const i32, u64, *mut u32);
-    let address = |name| address(name).unwrap();
-    // SAFETY: the kernels have these arguments.
-    let (whole, from) = unsafe {
-        (
-            std::mem::transmute::<*const u8, Whole>(address("mlc_random_bits")),
-            std::mem::transmute::<*const u8, From>(address("mlc_random_bits_from")),
-        )
-    };
+    let whole = whole_stream();
+    let from = address("mlc_random_bits_from").unwrap();
+    // SAFETY: the kernel has these arguments.
+    let from = unsafe { std::mem::transmute::<*const u8, From>(from) };
     let (seed, counters, site) = ([5, -6], [7, 8], 9);
     let mut all = vec![0; 3000];
     // SAFETY: two ints, two ints, and as many words as asked for.
@@ -158,17 +162,12 @@ fn words_from_anywhere_are_those_of_the_whole_stream() {
 /// The words that several sites draw at once, more than stand in a vector.
 #[test]
 fn words_of_several_sites_are_those_of_each() {
-    type Whole = unsafe extern "C" fn(usize, *const i32, usize, *const i32, u64, *mut u32);
     type OfSites =
         unsafe extern "C" fn(usize, *const u64, *const i32, usize, *const i32, *const *mut u32);
-    let address = |name| address(name).unwrap();
-    // SAFETY: the kernels have these arguments.
-    let (whole, of_sites) = unsafe {
-        (
-            std::mem::transmute::<*const u8, Whole>(address("mlc_random_bits")),
-            std::mem::transmute::<*const u8, OfSites>(address("mlc_random_bits_of_sites")),
-        )
-    };
+    let whole = whole_stream();
+    let of_sites = address("mlc_random_bits_of_sites").unwrap();
+    // SAFETY: the kernel has these arguments.
+    let of_sites = unsafe { std::mem::transmute::<*const u8, OfSites>(of_sites) };
     let (seed, counters) = ([5, -6], [7, 8]);
     let sites: Vec<[u64; 2]> = (0..11).map(|i| [u64::MAX / (i + 1), 1 + i % 4]).collect();
     let mut words = vec![[u32::MAX; 5]; sites.len()];
@@ -196,16 +195,11 @@ fn words_of_several_sites_are_those_of_each() {
 /// The words of several rows of counters, more than stand in a vector and of more than one block each.
 #[test]
 fn words_of_several_rows_are_those_of_each() {
-    type Whole = unsafe extern "C" fn(usize, *const i32, usize, *const i32, u64, *mut u32);
     type OfRows = unsafe extern "C" fn(usize, usize, *const i32, usize, *const i32, u64, *mut u32);
-    let address = |name| address(name).unwrap();
-    // SAFETY: the kernels have these arguments.
-    let (whole, of_rows) = unsafe {
-        (
-            std::mem::transmute::<*const u8, Whole>(address("mlc_random_bits")),
-            std::mem::transmute::<*const u8, OfRows>(address("mlc_random_bits_of_rows")),
-        )
-    };
+    let whole = whole_stream();
+    let of_rows = address("mlc_random_bits_of_rows").unwrap();
+    // SAFETY: the kernel has these arguments.
+    let of_rows = unsafe { std::mem::transmute::<*const u8, OfRows>(of_rows) };
     let (seed, site, rows) = ([5, -6], 0x1234_5678_9abc_def0, 19);
     for (m, n) in [(1, 1), (1, 2), (2, 4), (3, 5), (1, 11)] {
         let counters: Vec<i32> = (0..rows * m).map(|i| 3 - i as i32).collect();
