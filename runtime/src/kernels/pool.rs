@@ -32,18 +32,51 @@ struct Job {
     run: unsafe fn(*const (), usize),
     context: *const (),
     parts: usize,
+    threads: usize,
 }
 
 // SAFETY: a job is shared only between `run` and the threads that have joined it, while `run` waits for them; what the
 // context points to is `Sync` (see `run`).
 unsafe impl Send for Job {}
 
+/// Threads that have parts of their own, at most; others help these.
+const MOST: usize = 64;
+
+/// Parts of a job that follow one another: the first that nobody has taken, and behind it (in the upper half) the end. A cache line, so
+/// that threads which are busy with their own do not disturb one another.
+#[repr(align(64))]
+struct Range(AtomicU64);
+
+impl Range {
+    fn set(&self, first: usize, end: usize) {
+        self.0
+            .store(first as u64 | (end as u64) << 32, Ordering::Relaxed);
+    }
+
+    /// The next part: from the front for the thread whose range it is, from the back for others.
+    fn take(&self, own: bool) -> Option<usize> {
+        let next = |range: u64| {
+            let [first, end] = [range & u64::from(u32::MAX), range >> 32];
+            (first < end).then(|| if own { range + 1 } else { range - (1 << 32) })
+        };
+        let range = self
+            .0
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, next)
+            .ok()?;
+        Some(if own {
+            range & u64::from(u32::MAX)
+        } else {
+            (range >> 32) - 1
+        } as usize)
+    }
+}
+
 /// The threads' common state.
 struct Pool {
     /// Number of the job, threads that have joined it, and whether more may join.
     state: AtomicU64,
-    /// The next part that nobody has taken.
-    next: AtomicUsize,
+    /// Of each thread the parts that nobody has taken.
+    ranges: [Range; MOST],
     job: Mutex<Job>,
     sleepers: AtomicUsize,
     asleep: Mutex<()>,
@@ -73,11 +106,12 @@ fn pause(n: usize) {
 fn pool() -> &'static Pool {
     POOL.get_or_init(|| Pool {
         state: AtomicU64::new(0),
-        next: AtomicUsize::new(0),
+        ranges: [const { Range(AtomicU64::new(0)) }; MOST],
         job: Mutex::new(Job {
             run: idle,
             context: std::ptr::null(),
             parts: 0,
+            threads: 1,
         }),
         sleepers: AtomicUsize::new(0),
         asleep: Mutex::new(()),
@@ -162,20 +196,25 @@ impl Pool {
         self.sleepers.fetch_sub(1, Ordering::SeqCst);
     }
 
+    /// A thread's own parts, which are the same in every job of as many: what they read and write may still be in its cache. Then
+    /// those that others have not begun.
     fn take_parts(&self, job: Job) {
-        loop {
-            let part = self.next.fetch_add(1, Ordering::Relaxed);
-            if part >= job.parts {
-                return;
+        let me = THREAD.get();
+        for i in 0..job.threads {
+            let range = &self.ranges[(me + i) % job.threads];
+            while let Some(part) = range.take(i == 0) {
+                // SAFETY: the job is open or not yet ended: its context lives.
+                unsafe { (job.run)(job.context, part) };
             }
-            // SAFETY: the job is open or not yet ended: its context lives.
-            unsafe { (job.run)(job.context, part) };
         }
     }
 
     fn run(&self, job: Job) {
         *self.job.lock().unwrap_or_else(|e| e.into_inner()) = job;
-        self.next.store(0, Ordering::Relaxed);
+        for (i, range) in self.ranges[..job.threads].iter().enumerate() {
+            let [first, end] = [i, i + 1].map(|i| i * job.parts / job.threads);
+            range.set(first, end);
+        }
         let number = self.state.load(Ordering::Relaxed) / JOB + 1;
         self.state.store((number * JOB) | OPEN, Ordering::SeqCst);
         if self.sleepers.load(Ordering::SeqCst) > 0 {
@@ -256,6 +295,7 @@ pub fn run<F: Fn(usize) + Sync>(parts: usize, f: F) {
         run: if watched { call_noted::<F> } else { call::<F> },
         context: std::ptr::from_ref(&f).cast(),
         parts,
+        threads: wanted.min(MOST),
     });
 }
 
@@ -274,8 +314,27 @@ unsafe extern "C" fn parallel(
     run(parts, |i| unsafe { part(inputs, outputs, arena, i) });
 }
 
+/// Puts where this thread has so many bytes, from a cache line on, into `found`: the same at every call, or others if it has fewer.
+unsafe extern "C" fn room(bytes: usize, found: *mut *mut u8) {
+    thread_local! {
+        static ROOM: Cell<Vec<[u64; 8]>> = const { Cell::new(vec![]) };
+    }
+    let mut room = ROOM.take();
+    let lines = bytes.div_ceil(64) + 1;
+    if room.len() < lines {
+        room.resize(lines, [0; 8]);
+    }
+    let at = room.as_mut_ptr().cast::<u8>();
+    // SAFETY: there is one line more than is asked for; the code generator gives a place for the address.
+    unsafe { *found = at.add(at.align_offset(64)) };
+    ROOM.set(room);
+}
+
 pub fn table() -> Vec<Entry> {
-    vec![("mlc_parallel", parallel as *const u8)]
+    vec![
+        ("mlc_parallel", parallel as *const u8),
+        ("mlc_room", room as *const u8),
+    ]
 }
 
 #[cfg(test)]

@@ -30,6 +30,18 @@ const LONG: usize = 32;
 /// What it costs to write an element whose neighbours are not written with it, in multiplications of vectors.
 const APART: usize = 3;
 
+/// Rows of a result from which parts have rows of their own, and not columns, if there are no more of these.
+const TALL: usize = 144;
+
+/// Rows of such a part are a multiple of this: those of the highest tile.
+const ROWS: usize = 14;
+
+/// Bytes of a right operand, at most, that is packed for all threads.
+const SHARED: usize = 1 << 22;
+
+/// The columns of a panel that tiles read divide so many, whatever the vectors.
+const PANEL: usize = 32;
+
 /// Columns of a part are a multiple of this: the width of a vector.
 const GRAIN: usize = 16;
 
@@ -66,6 +78,14 @@ impl<T> View<T> {
             column: self.row,
         }
     }
+}
+
+/// The right operand of a product in tiles.
+#[derive(Clone, Copy)]
+enum Right<T> {
+    Lies(View<T>),
+    /// In the panels that tiles read, which [`Element::pack`] leaves.
+    Packed(*const T),
 }
 
 /// A result of `m` rows and `n` columns, each element a sum of `k` products.
@@ -124,7 +144,10 @@ trait Element: Copy + Sync + 'static {
     ///
     /// # Safety (of all)
     /// The matrices are where they are said to be, `out` apart from the others, and `size.k` is not 0.
-    unsafe fn tiles(size: Size, matrices: [View<Self>; 3]) -> bool;
+    unsafe fn tiles(size: Size, x: View<Self>, y: Right<Self>, out: View<Self>) -> bool;
+    /// Puts some columns of a right operand of `size.k` rows and `size.n` columns where tiles read them best. The first is a multiple of
+    /// [`PANEL`]; there is room for rows of a multiple of a vector.
+    unsafe fn pack(size: Size, columns: Range<usize>, y: View<Self>, to: *mut Self);
     /// The same by the `gemm` crate.
     unsafe fn plain(size: Size, matrices: [View<Self>; 3]);
     /// The same where `y` has few columns and the rows of `x` are contiguous.
@@ -257,23 +280,70 @@ unsafe fn product<T: Element>(alone: bool, size: Size, matrices: [View<T>; 3]) {
                 T::plain(size, matrices)
             });
         }
-        // Vectors run along the rows of the result; or along its columns, if these are easy to read, and filled the better by
-        // more than it costs to write them apart.
-        let [x, ..] = matrices;
-        let Size { m, n, k } = size;
-        let vectors = |n: usize| n.div_ceil(GRAIN);
-        let gain = (vectors(n) * m * k).saturating_sub(vectors(m) * n * k);
-        let turned = x.row == 1 && x.column != 1 && gain > APART * m * n;
-        let (size, matrices) = if turned {
-            (size.transposed(), transposed(matrices))
-        } else {
-            (size, matrices)
-        };
         let parts = if alone { 1 } else { parts(size.work()) };
-        divided(parts, size, matrices, |size, matrices| {
-            T::tiles(size, matrices);
+        by_tiles(parts, size, matrices);
+    }
+}
+
+/// `out = x @ y` in tiles, in so many parts.
+unsafe fn by_tiles<T: Element>(parts: usize, size: Size, matrices: [View<T>; 3]) {
+    // Vectors run along the rows of the result; or along its columns, if these are easy to read, and filled the better by
+    // more than it costs to write them apart.
+    let [x, ..] = matrices;
+    let Size { m, n, k } = size;
+    let vectors = |n: usize| n.div_ceil(GRAIN);
+    let gain = (vectors(n) * m * k).saturating_sub(vectors(m) * n * k);
+    let turned = x.row == 1 && x.column != 1 && gain > APART * m * n;
+    let (size, matrices) = if turned {
+        (size.transposed(), transposed(matrices))
+    } else {
+        (size, matrices)
+    };
+    let room = size.k * size.n.next_multiple_of(GRAIN) * size_of::<T>();
+    if parts > 1 && size.m >= TALL.max(size.n) && room <= SHARED {
+        // SAFETY: passed on.
+        return unsafe { by_rows(parts, size, matrices, room) };
+    }
+    // SAFETY: passed on; parts have elements of their own.
+    unsafe {
+        divided(parts, size, matrices, |size, [x, y, out]| {
+            T::tiles(size, x, Right::Lies(y), out);
         });
     }
+}
+
+/// The same where rows are many: the right operand is packed once for all threads, in so much room, and parts have rows of their own.
+/// What comes before and after goes by rows, too, and finds them in the caches of the same threads.
+unsafe fn by_rows<T: Element>(parts: usize, size: Size, [x, y, out]: [View<T>; 3], room: usize) {
+    let Size { m, n, k } = size;
+    Buffer::with(|buffer| {
+        let to = buffer.room(room);
+        let meta = [k as i64, n as i64, y.row as i64, y.column as i64];
+        let groups = m.div_ceil(ROWS);
+        let parts = parts.min(groups);
+        // SAFETY: passed on; the buffer has the room, and parts have rows of their own.
+        unsafe {
+            packed::<T>(&[meta], &[[y.at as usize, to as usize]]);
+            let right = View {
+                at: to.cast::<T>(),
+                ..y
+            };
+            pool::run(parts, |part| {
+                let [first, end] = [part, part + 1].map(|p| (p * groups / parts * ROWS).min(m));
+                let size = Size {
+                    m: end - first,
+                    n,
+                    k,
+                };
+                T::tiles(
+                    size,
+                    x.from(first, 0),
+                    Right::Packed(right.from(0, 0).at),
+                    out.from(first, 0),
+                );
+            });
+        }
+    });
 }
 
 /// The products of a batch in two axes, and how far apart neighbours of either are in the operands and the result.
@@ -342,9 +412,9 @@ const META: usize = 17;
 /// `out = x @ y` for each of a batch. `meta`: the extents of the batch, m, n, k; then the strides (of the batch, row, column) of x,
 /// y and out.
 macro_rules! product {
-    ($name:ident, $ty:ident, $avx512:ident, $avx2:ident) => {
+    ($name:ident $pack:ident $rows:ident, $ty:ident, $avx512:ident $pack512:ident, $avx2:ident $pack2:ident) => {
         impl Element for $ty {
-            unsafe fn tiles(size: Size, [x, y, out]: [View<Self>; 3]) -> bool {
+            unsafe fn tiles(size: Size, x: View<Self>, y: Right<Self>, out: View<Self>) -> bool {
                 let mut done = true;
                 Buffer::with(|buffer| match tiled() {
                     // SAFETY: passed on; the instructions are there.
@@ -356,6 +426,19 @@ macro_rules! product {
                     _ => done = false,
                 });
                 done
+            }
+
+            unsafe fn pack(size: Size, columns: Range<usize>, y: View<Self>, to: *mut Self) {
+                let size = [size.k, size.n];
+                match tiled() {
+                    // SAFETY: passed on; the instructions are there.
+                    #[cfg(target_arch = "x86_64")]
+                    Some(Vector::Avx512) => unsafe { tiles::$pack512(size, columns, y, to) },
+                    // SAFETY: as above.
+                    #[cfg(target_arch = "x86_64")]
+                    Some(Vector::Avx2) => unsafe { tiles::$pack2(size, columns, y, to) },
+                    _ => {}
+                }
             }
 
             unsafe fn plain(size: Size, [x, y, out]: [View<Self>; 3]) {
@@ -427,11 +510,96 @@ macro_rules! product {
                 );
             }
         }
+
+        /// Puts right operands where the tiles of [`$rows`] read them best. `meta`: how many there are; then of each the rows, the columns
+        /// and both strides. `places`: of each where it is, and where it comes to.
+        unsafe extern "C" fn $pack(meta: *const i64, places: *const [usize; 2]) {
+            // SAFETY: the code generator gives so many numbers and places, and room for what is packed.
+            unsafe {
+                let count = *meta as usize;
+                let meta = std::slice::from_raw_parts(meta.add(1).cast::<[i64; 4]>(), count);
+                packed::<$ty>(meta, std::slice::from_raw_parts(places, count));
+            }
+        }
+
+        /// Some rows of `out = x @ y`. `meta`: the extents n, k; then the strides (row, column) of x and y. `packed`: what [`$pack`] made
+        /// of y, or null.
+        unsafe extern "C" fn $rows(
+            meta: *const i64,
+            first: usize,
+            rows: usize,
+            x: *mut $ty,
+            y: *mut $ty,
+            packed: *const $ty,
+            out: *mut $ty,
+        ) {
+            // SAFETY: the code generator gives so many numbers, and layouts that stay inside the buffers; a result is laid out
+            // row by row.
+            unsafe {
+                let [n, k, x_row, x_column, y_row, y_column] = *meta.cast::<[i64; 6]>();
+                let view = |at, row, column| View { at, row, column };
+                let x = view(x, x_row as isize, x_column as isize);
+                let y = view(y, y_row as isize, y_column as isize);
+                let out = view(out, n as isize, 1);
+                let size = Size {
+                    m: rows,
+                    n: n as usize,
+                    k: k as usize,
+                };
+                rows_of(size, [x.from(first, 0), y, out.from(first, 0)], packed);
+            }
+        }
     };
 }
 
-product!(gemm_f32, f32, avx512_f32, avx2_f32);
-product!(gemm_f64, f64, avx512_f64, avx2_f64);
+/// What one thread packs at a time, in numbers.
+const PACK: usize = 1 << 14;
+
+/// Packs the right operands of products in tiles.
+unsafe fn packed<T: Element>(meta: &[[i64; 4]], places: &[[usize; 2]]) {
+    let sizes = |[k, n, ..]: &[i64; 4]| {
+        let [k, n] = [*k as usize, *n as usize];
+        let broad = (PACK / k.max(1)).max(1).next_multiple_of(PANEL);
+        (Size { m: 0, n, k }, broad)
+    };
+    let pieces = |m: &[i64; 4]| {
+        let (size, broad) = sizes(m);
+        size.n.div_ceil(broad)
+    };
+    pool::run(meta.iter().map(pieces).sum(), |mut piece| {
+        for (m, [from, to]) in meta.iter().zip(places) {
+            let here = pieces(m);
+            if piece < here {
+                let (size, broad) = sizes(m);
+                let first = piece * broad;
+                let columns = first..size.n.min(first + broad);
+                let [.., row, column] = m.map(|x| x as isize);
+                let at = *from as *mut T;
+                // SAFETY: passed on; pieces have columns of their own.
+                return unsafe { T::pack(size, columns, View { at, row, column }, *to as *mut T) };
+            }
+            piece -= here;
+        }
+    });
+}
+
+/// A product by this thread, one of many that have other rows of the same. Each element is what it is in the whole.
+unsafe fn rows_of<T: Element>(size: Size, matrices: [View<T>; 3], packed: *const T) {
+    let [x, _, out] = matrices;
+    // SAFETY: passed on.
+    unsafe {
+        if tiled().is_none() {
+            T::plain(size, matrices);
+        } else if packed.is_null() {
+            by_tiles(1, size, matrices);
+        } else {
+            T::tiles(size, x, Right::Packed(packed), out);
+        }
+    }
+}
+
+product!(gemm_f32 pack_f32 rows_gemm_f32, f32, avx512_f32 pack_avx512_f32, avx2_f32 pack_avx2_f32);
+product!(gemm_f64 pack_f64 rows_gemm_f64, f64, avx512_f64 pack_avx512_f64, avx2_f64 pack_avx2_f64);
 
 /// `out = x @ y` of square matrices of `n` rows, by the kernel that programs call.
 ///
@@ -487,6 +655,10 @@ pub fn table() -> Vec<Entry> {
     all.extend([
         ("mlc_gemm_f32", gemm_f32 as *const u8),
         ("mlc_gemm_f64", gemm_f64 as *const u8),
+        ("mlc_pack_f32", pack_f32 as *const u8),
+        ("mlc_pack_f64", pack_f64 as *const u8),
+        ("mlc_rows_gemm_f32", rows_gemm_f32 as *const u8),
+        ("mlc_rows_gemm_f64", rows_gemm_f64 as *const u8),
         ("mlc_ordered_product_f32", ordered_product_f32 as *const u8),
         ("mlc_ordered_product_f64", ordered_product_f64 as *const u8),
     ]);
@@ -593,20 +765,42 @@ mod tests {
         }
         let narrow = |size: Size, [x, y, out]: [View<f32>; 3]| {
             // SAFETY: the views are of vectors, and the machine has the instructions.
-            unsafe { tiles::avx2_f32(size, x, y, out, &mut Buffer::default()) }
+            unsafe { tiles::avx2_f32(size, x, Right::Lies(y), out, &mut Buffer::default()) }
         };
         let wide = |size: Size, [x, y, out]: [View<f32>; 3]| {
             // SAFETY: as above.
-            unsafe { tiles::avx512_f32(size, x, y, out, &mut Buffer::default()) }
+            unsafe { tiles::avx512_f32(size, x, Right::Lies(y), out, &mut Buffer::default()) }
         };
         let parts = |size: Size, all: [View<f32>; 3]| {
             // SAFETY: as above.
             unsafe { divided(5, size, all, narrow) }
         };
+        let room = |size: Size| size.k * size.n.next_multiple_of(GRAIN) * size_of::<f32>();
+        let by_rows = |size: Size, all: [View<f32>; 3]| {
+            // SAFETY: as above; so much room is asked for.
+            unsafe { super::by_rows(3, size, all, room(size)) }
+        };
+        let some_rows = |size: Size, [x, y, out]: [View<f32>; 3]| {
+            let mut buffer = Buffer::default();
+            let to = buffer.room(room(size));
+            let meta = [size.k, size.n].map(|n| n as i64);
+            let meta = [meta[0], meta[1], y.row as i64, y.column as i64];
+            // SAFETY: as above; there is so much room, and the rows are in the matrices.
+            unsafe {
+                packed::<f32>(&[meta], &[[y.at as usize, to as usize]]);
+                for first in (0..size.m).step_by(5) {
+                    let m = 5.min(size.m - first);
+                    let all = [x.from(first, 0), y, out.from(first, 0)];
+                    rows_of(Size { m, ..size }, all, to.cast::<f32>().cast_const());
+                }
+            }
+        };
         for_all(|size, turned| {
             let one = multiplied(size, turned, narrow);
             assert_near(&one, &plain(size, turned), size, turned);
             assert!(one == multiplied(size, turned, parts), "parts");
+            assert!(one == multiplied(size, turned, by_rows), "by rows");
+            assert!(one == multiplied(size, turned, some_rows), "some rows");
             if vector() == Vector::Avx512 {
                 assert!(one == multiplied(size, turned, wide), "vectors");
             }

@@ -5,8 +5,9 @@
 //! multiply-adds from its first element to its last: how the work is divided, and how wide vectors are, changes no bit.
 
 use super::lanes::{Lanes, SQUARE};
-use super::{Buffer, Size, View};
+use super::{Buffer, Right, Size, View};
 use std::arch::x86_64::{__m256, __m256d, __m512, __m512d};
+use std::ops::Range;
 
 /// Elements of the summed index in one stretch, at most.
 const STRETCH: usize = 512;
@@ -185,10 +186,36 @@ unsafe fn pack_turned<V: Lanes>(
     }
 }
 
+/// Packs some columns of a right operand of `k` rows and `n` columns: stretch after stretch of its rows, each in panels. The first
+/// column is one of a panel.
+#[inline(always)]
+unsafe fn pack_stretches<V: Lanes>(
+    [k, n]: [usize; 2],
+    columns: Range<usize>,
+    y: View<V::Number>,
+    to: *mut V::Number,
+) {
+    let (_, stretch) = even(k, STRETCH);
+    let row = n.next_multiple_of(V::N);
+    // SAFETY: the caller's columns are in the matrix, and the target has room for whole vectors of each row.
+    unsafe {
+        for l in (0..k).step_by(stretch) {
+            let k = stretch.min(k - l);
+            let to = to.add(l * row + columns.start * k);
+            pack::<V>(k, columns.len(), y.from(l, columns.start), to);
+        }
+    }
+}
+
 /// Splits `n` into as few nearly even pieces of at most `most` as there can be: how many, and how long each at most.
 fn even(n: usize, most: usize) -> (usize, usize) {
     let pieces = n.div_ceil(most).max(1);
     (pieces, n.div_ceil(pieces))
+}
+
+/// Whether a right operand is not packed: its rows are contiguous, and too few rows of the result make use of it.
+fn reads_in_place<T>(m: usize, y: &View<T>) -> bool {
+    y.column == 1 && m < PACKED_ROWS
 }
 
 /// A function for each number of rows, from one, and of vectors.
@@ -200,7 +227,7 @@ unsafe fn product<V: Lanes>(
     tiles: &Tiles<V::Number>,
     size: Size,
     x: View<V::Number>,
-    y: View<V::Number>,
+    right: Right<V::Number>,
     out: View<V::Number>,
     buffer: &mut Buffer,
 ) {
@@ -208,52 +235,56 @@ unsafe fn product<V: Lanes>(
     let bytes = size_of::<V::Number>();
     let (_, stretch) = even(k, STRETCH);
     let broad = (PACKED / bytes / stretch).next_multiple_of(2 * V::N);
+    let row = n.next_multiple_of(V::N);
     let (_, height) = even(m, tiles.len());
-    let in_place = y.column == 1 && m < PACKED_ROWS;
     // SAFETY: the caller's matrices have these sizes; the buffer has room for the panels and the rows that are packed.
     unsafe {
-        let packed: *mut V::Number = buffer
-            .room(bytes * stretch * broad.min(n.next_multiple_of(V::N)))
-            .cast();
+        let room: *mut V::Number = match right {
+            Right::Lies(_) => buffer.room(bytes * stretch * broad.min(row)).cast(),
+            Right::Packed(_) => std::ptr::null_mut(),
+        };
         for j in (0..n).step_by(broad) {
             let columns = broad.min(n - j);
             for l in (0..k).step_by(stretch) {
                 let k = stretch.min(k - l);
-                // Whole vectors can be read where they are.
-                let first = if in_place {
-                    columns - columns % V::N
-                } else {
-                    0
+                // So many columns are read where they are, row by row; the others where they are packed.
+                let (first, lying, step, packed) = match right {
+                    Right::Lies(y) => {
+                        let whole = columns - columns % (2 * V::N);
+                        let first = if reads_in_place(m, &y) { whole } else { 0 };
+                        if first < columns {
+                            let rest = y.from(l, j + first);
+                            pack::<V>(k, columns - first, rest, room.add(first * k));
+                        }
+                        (first, y.from(l, j).at.cast_const(), y.row, room)
+                    }
+                    Right::Packed(at) => {
+                        let at = at.wrapping_add(l * row + j * k);
+                        (0, std::ptr::null(), 0, at.cast_mut())
+                    }
                 };
-                let first = first - first % (2 * V::N);
-                if first < columns {
-                    pack::<V>(
-                        k,
-                        columns - first,
-                        y.from(l, j + first),
-                        packed.add(first * k),
-                    );
-                }
-                for i in (0..m).step_by(height) {
+                let at = |i: usize, p: usize| {
                     let height = height.min(m - i);
-                    let x = x.from(i, l);
+                    let columns = (columns - p).min(2 * V::N);
+                    let vectors = columns.div_ceil(V::N);
+                    let (y, y_row) = if p < first {
+                        (lying.add(p), step)
+                    } else {
+                        (packed.cast_const().add(p * k), (vectors * V::N) as isize)
+                    };
+                    tiles[height - 1][vectors - 1](&Tile {
+                        k,
+                        x: x.from(i, l),
+                        y,
+                        y_row,
+                        out: out.from(i, j + p),
+                        columns,
+                        add: l > 0,
+                    });
+                };
+                for i in (0..m).step_by(height) {
                     for p in (0..columns).step_by(2 * V::N) {
-                        let columns = (columns - p).min(2 * V::N);
-                        let vectors = columns.div_ceil(V::N);
-                        let (y, y_row) = if p < first {
-                            (y.from(l, j + p).at, y.row)
-                        } else {
-                            (packed.add(p * k), (vectors * V::N) as isize)
-                        };
-                        tiles[height - 1][vectors - 1](&Tile {
-                            k,
-                            x,
-                            y,
-                            y_row,
-                            out: out.from(i, j + p),
-                            columns,
-                            add: l > 0,
-                        });
+                        at(i, p);
                     }
                 }
             }
@@ -262,7 +293,23 @@ unsafe fn product<V: Lanes>(
 }
 
 macro_rules! instruction_set {
-    ($name:ident, $features:literal, $number:ty, $vector:ty, [$($rows:literal)*]) => {
+    ($name:ident $pack:ident, $features:literal, $number:ty, $vector:ty, [$($rows:literal)*]) => {
+        /// See [`pack_stretches`]. The first column is a multiple of `PANEL`.
+        ///
+        /// # Safety
+        /// The machine has the instruction set, the matrix is where it is said to be, and the target has room for rows of a multiple
+        /// of a vector.
+        #[target_feature(enable = $features)]
+        pub(super) unsafe fn $pack(
+            size: [usize; 2],
+            columns: Range<usize>,
+            y: View<$number>,
+            to: *mut $number,
+        ) {
+            // SAFETY: passed on.
+            unsafe { pack_stretches::<$vector>(size, columns, y, to) }
+        }
+
         /// `out = x @ y`.
         ///
         /// # Safety
@@ -272,7 +319,7 @@ macro_rules! instruction_set {
         pub(super) unsafe fn $name(
             size: Size,
             x: View<$number>,
-            y: View<$number>,
+            y: Right<$number>,
             out: View<$number>,
             buffer: &mut Buffer,
         ) {
@@ -288,7 +335,7 @@ macro_rules! instruction_set {
     };
 }
 
-instruction_set!(avx512_f32, "avx512f,avx512dq,avx512vl,avx512bw,avx2,fma", f32, __m512, [1 2 3 4 5 6 7 8 9 10 11 12 13 14]);
-instruction_set!(avx512_f64, "avx512f,avx512dq,avx512vl,avx512bw,avx2,fma", f64, __m512d, [1 2 3 4 5 6 7 8 9 10 11 12 13 14]);
-instruction_set!(avx2_f32, "avx2,fma", f32, __m256, [1 2 3 4 5 6]);
-instruction_set!(avx2_f64, "avx2,fma", f64, __m256d, [1 2 3 4 5 6]);
+instruction_set!(avx512_f32 pack_avx512_f32, "avx512f,avx512dq,avx512vl,avx512bw,avx2,fma", f32, __m512, [1 2 3 4 5 6 7 8 9 10 11 12 13 14]);
+instruction_set!(avx512_f64 pack_avx512_f64, "avx512f,avx512dq,avx512vl,avx512bw,avx2,fma", f64, __m512d, [1 2 3 4 5 6 7 8 9 10 11 12 13 14]);
+instruction_set!(avx2_f32 pack_avx2_f32, "avx2,fma", f32, __m256, [1 2 3 4 5 6]);
+instruction_set!(avx2_f64 pack_avx2_f64, "avx2,fma", f64, __m256d, [1 2 3 4 5 6]);
