@@ -144,7 +144,9 @@ fn bytes(g: &Graph, unit: &Unit, plan: &Plan) -> f64 {
             }
         }
         let call = !unit.fused && unit.panels.is_none();
-        if call || plan.kept[v.0 as usize] {
+        let mut passing = unit.panels.iter().flat_map(|p| &p.passing);
+        let passes = passing.any(|p| p.value == v);
+        if (call || plan.kept[v.0 as usize]) && !passes {
             moved += g.ty(v).bytes();
         }
     }

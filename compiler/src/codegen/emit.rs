@@ -39,6 +39,8 @@ struct Emit<'a, 'b> {
     /// By number of arguments: native kernels take only words.
     signatures: HashMap<usize, SigRef>,
     entry: cl::Block,
+    /// In the loop of a chain: where its panels are in the memory of this thread, and the first row of the panel that it is at.
+    panel: Option<[cl::Value; 2]>,
     /// Native kernels that were asked for since the present unit began.
     asked: Vec<String>,
 }
@@ -364,6 +366,7 @@ fn write(
         arguments,
         signatures: HashMap::new(),
         entry,
+        panel: None,
         asked: vec![],
     };
     body(&mut e, module)?;
@@ -413,6 +416,16 @@ impl Emit<'_, '_> {
                 return self.b.ins().iadd_imm_s(self.arguments[2], offset as i64);
             }
             Place::Constant(address) => return self.b.ins().iconst(types::I64, address as i64),
+            Place::Panel(offset, row) => {
+                // Before the loop only addresses are prepared of what stays in its place.
+                let Some([room, first]) = self.panel else {
+                    return self.b.ins().iconst(types::I64, 0);
+                };
+                // Where row 0 would be.
+                let before = self.b.ins().imul_imm_s(first, row as i64);
+                let at = self.b.ins().iadd_imm_s(room, offset as i64);
+                return self.b.ins().isub(at, before);
+            }
         };
         debug_assert_eq!(
             self.b.current_block(),

@@ -16,6 +16,8 @@ pub enum Place {
     Arena(usize),
     /// An address.
     Constant(usize),
+    /// In the memory of a thread: where the panel is that a chain is at, and the bytes of a row.
+    Panel(usize, usize),
 }
 
 /// Constant tensors and tables of numbers that the code refers to by address. Boxed: they never move.
@@ -298,6 +300,11 @@ pub fn assign(g: &Graph, plan: &Plan, nests: &[Nest], scratch: &[Vec<usize>]) ->
         } else {
             m.places.insert(r, Place::Output(i));
         }
+    }
+    for p in plan.units.iter().flat_map(|u| &u.panels) {
+        let passing = p.passing.iter();
+        m.places
+            .extend(passing.map(|p| (p.value, Place::Panel(p.offset, p.row))));
     }
     // The last unit that reads a value; what is copied at the end lives until then.
     let mut last: HashMap<Value, usize> = HashMap::new();

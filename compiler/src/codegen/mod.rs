@@ -3,6 +3,7 @@
 //! - `plan` groups element-wise work and reductions into loop nests and orders these units of work.
 //! - `nest` lays out one of them: rows, columns, tiles, phases, parts for threads.
 //! - `panels` says how loop nests and products that go along the same rows follow one another panel by panel.
+//! - `sides` says how the operands of matrix products lie in memory.
 //! - `memory` gives every value that is kept a place: an input, an output, the arena, a constant; `overwrite` says what may be
 //!   written over what is read for the last time.
 //! - `emit` writes the units as Cranelift code; `element` one element-wise operation.
@@ -27,6 +28,7 @@ mod nest;
 mod overwrite;
 pub mod panels;
 mod plan;
+mod sides;
 mod wide;
 
 pub(crate) use element::native;
@@ -127,8 +129,13 @@ pub fn describe(g: &Graph) -> String {
     for unit in &plan.units {
         text += &if let Some(p) = &unit.panels {
             let (rows, parts) = (p.rows, p.parts());
+            let passing = p.passing.iter().map(|p| format!("%{}", number[&p.value]));
+            let passing = match passing.collect::<Vec<_>>().join(" ") {
+                none if none.is_empty() => none,
+                some => format!(", passing {some}"),
+            };
             format!(
-                "panels of {} rows, {rows} in all, {parts} parts:\n",
+                "panels of {} rows, {rows} in all, {parts} parts{passing}:\n",
                 p.panel
             )
         } else {

@@ -192,12 +192,15 @@ impl Nest {
     /// The same for a link of a chain.
     pub fn of_link(g: &Graph, link: &Unit, kept: &[bool], wide: bool, panels: &Panels) -> Self {
         let mut nest = Self::new(g, link, kept, wide);
-        if let Some(pace) = plan::pace(&nest, panels.rows).filter(|_| link.fused) {
-            nest.chunk = panels.stretch * pace;
+        if link.fused {
             nest.parts = panels.parts();
             nest.resumes = true;
-            // The next link reads it.
-            nest.streams = false;
+            // What the next link reads stays in the cache.
+            let links = panels.links.iter().flat_map(|l| &l.nodes);
+            let inside = |n: &Value| nest.members.contains(n);
+            let mut read = links.filter(|n| !inside(n)).flat_map(|n| g.operands(*n));
+            let again = read.any(|o| inside(&plan::root(g, access(g, o).source)));
+            nest.streams &= !again;
         }
         nest
     }

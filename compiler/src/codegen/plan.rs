@@ -1,5 +1,6 @@
 //! What is computed together, and in which order.
 
+mod chains;
 mod groups;
 mod panels;
 
@@ -7,7 +8,7 @@ use super::panels::Panels;
 use crate::ir::{Attr, Graph, Shape, Value};
 use crate::ops::{Kernel, Monoid, View};
 use groups::Groups;
-pub use panels::{Product, Way, pace, product};
+pub use panels::{Product, Way, of_two, pace, product};
 use std::collections::{BTreeSet, HashMap};
 
 /// One loop nest or native call.
@@ -291,7 +292,7 @@ pub fn plan_as(g: &Graph, live: &[Value], fuses: bool) -> Plan {
     }
     let mut plan = order(g, &groups);
     if fuses {
-        panels::join(g, &mut plan);
+        chains::join(g, &mut plan);
     }
     plan
 }

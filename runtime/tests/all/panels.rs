@@ -99,6 +99,71 @@ fn rows_and_columns(dtype: DType, rows: usize, columns: usize) -> Case {
     case(g, types, &exact, &[of_rows, of_columns, first, second])
 }
 
+/// Layers of a net and their derivatives: products of two matrices one after another, with nests of elements, of rows and of columns
+/// between.
+fn layers(dtype: DType, rows: usize, inputs: usize, width: usize) -> Case {
+    let mut g = Graph::new();
+    let types = [
+        vec![rows, inputs],
+        vec![inputs, width],
+        vec![width],
+        vec![width, width],
+        vec![width, 10],
+    ];
+    let types = types.map(|shape| Type::new(dtype, shape)).to_vec();
+    let x = g.input("x", types[0].clone());
+    let first = g.input("first", types[1].clone());
+    let bias = g.input("bias", types[2].clone());
+    let second = g.input("second", types[3].clone());
+    let third = g.input("third", types[4].clone());
+    let product = contract(&mut g, x, first, (1, 0));
+    let bias = g.broadcast(bias, vec![rows, width], vec![1]);
+    let shifted = g.add2(product, bias);
+    let one = map(&mut g, &ops::TANH, &[shifted]);
+    let product = contract(&mut g, one, second, (1, 0));
+    let two = map(&mut g, &ops::SIGMOID, &[product]);
+    let out = contract(&mut g, two, third, (1, 0));
+    let squares = g.mul(out, out);
+    let of_rows = over(&mut g, &ops::SUM, squares, &[1]);
+    let of_rows = g.broadcast(of_rows, vec![rows, 10], vec![0]);
+    let d_out = g.mul(out, of_rows);
+    let back = contract(&mut g, d_out, third, (1, 1));
+    let d_two = g.mul(back, two);
+    let back = contract(&mut g, d_two, second, (1, 1));
+    let d_one = g.mul(back, one);
+    let d_first = contract(&mut g, x, d_one, (0, 0));
+    let d_second = contract(&mut g, one, d_two, (0, 0));
+    let d_third = contract(&mut g, two, d_out, (0, 0));
+    let d_bias = over(&mut g, &ops::SUM, d_one, &[0]);
+    let all = over(&mut g, &ops::SUM, squares, &[0, 1]);
+    let exact = [out, d_one, d_first, d_second, d_third];
+    case(g, types, &exact, &[d_bias, all])
+}
+
+/// The gradient of a matrix, and a step with it.
+fn update(dtype: DType, rows: usize, inputs: usize, width: usize) -> Case {
+    let mut g = Graph::new();
+    let matrix = vec![inputs, width];
+    let types = [
+        vec![rows, inputs],
+        vec![rows, width],
+        matrix.clone(),
+        matrix,
+    ];
+    let types = types.map(|shape| Type::new(dtype, shape)).to_vec();
+    let x = g.input("x", types[0].clone());
+    let d = g.input("d", types[1].clone());
+    let w = g.input("w", types[2].clone());
+    let mean = g.input("mean", types[3].clone());
+    let gradient = contract(&mut g, x, d, (0, 0));
+    let mean = g.add2(mean, gradient);
+    let scale = map(&mut g, &ops::TANH, &[mean]);
+    let w = g.sub(w, scale);
+    let size = g.mul(gradient, gradient);
+    let size = over(&mut g, &ops::SUM, size, &[0, 1]);
+    case(g, types, &[w, mean], &[size])
+}
+
 fn run_as(case: &Case, inputs: &[Tensor], fuses: bool, threads: usize) -> Vec<Tensor> {
     set_threads(threads);
     match fuses {
@@ -194,8 +259,53 @@ fn a_chain_may_have_rows_and_columns_of_its_own() {
 }
 
 #[test]
+fn products_of_matrices_along_the_same_rows_are_a_chain() {
+    for (rows, inputs, width, chained) in [
+        (0, 20, 64, false),
+        (60, 20, 64, false),
+        (64, 200, 128, true),
+        (100, 33, 100, true),
+        (129, 40, 256, true),
+        (1000, 64, 72, true),
+        (2051, 16, 33, true),
+        (300, 600, 600, true),
+    ] {
+        for (dtype, tolerance) in [(DType::F32, 5e-3), (DType::F64, 1e-9)] {
+            let what = format!("{rows} x {inputs} x {width}, {dtype:?}");
+            let case = layers(dtype, rows, inputs, width);
+            if dtype == DType::F32 {
+                assert_eq!(chains(&case), usize::from(chained), "{what}");
+            }
+            check(&case, tolerance, &what);
+        }
+    }
+}
+
+#[test]
+fn a_large_gradient_and_its_step_are_a_chain() {
+    for (rows, inputs, width, chained) in [
+        (8, 1000, 1000, false),
+        (8, 2048, 1024, true),
+        (3, 1501, 1503, true),
+        (33, 100, 25_000, false),
+        (20, 20_001, 130, true),
+    ] {
+        for (dtype, tolerance) in [(DType::F32, 5e-3), (DType::F64, 1e-9)] {
+            let what = format!("{rows} x {inputs} x {width}, {dtype:?}");
+            let case = update(dtype, rows, inputs, width);
+            if dtype == DType::F32 {
+                assert_eq!(chains(&case), usize::from(chained), "{what}");
+            }
+            check(&case, tolerance, &what);
+        }
+    }
+}
+
+#[test]
 fn the_units_of_a_chain_are_as_they_were() {
     for (name, case) in [
+        ("layers", layers(DType::F32, 128, 64, 256)),
+        ("update", update(DType::F32, 8, 2048, 1024)),
         ("regression", regression(DType::F32, 5000, 100)),
         ("rows_and_columns", rows_and_columns(DType::F32, 5000, 100)),
     ] {

@@ -6,7 +6,7 @@ use super::super::memory::Place;
 use super::super::nest::{
     Fold, LANES, Nest, Reach, TILE, is_draw, native_of, operand_type, scalar_of,
 };
-use super::super::plan::{Folding, Unit};
+use super::super::plan::{Folding, Unit, root};
 use super::super::wide::Slot;
 use super::wide::{Called, Callees};
 use super::{Arg, Emit, monoid_name, suffix};
@@ -348,7 +348,33 @@ impl Emit<'_, '_> {
             })
             .collect();
         let table = self.table_of(&addresses);
-        Called { loops, table }
+        let slots = loops.slots.iter().enumerate();
+        let passing = slots.filter_map(|(i, s)| match s {
+            Slot::Value(v) if self.passes(*v) => Some((i, *v)),
+            _ => None,
+        });
+        let passing = passing.collect();
+        Called {
+            loops,
+            table,
+            passing,
+        }
+    }
+
+    /// Is there only one panel of a value?
+    fn passes(&self, v: Value) -> bool {
+        matches!(self.m.places.get(&root(self.g, v)), Some(Place::Panel(..)))
+    }
+
+    /// Puts where a nest finds the panel that a chain is at into its table.
+    pub(super) fn enter_panel(&mut self, h: &Nesting) {
+        if let Some(wide) = &h.wide {
+            for (slot, v) in &wide.passing {
+                let at = self.address(*v);
+                let flags = MemFlagsData::trusted();
+                self.b.ins().store(flags, at, wide.table, 8 * *slot as i32);
+            }
+        }
     }
 
     /// A table of addresses, on the stack.

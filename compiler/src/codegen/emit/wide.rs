@@ -29,6 +29,8 @@ pub struct Callees<'n> {
 pub struct Called<'n> {
     pub loops: Callees<'n>,
     pub table: cl::Value,
+    /// Places in the table whose addresses change from panel to panel, and of what.
+    pub passing: Vec<(usize, Value)>,
 }
 
 impl Loops {
