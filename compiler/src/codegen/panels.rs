@@ -57,7 +57,10 @@ pub(super) const LEAST_ROWS: usize = 32;
 
 /// What borders of panels are multiples of: vectors of a number a row must end there; or else rows of the highest tile.
 pub(super) const GRAIN: usize = ROWS[0];
-pub(super) const TILE: usize = 14;
+pub const TILE: usize = 14;
+
+/// Rows of the result below which a right operand with contiguous rows is read where it lies.
+pub const PACKED_ROWS: usize = 144;
 
 /// Bytes, at most, of the matrices that the panels of a chain need all of: with its panels they must stay in the second-level cache.
 pub(super) const WHOLE: usize = 3 << 18;

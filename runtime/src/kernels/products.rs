@@ -11,6 +11,7 @@ mod vectors;
 
 use super::{Entry, Vector, pool, vector, vectorised};
 use gemm::Parallelism;
+use mlc_compiler::codegen::panels::TILE;
 use small::Small;
 use std::cell::Cell;
 use std::ops::Range;
@@ -32,9 +33,6 @@ const APART: usize = 3;
 
 /// Rows of a result from which parts have rows of their own, and not columns, if there are no more of these.
 const TALL: usize = 144;
-
-/// Rows of such a part are a multiple of this: those of the highest tile.
-const ROWS: usize = 14;
 
 /// Bytes of a right operand, at most, that is packed for all threads.
 const SHARED: usize = 1 << 22;
@@ -319,7 +317,7 @@ unsafe fn by_rows<T: Element>(parts: usize, size: Size, [x, y, out]: [View<T>; 3
     Buffer::with(|buffer| {
         let to = buffer.room(room);
         let meta = [k as i64, n as i64, y.row as i64, y.column as i64];
-        let groups = m.div_ceil(ROWS);
+        let groups = m.div_ceil(TILE);
         let parts = parts.min(groups);
         // SAFETY: passed on; the buffer has the room, and parts have rows of their own.
         unsafe {
@@ -329,7 +327,7 @@ unsafe fn by_rows<T: Element>(parts: usize, size: Size, [x, y, out]: [View<T>; 3
                 ..y
             };
             pool::run(parts, |part| {
-                let [first, end] = [part, part + 1].map(|p| (p * groups / parts * ROWS).min(m));
+                let [first, end] = [part, part + 1].map(|p| (p * groups / parts * TILE).min(m));
                 let size = Size {
                     m: end - first,
                     n,
@@ -783,8 +781,7 @@ mod tests {
         let some_rows = |size: Size, [x, y, out]: [View<f32>; 3]| {
             let mut buffer = Buffer::default();
             let to = buffer.room(room(size));
-            let meta = [size.k, size.n].map(|n| n as i64);
-            let meta = [meta[0], meta[1], y.row as i64, y.column as i64];
+            let meta = [size.k as i64, size.n as i64, y.row as i64, y.column as i64];
             // SAFETY: as above; there is so much room, and the rows are in the matrices.
             unsafe {
                 packed::<f32>(&[meta], &[[y.at as usize, to as usize]]);

@@ -265,6 +265,22 @@ fn a_chain_may_have_rows_and_columns_of_its_own() {
     }
 }
 
+/// A case of products of two matrices, and whether elements of four bytes are enough for a chain.
+fn check_matrices(
+    case: fn(DType, usize, usize, usize) -> Case,
+    [rows, inputs, width]: [usize; 3],
+    chained: bool,
+) {
+    for (dtype, tolerance) in [(DType::F32, 5e-3), (DType::F64, 1e-9)] {
+        let what = format!("{rows} x {inputs} x {width}, {dtype:?}");
+        let case = case(dtype, rows, inputs, width);
+        if dtype == DType::F32 {
+            assert_eq!(chains(&case), usize::from(chained), "{what}");
+        }
+        check(&case, true, tolerance, &what);
+    }
+}
+
 #[test]
 fn products_of_matrices_along_the_same_rows_are_a_chain() {
     for (rows, inputs, width, chained) in [
@@ -277,14 +293,7 @@ fn products_of_matrices_along_the_same_rows_are_a_chain() {
         (2051, 16, 33, true),
         (300, 600, 600, true),
     ] {
-        for (dtype, tolerance) in [(DType::F32, 5e-3), (DType::F64, 1e-9)] {
-            let what = format!("{rows} x {inputs} x {width}, {dtype:?}");
-            let case = layers(dtype, rows, inputs, width);
-            if dtype == DType::F32 {
-                assert_eq!(chains(&case), usize::from(chained), "{what}");
-            }
-            check(&case, true, tolerance, &what);
-        }
+        check_matrices(layers, [rows, inputs, width], chained);
     }
 }
 
@@ -297,14 +306,7 @@ fn a_large_gradient_and_its_step_are_a_chain() {
         (33, 100, 25_000, false),
         (20, 20_001, 130, true),
     ] {
-        for (dtype, tolerance) in [(DType::F32, 5e-3), (DType::F64, 1e-9)] {
-            let what = format!("{rows} x {inputs} x {width}, {dtype:?}");
-            let case = update(dtype, rows, inputs, width);
-            if dtype == DType::F32 {
-                assert_eq!(chains(&case), usize::from(chained), "{what}");
-            }
-            check(&case, true, tolerance, &what);
-        }
+        check_matrices(update, [rows, inputs, width], chained);
     }
 }
 

@@ -3,7 +3,7 @@
 use super::super::CodegenError;
 use super::super::memory::Place;
 use super::super::nest::Nest;
-use super::super::panels::{Panels, Stretches};
+use super::super::panels::{PACKED_ROWS, Panels, Stretches};
 use super::super::plan::{Product, Unit, Way, of_two, pace, product};
 use super::super::sides::Matrices;
 use super::fused::{Nesting, no_scratch};
@@ -14,9 +14,8 @@ use cranelift::codegen::ir::MemFlagsData;
 use cranelift::prelude::{self as cl, InstBuilder, types};
 use std::collections::BTreeMap;
 
-/// The right operand of a product is read where it lies, if its rows are contiguous, and fewer than so many rows make use of it or it has
-/// no more than so many: two vectors of each stay in the first-level cache.
-const PACKED: [usize; 2] = [144, 64];
+/// A right operand of no more rows, if these are contiguous, is read where it lies, too: two vectors of each stay in the first-level cache.
+const SHORT: usize = 64;
 
 /// A link being written.
 enum Link<'n> {
@@ -51,7 +50,7 @@ fn sum_bytes(g: &Graph, p: &Product) -> usize {
 
 /// Bytes of the right operand in the order in which it is read, if that is not how it lies.
 fn packed_bytes(g: &Graph, p: &Matrices) -> Option<usize> {
-    let lies = p.strides[1][1] == 1 && (p.m < PACKED[0] || p.k <= PACKED[1]);
+    let lies = p.strides[1][1] == 1 && (p.m < PACKED_ROWS || p.k <= SHORT);
     let row = p.n.next_multiple_of(16) * g.ty(p.y).dtype.size();
     (!lies).then_some(p.k * row)
 }

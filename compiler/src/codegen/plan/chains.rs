@@ -8,6 +8,7 @@ use crate::codegen::panels::{
 };
 use crate::codegen::sides::Matrices;
 use crate::ir::{Graph, Value};
+use crate::ops::Kernel;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
@@ -306,6 +307,10 @@ fn sizes_of_matrices(
 
 /// Makes chains of the units of a plan.
 pub fn join(g: &Graph, plan: &mut Plan) {
+    let product = |u: &Unit| g.node(u.nodes[0]).def.kernel == Kernel::Contract;
+    if !plan.units.iter().any(product) {
+        return;
+    }
     let mut units = Units::new(g, &plan.kept, std::mem::take(&mut plan.units));
     let mut place = 0;
     while place < units.order.len() {
@@ -331,10 +336,8 @@ fn pass(g: &Graph, plan: &mut Plan) {
     // By buffer: the units that read it. An output is read behind the last.
     let mut readers: HashMap<Value, BTreeSet<usize>> = HashMap::new();
     for (i, unit) in plan.units.iter().enumerate() {
-        for o in unit.nodes.iter().flat_map(|n| g.operands(*n)) {
-            for r in [root(g, access(g, o).source), root(g, o)] {
-                readers.entry(r).or_default().insert(i);
-            }
+        for r in buffers_read(g, unit) {
+            readers.entry(r).or_default().insert(i);
         }
     }
     for (_, v) in &g.outputs {

@@ -6,6 +6,7 @@
 
 use super::lanes::{Lanes, SQUARE};
 use super::{Buffer, Right, Size, View};
+use mlc_compiler::codegen::panels::PACKED_ROWS;
 use std::arch::x86_64::{__m256, __m256d, __m512, __m512d};
 use std::ops::Range;
 
@@ -14,9 +15,6 @@ const STRETCH: usize = 512;
 
 /// Bytes of the packed panels of the right operand: what the second cache holds besides the rest.
 const PACKED: usize = 1 << 18;
-
-/// Rows of the result below which a right operand with contiguous rows is not packed.
-const PACKED_ROWS: usize = 144;
 
 /// What one tile is computed from: `k` products for each element.
 struct Tile<T> {
@@ -256,35 +254,35 @@ unsafe fn product<V: Lanes>(
                             let rest = y.from(l, j + first);
                             pack::<V>(k, columns - first, rest, room.add(first * k));
                         }
-                        (first, y.from(l, j).at.cast_const(), y.row, room)
+                        (
+                            first,
+                            y.from(l, j).at.cast_const(),
+                            y.row,
+                            room.cast_const(),
+                        )
                     }
-                    Right::Packed(at) => {
-                        let at = at.wrapping_add(l * row + j * k);
-                        (0, std::ptr::null(), 0, at.cast_mut())
-                    }
-                };
-                let at = |i: usize, p: usize| {
-                    let height = height.min(m - i);
-                    let columns = (columns - p).min(2 * V::N);
-                    let vectors = columns.div_ceil(V::N);
-                    let (y, y_row) = if p < first {
-                        (lying.add(p), step)
-                    } else {
-                        (packed.cast_const().add(p * k), (vectors * V::N) as isize)
-                    };
-                    tiles[height - 1][vectors - 1](&Tile {
-                        k,
-                        x: x.from(i, l),
-                        y,
-                        y_row,
-                        out: out.from(i, j + p),
-                        columns,
-                        add: l > 0,
-                    });
+                    Right::Packed(at) => (0, std::ptr::null(), 0, at.add(l * row + j * k)),
                 };
                 for i in (0..m).step_by(height) {
+                    let height = height.min(m - i);
+                    let x = x.from(i, l);
                     for p in (0..columns).step_by(2 * V::N) {
-                        at(i, p);
+                        let columns = (columns - p).min(2 * V::N);
+                        let vectors = columns.div_ceil(V::N);
+                        let (y, y_row) = if p < first {
+                            (lying.add(p), step)
+                        } else {
+                            (packed.add(p * k), (vectors * V::N) as isize)
+                        };
+                        tiles[height - 1][vectors - 1](&Tile {
+                            k,
+                            x,
+                            y,
+                            y_row,
+                            out: out.from(i, j + p),
+                            columns,
+                            add: l > 0,
+                        });
                     }
                 }
             }
