@@ -4,8 +4,10 @@
 //! Products and sums of polynomials and reductions are fused: half as many operations, which wait for one another half as
 //! long, and err less.
 //!
-//! The coefficients of `exp` and `log` are those of the Cephes library (Moshier); `softplus` and `erfinv` have their own, of least
-//! largest error (by Lawson's weights, in f64), and so has `erf` (worked out with forty digits).
+//! Where products bound, tables of sixteen numbers, which a register holds, stand for half of them: another unit of the processor
+//! picks from these. `exp`, `log`, `tanh` and `erf` have one for each interval that the upper bits of the argument tell apart, and
+//! polynomials through the function at Chebyshev's nodes (worked out with forty digits). The coefficients of `expm1` are those of
+//! the Cephes library (Moshier); `softplus` and `erfinv` have their own, of least largest error (by Lawson's weights, in f64).
 
 #![expect(
     clippy::excessive_precision,
@@ -46,7 +48,7 @@ pub trait Real:
     fn select(c: Self::Truth, x: Self, y: Self) -> Self;
     /// The bits as an int.
     fn bits(self) -> Self::Int;
-    /// `self * 2^n`, rounded once, for an integral `n` in -252..=254 and a `self` that times `2^(n / 2)` is no subnormal.
+    /// `self * 2^n`, rounded once, with `n` rounded down, which is in -252..=254, and a `self` that times `2^(n / 2)` is no subnormal.
     fn scaled(self, n: Self) -> Self;
     /// Self where `x` is a positive number; `zero`, which is one of the infinities, where it is zero; infinity where it is
     /// infinity; no number where it is negative or none.
@@ -61,6 +63,8 @@ pub trait Int: Copy {
     fn minus(self, y: Self) -> Self;
     /// `y - self`
     fn taken_from(self, y: i32) -> Self;
+    /// The smaller of both.
+    fn capped(self, y: i32) -> Self;
     fn left(self, n: u32) -> Self;
     /// With the sign.
     fn right(self, n: u32) -> Self;
@@ -137,7 +141,7 @@ impl Real for f32 {
     fn scaled(self, n: Self) -> Self {
         // In two steps, because 2^128 is no f32.
         let pow2 = |n: i32| f32::from_bits((n.wrapping_add(127) << 23) as u32);
-        let n = n as i32;
+        let n = n.floor() as i32;
         let half = n >> 1;
         self * pow2(half) * pow2(n.wrapping_sub(half))
     }
@@ -166,6 +170,11 @@ impl Int for i32 {
     #[inline(always)]
     fn taken_from(self, y: i32) -> Self {
         y.wrapping_sub(self)
+    }
+
+    #[inline(always)]
+    fn capped(self, y: i32) -> Self {
+        self.min(y)
     }
 
     #[inline(always)]
@@ -229,16 +238,21 @@ fn polynomial<R: Real, const N: usize>(x: R, coefficients: [f32; N]) -> R {
     sum
 }
 
-/// exp(x) = (1 + q) 2^n: q, and n, which is integral.
+/// log(2) n taken from x, which is near: log(2) in two parts.
+#[inline(always)]
+fn without_powers<R: Real>(x: R, n: R) -> R {
+    let r = n.times_plus(x.constant(-std::f32::consts::LN_2), x);
+    n.times_plus(x.constant(1.904_654_3e-9), r)
+}
+
+/// exp(x) = (1 + q) 2^n: q, which has all its digits where it is small, and n, which is integral.
 #[inline(always)]
 fn exp_parts<R: Real>(x: R) -> (R, R) {
     // Rounding by adding and taking away 1.5 * 2^23 works in every vector width.
     const MAGIC: f32 = 12_582_912.0;
     let c = |c: f32| x.constant(c);
     let n = x.times_plus(c(std::f32::consts::LOG2_E), c(MAGIC)) - MAGIC;
-    // log(2) in two parts.
-    let r = n.times_plus(c(-std::f32::consts::LN_2), x);
-    let r = n.times_plus(c(1.904_654_3e-9), r);
+    let r = without_powers(x, n);
     let p = polynomial(
         r,
         [
@@ -253,40 +267,124 @@ fn exp_parts<R: Real>(x: R) -> (R, R) {
     (p.times_plus(r * r, r), n)
 }
 
+/// 2^(i / 16).
+static EXP: Table = [
+    0x3f80_0000,
+    0x3f85_aac3,
+    0x3f8b_95c2,
+    0x3f91_c3d3,
+    0x3f98_37f0,
+    0x3f9e_f532,
+    0x3fa5_fed7,
+    0x3fad_583f,
+    0x3fb5_04f3,
+    0x3fbd_08a4,
+    0x3fc5_672a,
+    0x3fce_248c,
+    0x3fd7_44fd,
+    0x3fe0_ccdf,
+    0x3fea_c0c7,
+    0x3ff5_257d,
+];
+
 /// exp(x), within 1.1 ulp, or half of the least subnormal.
 #[inline(always)]
 pub fn exp<R: Real>(x: R) -> R {
+    // Adding and taking away 1.5 * 2^19 rounds to sixteenths, and leaves their number in the lower bits.
+    const MAGIC: f32 = 786_432.0;
+    let c = |c: f32| x.constant(c);
     // The highest gives infinity, the lowest zero.
-    let (q, n) = exp_parts(x.bounded(-104.0, 88.8));
-    (q + 1.0).scaled(n)
+    let x = x.bounded(-104.0, 88.8);
+    let shifted = x.times_plus(c(std::f32::consts::LOG2_E), c(MAGIC));
+    let n = shifted - MAGIC;
+    let r = without_powers(x, n);
+    let q = polynomial(r, [0.166_668_62, 0.500_009_8]).times_plus(r * r, r);
+    let power = shifted.bits().pick(&EXP);
+    power.times_plus(q, power).scaled(n)
 }
 
-/// A positive normal number by its bits: m and e with m 2^e that number, m between the roots of a half and of two, and 1 taken from m.
+/// The bits of the least m that stands with its number as it is. The intervals begin here; the tenth has 1 within.
+const LEAST: i32 = 0x3f34_2f70;
+
+/// A positive normal number by its bits: m and e with m 2^e that number, m between 0.7038 and twice that, and by its lowest four bits which
+/// of sixteen intervals m is in, each of 2^19 floats.
 #[inline(always)]
-fn parts_of_bits<R: Real>(bits: R::Int) -> (R, R::Int) {
-    let e = bits.plus(-0x3f35_04f3).right(23);
-    (bits.minus(e.left(23)).as_bits() - 1.0, e)
+fn parts_of_bits<R: Real>(bits: R::Int) -> (R, R::Int, R::Int) {
+    let above = bits.plus(-LEAST);
+    let e = above.right(23);
+    (bits.minus(e.left(23)).as_bits(), e, above.right(19))
 }
 
-/// log(1 + m) + e log(2), for an m of [`parts_of_bits`].
+/// 1 / c, for a c within each interval whose logarithm is nearly a float: that of 1 is 1, and those beside it are such that digits
+/// are left where logarithms nearly cancel.
+static RECIPROCAL: Table = [
+    0x3fb1_d641,
+    0x3faa_9192,
+    0x3fa3_a6d0,
+    0x3f9d_60bc,
+    0x3f97_8a3d,
+    0x3f92_2ac8,
+    0x3f8d_26e6,
+    0x3f88_69df,
+    0x3f83_d84f,
+    0x3f80_0000,
+    0x3f74_37a1,
+    0x3f63_458a,
+    0x3f57_45fc,
+    0x3f4c_983a,
+    0x3f42_e8e6,
+    0x3f3a_0814,
+];
+
+/// log(c).
+static LOG: Table = [
+    0xbea8_5d4a,
+    0xbe92_ffc1,
+    0xbe7b_9b4b,
+    0xbe53_940d,
+    0xbe2c_def8,
+    0xbe07_e7d6,
+    0xbdc8_4edf,
+    0xbd82_60a3,
+    0xbcf2_7420,
+    0x0000_0000,
+    0x3d40_ffe5,
+    0x3df3_c6ca,
+    0x3e31_6d5a,
+    0x3e65_86be,
+    0x3e8b_9792,
+    0x3ea3_7632,
+];
+
+/// log2(c).
+static LOG2: Table = [
+    0xbef2_e604,
+    0xbed4_1325,
+    0xbeb5_7eed,
+    0xbe98_9f1b,
+    0xbe79_666d,
+    0xbe44_1202,
+    0xbe10_7de3,
+    0xbdbc_184f,
+    0xbd2e_e4b0,
+    0x0000_0000,
+    0x3d8b_3843,
+    0x3e2f_d8fc,
+    0x3e7f_f929,
+    0x3ea5_9179,
+    0x3ec9_6388,
+    0x3eeb_d34c,
+];
+
+/// log(1 + r) + log(c) + e log(2), for the c of an interval.
 #[inline(always)]
-fn log_of_parts<R: Real>(m: R, e: R) -> R {
+fn log_of_parts<R: Real>(r: R, interval: R::Int, e: R) -> R {
     let p = polynomial(
-        m,
-        [
-            7.037_683_6e-2,
-            -1.151_461e-1,
-            1.167_699_9e-1,
-            -1.242_014_1e-1,
-            1.424_932_3e-1,
-            -1.666_805_8e-1,
-            2.000_071_5e-1,
-            -2.499_999_4e-1,
-            3.333_333_1e-1,
-            -5e-1,
-        ],
+        r,
+        [0.194_582_45, -0.250_144_99, 0.333_336_56, -0.499_999_97],
     );
-    e.times_plus(m.constant(std::f32::consts::LN_2), p.times_plus(m * m, m))
+    let m = p.times_plus(r * r, r) + interval.pick(&LOG);
+    e.times_plus(r.constant(std::f32::consts::LN_2), m)
 }
 
 /// log(x), within 1 ulp.
@@ -294,24 +392,24 @@ fn log_of_parts<R: Real>(m: R, e: R) -> R {
 pub fn log<R: Real>(x: R) -> R {
     // Subnormal numbers are scaled up first.
     let small = x.below(f32::MIN_POSITIVE);
-    let (m, e) = parts_of_bits::<R>(R::select(small, x * 8_388_608.0, x).bits());
+    let (m, e, interval) = parts_of_bits::<R>(R::select(small, x * 8_388_608.0, x).bits());
+    let r = m.times_plus(interval.pick(&RECIPROCAL), x.constant(-1.0));
     let e = e.real() - R::select(small, x.constant(23.0), x.constant(0.0));
-    let y = log_of_parts(m, e);
-    y.where_positive(x, f32::NEG_INFINITY)
+    log_of_parts(r, interval, e).where_positive(x, f32::NEG_INFINITY)
 }
 
-/// log(1 + x), within 1.6 ulp.
+/// log(1 + x), within 1.5 ulp.
 #[inline(always)]
 pub fn log1p<R: Real>(x: R) -> R {
     // At least 2^-24, or nothing.
     let u = x + 1.0;
-    // What rounding took from 1 + x.
+    // What rounding took from 1 + x: nothing of large ones, whose powers of two would be no numbers below.
     let lost = x - (u - 1.0);
-    let (m, e) = parts_of_bits::<R>(u.bits());
-    // By half of 2^-e twice: that is a number for all e.
-    let scale = e.left(23).taken_from(0x4000_0000).as_bits();
-    let m = (lost * 0.5).times_plus(scale, m);
-    log_of_parts(m, e.real()).where_positive(u, f32::NEG_INFINITY)
+    let (m, e, interval) = parts_of_bits::<R>(u.bits());
+    let reciprocal = interval.pick(&RECIPROCAL);
+    let scale = reciprocal.bits().minus(e.capped(126).left(23)).as_bits();
+    let r = lost.times_plus(scale, m.times_plus(reciprocal, x.constant(-1.0)));
+    log_of_parts(r, interval, e.real()).where_positive(u, f32::NEG_INFINITY)
 }
 
 /// exp(x) - 1, within 1.7 ulp.
@@ -323,15 +421,170 @@ pub fn expm1<R: Real>(x: R) -> R {
     (q + rest).scaled(n)
 }
 
-/// tanh(x), within 2.5 ulp: e / (e + 2) with e = exp(2 |x|) - 1.
+/// The middles of sixteen intervals of |x|, whose widths grow with |x| + 1: floats that tanh takes nearly to floats. The first is at
+/// the twelfth place, as the bits of 1 have it, and begins in its middle.
+static TANH_CENTRE: Table = [
+    0x3fa0_5b30,
+    0x3fe0_19e7,
+    0x400f_9630,
+    0x4030_14e0,
+    0x4060_2d22,
+    0x408f_68e8,
+    0x40af_6c2e,
+    0x40cf_c207,
+    0x40ff_1424,
+    0x4120_a3c7,
+    0x4140_a3d7,
+    0x4160_a3d6,
+    0x0000_0000,
+    0x3ebe_36c0,
+    0x3f1f_41df,
+    0x3f5e_c556,
+];
+
+/// tanh as polynomials of the distance from these middles, from the coefficient of the sixth power down.
+static TANH: [Table; 7] = [
+    [
+        0x3c77_4342,
+        0x3b06_e03e,
+        0xba3d_720b,
+        0xba0f_7c0b,
+        0xb923_93ae,
+        0xb7bc_391b,
+        0xb64f_5b10,
+        0xb4e7_5a71,
+        0xb2be_9fc5,
+        0xb407_0bbb,
+        0xb11e_4caf,
+        0xae39_8f18,
+        0xbd02_c3de,
+        0xbd8d_a379,
+        0xbcc5_8907,
+        0x3c55_2958,
+    ],
+    [
+        0xbc9e_ac2f,
+        0x3b66_ddfa,
+        0x3b83_493a,
+        0x3afa_3716,
+        0x39fe_6080,
+        0x3893_9e79,
+        0x3720_62dd,
+        0x35aa_483f,
+        0x339c_ba70,
+        0xb2f8_4f40,
+        0xb011_9752,
+        0xad2a_a869,
+        0x3e0f_7f28,
+        0x3ca7_226b,
+        0xbd5d_4f9b,
+        0xbd71_85db,
+    ],
+    [
+        0xbc52_a0f4,
+        0xbcc0_9238,
+        0xbc4c_0197,
+        0xbba6_b639,
+        0xba9c_2260,
+        0xb932_ca8a,
+        0xb7c1_a9da,
+        0xb64c_e932,
+        0xb42b_4942,
+        0x3444_02e5,
+        0x3165_c28d,
+        0x2e86_a9a0,
+        0xba1c_ed29,
+        0x3e2b_cb93,
+        0x3e0e_0332,
+        0x3d7e_cb85,
+    ],
+    [
+        0x3ddd_8cff,
+        0x3d80_b848,
+        0x3ce0_85fd,
+        0x3c2c_5de1,
+        0x3b1d_3ee6,
+        0x39b2_b974,
+        0x3841_835d,
+        0x36cd_2f65,
+        0x34a8_c8fc,
+        0x3316_06c3,
+        0x302f_ea7d,
+        0x2d4e_3470,
+        0xbeaa_a83b,
+        0xbe39_4946,
+        0xbc9f_4170,
+        0x3da5_1e88,
+    ],
+    [
+        0xbe72_a7a6,
+        0xbddb_1dfc,
+        0xbd30_4857,
+        0xbc83_6a99,
+        0xbb6c_df0a,
+        0xba06_3241,
+        0xb891_3e11,
+        0xb71a_0235,
+        0xb4ff_d590,
+        0xb3a3_eece,
+        0xb0c0_2822,
+        0xade1_3f2a,
+        0xb3c7_38f5,
+        0xbe9e_f40d,
+        0xbec4_886b,
+        0xbeb6_6d3c,
+    ],
+    [
+        0x3e8e_e556,
+        0x3de8_bd90,
+        0x3d34_4b97,
+        0x3c84_7dfd,
+        0x3b6d_4d40,
+        0x3a06_3bcd,
+        0x3891_3f9d,
+        0x371a_0044,
+        0x3500_0bb9,
+        0x310b_045d,
+        0x2e22_c59b,
+        0x2b3e_d09a,
+        0x3f80_0000,
+        0x3f5f_ae41,
+        0x3f31_d460,
+        0x3f02_07e2,
+    ],
+    [
+        0x3f59_5c23,
+        0x3f71_03e1,
+        0x3f7a_4d68,
+        0x3f7d_ebdf,
+        0x3f7f_893e,
+        0x3f7f_ef38,
+        0x3f7f_fdbb,
+        0x3f7f_ffb3,
+        0x3f7f_fffc,
+        0x3f80_0000,
+        0x3f80_0000,
+        0x3f80_0000,
+        0x0000_0000,
+        0x3eb5_eb98,
+        0x3f0d_7663,
+        0x3f33_93de,
+    ],
+];
+
+/// tanh(x), within 1.4 ulp.
 #[inline(always)]
 pub fn tanh<R: Real>(x: R) -> R {
     // From 9.1 on it is 1.
     let a = x.abs().at_most(10.0);
-    let (q, n) = exp_parts(a + a);
-    let power = x.constant(1.0).scaled(n);
-    let e = q.times_plus(power, power - 1.0);
-    (e / (e + 2.0)).signed_as(x)
+    let interval = (a + 1.0).bits().right(21);
+    let place = a - interval.pick(&TANH_CENTRE);
+    let [first, rest @ ..] = &TANH;
+    let mut y = interval.pick(first);
+    for table in rest {
+        y = y.times_plus(place, interval.pick(table));
+    }
+    y.signed_as(x)
 }
 
 /// 1 / (1 + exp(-x)), within 2.9 ulp.
@@ -455,22 +708,12 @@ static ERFINV: [Table; 5] = [
 #[inline(always)]
 pub fn erfinv<R: Real>(x: R) -> R {
     let rest = (-x).times_plus(x, x.constant(1.0));
-    let (m, e) = parts_of_bits::<R>(rest.bits());
-    // -log2(1 + m) / m
-    let p = polynomial(
-        m,
-        [
-            0.145_757_62,
-            -0.236_882_52,
-            0.250_061_18,
-            -0.286_708_53,
-            0.360_088_1,
-            -0.480_939_4,
-            0.721_357_1,
-            -1.442_694_8,
-        ],
-    );
-    let bits = p.times_plus(m, e.taken_from(2).real()).bits();
+    let (m, e, interval) = parts_of_bits::<R>(rest.bits());
+    let r = m.times_plus(interval.pick(&RECIPROCAL), x.constant(-1.0));
+    // -log2(1 + r) / r
+    let p = polynomial(r, [0.351_281_43, -0.481_149_43, 0.721_353_1, -1.442_695]);
+    let least = e.taken_from(2).real() - interval.pick(&LOG2);
+    let bits = p.times_plus(r, least).bits();
     let interval = bits.right(21);
     let place = bits.minus(interval.left(21)).real();
     let mut y = interval.pick(&ERFINV[0]);

@@ -421,6 +421,10 @@ impl Int for Term<'_> {
         self.writing.term(y).binary(Binary::IntSub, self.id)
     }
 
+    fn capped(self, y: i32) -> Self {
+        self.binary(Binary::IntMin, self.writing.int(y))
+    }
+
     fn left(self, n: u32) -> Self {
         self.with(Op::Unary(Unary::ShiftLeft(n as u8), self.id))
     }
