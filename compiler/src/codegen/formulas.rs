@@ -287,20 +287,54 @@ static EXP: Table = [
     0x3ff5_257d,
 ];
 
-/// exp(x), within 1.1 ulp, or half of the least subnormal.
+/// What rounding took from these.
+static EXP_REST: Table = [
+    0x0000_0000,
+    0x334f_9891,
+    0xb260_aba1,
+    0x3367_5624,
+    0x3323_1b71,
+    0x3341_2342,
+    0xb32c_9d5e,
+    0xb22d_eaf6,
+    0x32cf_e77a,
+    0xb341_4fe8,
+    0x320a_a837,
+    0x3228_fc24,
+    0xb2d4_a58a,
+    0xb21e_ab59,
+    0xb241_16de,
+    0x3229_2436,
+];
+
+/// exp(x) = (1 + q) 2^n: q, n, and by its lowest four bits the number of sixteenths of n. The highest x give infinity, the lowest zero.
 #[inline(always)]
-pub fn exp<R: Real>(x: R) -> R {
+fn exp_by_sixteenths<R: Real>(x: R) -> (R, R, R::Int) {
     // Adding and taking away 1.5 * 2^19 rounds to sixteenths, and leaves their number in the lower bits.
     const MAGIC: f32 = 786_432.0;
     let c = |c: f32| x.constant(c);
-    // The highest gives infinity, the lowest zero.
     let x = x.bounded(-104.0, 88.8);
     let shifted = x.times_plus(c(std::f32::consts::LOG2_E), c(MAGIC));
     let n = shifted - MAGIC;
     let r = without_powers(x, n);
     let q = polynomial(r, [0.166_668_62, 0.500_009_8]).times_plus(r * r, r);
-    let power = shifted.bits().pick(&EXP);
+    (q, n, shifted.bits())
+}
+
+/// exp(x), within 1.1 ulp, or half of the least subnormal.
+#[inline(always)]
+pub fn exp<R: Real>(x: R) -> R {
+    let (q, n, sixteenths) = exp_by_sixteenths(x);
+    let power = sixteenths.pick(&EXP);
     power.times_plus(q, power).scaled(n)
+}
+
+/// exp(x), within 0.7 ulp, for what rounds again.
+#[inline(always)]
+fn close_exp<R: Real>(x: R) -> R {
+    let (q, n, sixteenths) = exp_by_sixteenths(x);
+    let (power, rest) = (sixteenths.pick(&EXP), sixteenths.pick(&EXP_REST));
+    (power.times_plus(q, rest) + power).scaled(n)
 }
 
 /// The bits of the least m that stands with its number as it is. The intervals begin here; the tenth has 1 within.
@@ -356,24 +390,24 @@ static LOG: Table = [
     0x3ea3_7632,
 ];
 
-/// log2(c).
-static LOG2: Table = [
-    0xbef2_e604,
-    0xbed4_1325,
-    0xbeb5_7eed,
-    0xbe98_9f1b,
-    0xbe79_666d,
-    0xbe44_1202,
-    0xbe10_7de3,
-    0xbdbc_184f,
-    0xbd2e_e4b0,
+/// -log2(c).
+static MINUS_LOG2: Table = [
+    0x3ef2_e604,
+    0x3ed4_1325,
+    0x3eb5_7eed,
+    0x3e98_9f1b,
+    0x3e79_666d,
+    0x3e44_1202,
+    0x3e10_7de3,
+    0x3dbc_184f,
+    0x3d2e_e4b0,
     0x0000_0000,
-    0x3d8b_3843,
-    0x3e2f_d8fc,
-    0x3e7f_f929,
-    0x3ea5_9179,
-    0x3ec9_6388,
-    0x3eeb_d34c,
+    0xbd8b_3843,
+    0xbe2f_d8fc,
+    0xbe7f_f929,
+    0xbea5_9179,
+    0xbec9_6388,
+    0xbeeb_d34c,
 ];
 
 /// log(1 + r) + log(c) + e log(2), for the c of an interval.
@@ -590,7 +624,7 @@ pub fn tanh<R: Real>(x: R) -> R {
 /// 1 / (1 + exp(-x)), within 2.9 ulp.
 #[inline(always)]
 pub fn sigmoid<R: Real>(x: R) -> R {
-    let e = exp(-x.abs());
+    let e = close_exp(-x.abs());
     let up = x.constant(1.0) / (e + 1.0);
     R::select(x.below(0.0), e * up, up)
 }
@@ -599,7 +633,7 @@ pub fn sigmoid<R: Real>(x: R) -> R {
 #[inline(always)]
 pub fn softplus<R: Real>(x: R) -> R {
     let up = R::select(x.above(0.0), x, x.constant(0.0));
-    let e = exp(-x.abs());
+    let e = close_exp(-x.abs());
     let s = e / (e + 2.0);
     let z = s * s;
     let p = polynomial(z, [0.140_059_93, 0.140_009_03, 0.200_107_63, 0.333_332_1]);
@@ -712,8 +746,8 @@ pub fn erfinv<R: Real>(x: R) -> R {
     let r = m.times_plus(interval.pick(&RECIPROCAL), x.constant(-1.0));
     // -log2(1 + r) / r
     let p = polynomial(r, [0.351_281_43, -0.481_149_43, 0.721_353_1, -1.442_695]);
-    let least = e.taken_from(2).real() - interval.pick(&LOG2);
-    let bits = p.times_plus(r, least).bits();
+    // What is less than one is summed first.
+    let bits = (p.times_plus(r, interval.pick(&MINUS_LOG2)) + e.taken_from(2).real()).bits();
     let interval = bits.right(21);
     let place = bits.minus(interval.left(21)).real();
     let mut y = interval.pick(&ERFINV[0]);
