@@ -745,7 +745,15 @@ pub fn erfinv<R: Real>(x: R) -> R {
     let (m, e, interval) = parts_of_bits::<R>(rest.bits());
     let r = m.times_plus(interval.pick(&RECIPROCAL), x.constant(-1.0));
     // -log2(1 + r) / r
-    let p = polynomial(r, [0.351_281_43, -0.481_149_43, 0.721_353_1, -1.442_695]);
+    let p = polynomial(
+        r,
+        [
+            0.351_281_43,
+            -0.481_149_43,
+            0.721_353_1,
+            -std::f32::consts::LOG2_E,
+        ],
+    );
     // What is less than one is summed first.
     let bits = (p.times_plus(r, interval.pick(&MINUS_LOG2)) + e.taken_from(2).real()).bits();
     let interval = bits.right(21);
