@@ -238,6 +238,16 @@ fn polynomial<R: Real, const N: usize>(x: R, coefficients: [f32; N]) -> R {
     sum
 }
 
+/// The polynomial of an interval, whose coefficients are in tables, from that of the highest power down.
+#[inline(always)]
+fn polynomial_of<R: Real>(interval: R::Int, place: R, tables: &'static [Table]) -> R {
+    let mut y = interval.pick(&tables[0]);
+    for table in &tables[1..] {
+        y = y.times_plus(place, interval.pick(table));
+    }
+    y
+}
+
 /// log(2) n taken from x, which is near: log(2) in two parts.
 #[inline(always)]
 fn without_powers<R: Real>(x: R, n: R) -> R {
@@ -613,12 +623,7 @@ pub fn tanh<R: Real>(x: R) -> R {
     let a = x.abs().at_most(10.0);
     let interval = (a + 1.0).bits().right(21);
     let place = a - interval.pick(&TANH_CENTRE);
-    let [first, rest @ ..] = &TANH;
-    let mut y = interval.pick(first);
-    for table in rest {
-        y = y.times_plus(place, interval.pick(table));
-    }
-    y.signed_as(x)
+    polynomial_of(interval, place, &TANH).signed_as(x)
 }
 
 /// 1 / (1 + exp(-x)), within 2.9 ulp.
@@ -758,10 +763,7 @@ pub fn erfinv<R: Real>(x: R) -> R {
     let bits = (p.times_plus(r, interval.pick(&MINUS_LOG2)) + e.taken_from(2).real()).bits();
     let interval = bits.right(21);
     let place = bits.minus(interval.left(21)).real();
-    let mut y = interval.pick(&ERFINV[0]);
-    for table in &ERFINV[1..] {
-        y = y.times_plus(place, interval.pick(table));
-    }
+    let y = polynomial_of(interval, place, &ERFINV);
     y.where_positive(rest, f32::INFINITY) * x
 }
 
@@ -909,11 +911,8 @@ pub fn erf<R: Real>(x: R) -> R {
     let shifted = a.times_plus(c(UNITS), c(MAGIC));
     let interval = shifted.bits();
     let place = a.times_plus(c(UNITS), -(shifted - MAGIC));
-    let [first, rest @ .., constant] = &ERF;
-    let mut q = interval.pick(first);
-    for table in rest {
-        q = q.times_plus(place, interval.pick(table));
-    }
+    let [powers @ .., constant] = &ERF;
+    let q = polynomial_of(interval, place, powers);
     // Rounded once, but for the smaller part.
     a.times_plus(interval.pick(constant), a * q).signed_as(x)
 }
